@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * real.h - GROUND: the only door to the layers. Each function is one operation on an object of a
+ * layer, says so in one pr_debug line, and knows the layer's idmap, the locking of the directory and
+ * the write access it needs; nobody else calls vfs_*, kernel_*, lookup_* or notify_change on a layer.
+ *
+ * Callers have the mounter's creds (cred.h). Dentries that come back hold a reference. An error of
+ * the layer comes back as it is.
+ */
+#ifndef _SHALE_REAL_H
+#define _SHALE_REAL_H
+
+#include "shale.h"
+
+/* The upper: access to write, around one or more of the operations below that say "write". */
+int shale_real_want_write(struct shale_fs *fs);
+void shale_real_drop_write(struct shale_fs *fs);
+
+/* NAME in PARENT, no lock needed. A negative dentry is returned as NULL. */
+struct dentry *shale_real_lookup(const struct shale_layer *layer, struct dentry *parent,
+				 const struct qstr *name);
+/* A path of names from the layer's root, no symlinks, no mounts crossed. NULL: not there. */
+struct dentry *shale_real_lookup_path(const struct shale_layer *layer, const char *path);
+
+/* What a new object of the upper is to be. */
+struct shale_newattr {
+	umode_t mode;	     /* type and permissions, umask already applied */
+	dev_t rdev;	     /* devices */
+	const char *link;    /* symlinks */
+	struct dentry *hardlink; /* not NULL: link this object instead of making one */
+};
+
+/* All "write". DIR is locked inside. */
+int shale_real_create(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
+		      const struct shale_newattr *attr, struct dentry **ret_dentry);
+/* The same under a fresh name in the work directory. */
+int shale_real_create_temp(struct shale_fs *fs, const struct shale_newattr *attr,
+			   struct dentry **ret_dentry);
+int shale_real_link(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
+		    const struct qstr *name, struct dentry **ret_dentry);
+int shale_real_unlink(struct shale_fs *fs, struct dentry *dentry); /* its d_parent is locked inside */
+int shale_real_rmdir(struct shale_fs *fs, struct dentry *dentry);
+/* unlink or rmdir, recursively for directories of the work directory; logs what fails. */
+void shale_real_cleanup(struct shale_fs *fs, struct dentry *dentry);
+/* Checks under the locks that OLD is still where it was and NEW_NAME is what NEW says (NULL: nothing). */
+int shale_real_rename(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
+		      const struct qstr *new_name, struct dentry *new, unsigned int flags);
+/* A whiteout in the work directory, shared by hard links where the upper can. */
+int shale_real_whiteout_temp(struct shale_fs *fs, struct dentry **ret_dentry);
+/* Puts a whiteout at NAME of DIR, over what is there (NULL: nothing), atomically. */
+int shale_real_whiteout(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
+			struct dentry *over);
+/* An unlinked file in the work directory, opened for reading and writing. */
+struct file *shale_real_tmpfile(struct shale_fs *fs, umode_t mode);
+
+int shale_real_setattr(struct shale_fs *fs, struct dentry *dentry, struct iattr *attr);
+int shale_real_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
+
+ssize_t shale_real_getxattr(const struct path *path, const char *name, void *value, size_t size);
+int shale_real_setxattr(struct shale_fs *fs, struct dentry *dentry, const char *name,
+			const void *value, size_t size, int flags);
+int shale_real_removexattr(struct shale_fs *fs, struct dentry *dentry, const char *name);
+ssize_t shale_real_listxattr(const struct path *path, char *list, size_t size);
+/* Our private ones: NAME is without "trusted." or "user.", e.g. OVERLAY_XATTR_OPAQUE. */
+ssize_t shale_real_get_private(struct shale_fs *fs, const struct path *path, const char *name,
+			       void *value, size_t size);
+int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const char *name,
+			   const void *value, size_t size);
+
+struct posix_acl *shale_real_get_acl(const struct path *path, int type);
+int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_acl *acl, int type);
+int shale_real_fileattr_get(const struct path *path, struct file_kattr *fa);
+int shale_real_fileattr_set(struct shale_fs *fs, struct dentry *dentry, struct file_kattr *fa);
+
+const char *shale_real_get_link(const struct path *path, struct delayed_call *done);
+/* Opens an object of a layer for the module's own use. */
+struct file *shale_real_open(const struct path *path, int flags);
+/* Opens it on behalf of USER, whose path is what /proc shows for mappings of the result. */
+struct file *shale_real_open_for(struct file *user, const struct path *path, int flags);
+int shale_real_iterate(struct file *file, struct dir_context *ctx);
+int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
+int shale_real_sync_fs(struct shale_fs *fs, bool wait);
+int shale_real_statfs(const struct path *path, struct kstatfs *st);
+/* Copies LEN bytes from IN to OUT at the same offsets: by clone where both can, else in chunks,
+ * holes kept; -EINTR on a fatal signal. */
+int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes);
+
+#endif /* _SHALE_REAL_H */

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * shale.h - the map of the module: its structs, the accessors that are the only way to their
+ * fields, and every function that crosses a file, under the name of the file that has it.
+ *
+ * FACE files are VFS entries: they lock, ask MODEL, call GROUND. MODEL decides and calls no other
+ * filesystem. GROUND (real.c) is the only door to the layers.
+ *
+ * Lock order, outermost first:
+ *
+ *	sb_writers of shale
+ *	  i_rwsem of shale inodes (directories before files, the VFS's own order)
+ *	    shale_inode.lock		promotion of this inode, and its readdir cache
+ *	      sb_writers of the upper filesystem
+ *	        i_rwsem of upper and lower inodes
+ *	          what those filesystems take
+ *
+ * A parent is promoted before its child and its lock is dropped before the child's is taken, so no
+ * two shale_inode.lock are ever held together, except by rename and link, which take them through
+ * shale_inode_lock_two() in address order.
+ */
+#ifndef _SHALE_H
+#define _SHALE_H
+
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/mount.h>
+#include <linux/mutex.h>
+#include <linux/namei.h>
+#include <linux/path.h>
+#include <linux/uuid.h>
+#include <linux/xattr.h>
+
+#include <uapi/linux/shale.h>
+#include <uapi/linux/shale_disk.h>
+
+#include "stats.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) "shale: " fmt
+
+/* Longest redirect we write; longer ones make rename fail with EXDEV. ext4 keeps all xattrs of an
+ * inode in one block, so this leaves three quarters of a 4 KiB block to others. */
+#define SHALE_REDIRECT_MAX 1024
+
+/* One distinct filesystem below us. st_dev tells btrfs subvolumes of one superblock apart. */
+struct shale_realfs {
+	struct super_block *sb;
+	dev_t dev;	/* st_dev of the layer's root */
+	uuid_t uuid;	/* identifies it in struct shale_disk_origin */
+	bool has_uuid;	/* not null, and no other realfs of this mount has the same */
+	bool has_handles; /* file handles can be encoded and decoded */
+};
+
+struct shale_layer {
+	struct vfsmount *mnt; /* private clone, noatime; read-only for lowers; NULL: no upper */
+	struct dentry *root;  /* of mnt */
+	unsigned int index;   /* in shale_fs.layers: 0 is the upper's place, lowers from 1, top first */
+	unsigned int fsid;    /* in shale_fs.realfs */
+	unsigned int flags;   /* SHALE_LAYER_* of the uapi */
+	const char *name;     /* as given at mount, unescaped */
+};
+
+/* An object in one layer. */
+struct shale_path {
+	const struct shale_layer *layer;
+	struct dentry *dentry;
+};
+
+/* The objects of lower layers behind one inode, top first. Immutable; holds a reference to each
+ * dentry. For a regular file only path[0] (metadata) and path[nr - 1] (data) matter. */
+struct shale_stack {
+	unsigned int nr;
+	struct shale_path path[];
+};
+
+/* Who an inode is, for ever: where it was first found. Gives st_ino and the inode hash. */
+struct shale_key {
+	u64 ino;
+	u32 fsid;
+};
+
+struct shale_config {
+	char *upperdir, *workdir; /* as given, unescaped; NULL: read-only */
+	unsigned int whiteout;	  /* SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY */
+	bool is_volatile;
+	bool userxattr;
+};
+
+/* One mount. Everything is set before the superblock is published and then only read, except where
+ * a field names its lock. */
+struct shale_fs {
+	struct super_block *sb;
+	struct shale_config config;
+	unsigned int nr_layers;	    /* with the place of the upper, so lowers are [1, nr_layers) */
+	struct shale_layer *layers;
+	unsigned int nr_realfs;
+	struct shale_realfs *realfs;
+	unsigned int fsid_bits;	    /* high bits of st_ino that carry fsid; 0: one filesystem below */
+	const struct cred *creds;   /* the mounter's, for all access to layers */
+	struct dentry *workdir;	    /* WORKDIR/work: where objects are prepared */
+	struct dentry *indexdir;    /* UPPER/.shale/index, NULL: hard links of lower files break */
+	struct dentry *whiteout;    /* in workdir, hard-linked into place; protected by whiteout_lock */
+	struct mutex whiteout_lock;
+	bool no_shared_whiteout;    /* the upper cannot link whiteouts any more */
+	struct shale_claim *claims; /* on upper and work directory, see layer.c */
+	u64 mount_id;
+	atomic_t temp_seq;	    /* names in workdir */
+	errseq_t upper_err;	    /* s_wb_err of the upper at mount: a volatile mount fails after it moves */
+	struct list_head node;	    /* in genl.c's list, protected by its lock */
+	struct shale_stats __percpu *stats;
+};
+
+/* shale_inode.flags */
+enum {
+	SHALE_I_OPAQUE,	   /* directory: no lower layer below the upper part shows */
+	SHALE_I_IMPURE,	   /* upper directory: P.shale.impure is set */
+	SHALE_I_INDEXED,   /* file: the upper is linked in indexdir */
+	SHALE_I_WHITEOUTS, /* upper directory: may hold whiteouts */
+	SHALE_I_HASHED,	   /* key is in the inode hash */
+};
+
+struct shale_inode {
+	struct dentry *__upper;	   /* NULL, then set once under lock: shale_inode_upper() */
+	struct shale_stack *lower; /* NULL: none */
+	struct shale_key key;
+	unsigned long flags;
+	struct mutex lock;
+	union {
+		struct { /* directories */
+			char *redirect;		   /* where lowers have it, NULL: same path; lock */
+			struct shale_dircache *cache; /* of readdir.c; lock */
+			u64 version;		   /* of the directory's contents; i_rwsem */
+		};
+	};
+	struct inode vfs_inode;
+};
+
+/* Bits of dentry->d_fsdata */
+#define SHALE_D_UPPER_NAME 0 /* this name exists in the upper's directory */
+
+static inline struct shale_fs *SHALE_FS(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+static inline struct shale_inode *SHALE_I(const struct inode *inode)
+{
+	return container_of(inode, struct shale_inode, vfs_inode);
+}
+
+/* The upper's dentry, or NULL. Pairs with the release in shale_inode_set_upper(): who sees it sees
+ * a finished object. No reference is taken; the inode holds one for its lifetime. */
+static inline struct dentry *shale_inode_upper(const struct inode *inode)
+{
+	return smp_load_acquire(&SHALE_I(inode)->__upper);
+}
+
+static inline const struct shale_stack *shale_inode_lower(const struct inode *inode)
+{
+	return SHALE_I(inode)->lower;
+}
+
+static inline struct shale_layer *shale_upper_layer(struct shale_fs *fs)
+{
+	return &fs->layers[0];
+}
+
+static inline bool shale_has_upper(const struct shale_fs *fs)
+{
+	return fs->layers[0].mnt;
+}
+
+static inline bool shale_has_upper_name(const struct dentry *dentry)
+{
+	return test_bit(SHALE_D_UPPER_NAME, (const unsigned long *)&dentry->d_fsdata);
+}
+
+static inline void shale_set_upper_name(struct dentry *dentry)
+{
+	set_bit(SHALE_D_UPPER_NAME, (unsigned long *)&dentry->d_fsdata);
+}
+
+static inline struct path shale_path_real(struct shale_path p)
+{
+	return (struct path){ .mnt = p.layer->mnt, .dentry = p.dentry };
+}
+
+/* stack.c - MODEL: stacks of lower objects, inode identity. Pure. */
+struct shale_stack *shale_stack_alloc(unsigned int nr);
+void shale_stack_free(struct shale_stack *stack); /* puts the dentries; NULL is fine */
+u64 shale_key_to_ino(const struct shale_key *key, unsigned int fsid_bits);
+bool shale_key_equal(const struct shale_key *a, const struct shale_key *b);
+
+/* layer.c - opening, checking and claiming layers at mount */
+int shale_layers_open(struct shale_fs *fs, struct fs_context *fc);
+void shale_layers_close(struct shale_fs *fs);
+int shale_layer_fsid_of_uuid(struct shale_fs *fs, const u8 uuid[16]); /* -ENOENT: none */
+
+/* params.c - mount options */
+int shale_init_fs_context(struct fs_context *fc);
+int shale_show_options(struct seq_file *m, struct dentry *root);
+
+/* super.c */
+int shale_fill_super(struct super_block *sb, struct fs_context *fc);
+int shale_super_init(void); /* inode cache */
+void shale_super_exit(void);
+
+/* lookup.c - finding a name in the stack */
+struct dentry *shale_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
+/* Is NAME visible in a lower layer below DIR's upper part? 1, 0 or -errno. What remove, rename and
+ * create ask to know whether a whiteout is needed. Creds are the mounter's. */
+int shale_lookup_in_lower(struct dentry *dir, const struct qstr *name);
+/* Is this object of a layer a whiteout? */
+bool shale_is_whiteout(const struct shale_layer *layer, const struct dentry *real);
+
+/* inode.c - inodes, attributes, permission */
+extern const struct inode_operations shale_file_iops, shale_symlink_iops, shale_special_iops;
+struct shale_iget {
+	struct dentry *upper;	   /* consumed on success */
+	struct shale_stack *lower; /* consumed on success */
+	char *redirect;		   /* consumed on success */
+	unsigned long flags;	   /* for shale_inode.flags */
+	struct shale_key key;
+	bool has_key; /* else made from the top object: see shale_key_of() */
+};
+struct inode *shale_iget(struct super_block *sb, struct shale_iget *args);
+struct inode *shale_new_inode(struct super_block *sb, umode_t mode, dev_t rdev);
+void shale_inode_set_upper(struct inode *inode, struct dentry *upper); /* consumes; lock held */
+/* Turns an inode made by shale_new_inode() into the one of UPPER, just created. */
+void shale_inode_instantiate(struct inode *inode, struct dentry *upper);
+void shale_inode_copyattr(struct inode *inode); /* mode, owner, times, size, flags from the top object */
+void shale_inode_top(const struct inode *inode, struct path *ret_path);	 /* metadata; borrowed */
+void shale_inode_data(const struct inode *inode, struct path *ret_path); /* data; borrowed */
+int shale_inode_lock_two(struct inode *a, struct inode *b);
+void shale_inode_unlock_two(struct inode *a, struct inode *b);
+int shale_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr);
+int shale_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat, u32 mask,
+		  unsigned int flags);
+int shale_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
+#ifdef CONFIG_FS_POSIX_ACL
+struct posix_acl *shale_get_acl(struct mnt_idmap *idmap, struct dentry *dentry, int type);
+struct posix_acl *shale_get_inode_acl(struct inode *inode, int type, bool rcu);
+int shale_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl, int type);
+#endif
+int shale_fileattr_get(struct dentry *dentry, struct file_kattr *fa);
+int shale_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct file_kattr *fa);
+
+/* promote.c - giving an object of a lower layer its place in the upper. Callers are FACE, creds
+ * their own. All return 0 or -errno, at once when there is nothing to do; the parents are promoted
+ * first. Interrupted by a fatal signal: -EINTR, nothing is left behind. */
+int shale_promote(struct dentry *dentry);	/* the inode, and this name of it */
+int shale_promote_inode(struct dentry *dentry); /* the inode; other hard links may keep only lower names */
+int shale_promote_truncated(struct dentry *dentry, loff_t size); /* the inode, at most SIZE bytes of data */
+
+/* index.c - hard links over promotion */
+int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, struct dentry **ret_upper);
+int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size);
+int shale_index_nlink_get(struct shale_fs *fs, struct inode *inode, struct dentry *upper); /* sets i_nlink */
+int shale_index_nlink_begin(struct dentry *dentry); /* before link, unlink, rename of an indexed file */
+void shale_index_nlink_end(struct dentry *dentry);
+int shale_index_cleanup(struct shale_fs *fs, struct inode *inode); /* last name gone: drop the index entry */
+
+/* origin.c - P.shale.origin */
+int shale_origin_set(struct shale_fs *fs, struct dentry *upper, const struct shale_path *lower);
+int shale_origin_get(struct shale_fs *fs, struct dentry *upper, struct shale_key *ret_key); /* -ENODATA */
+void shale_origin_of(struct shale_fs *fs, const struct shale_path *lower, struct shale_disk_origin *ret);
+int shale_impure_set(struct shale_fs *fs, struct inode *dir); /* dir's upper part gets P.shale.impure */
+
+/* dir.c - creating names: create mkdir mknod symlink link tmpfile */
+extern const struct inode_operations shale_dir_iops;
+/* Makes NAME (an object prepared by real.c, or fresh) appear over a whiteout or nothing, atomically. */
+/* remove.c - unlink rmdir */
+int shale_unlink(struct inode *dir, struct dentry *dentry);
+int shale_rmdir(struct inode *dir, struct dentry *dentry);
+/* Empties a merged directory's upper part of its whiteouts; the directory was found empty. */
+int shale_remove_whiteouts(struct shale_fs *fs, struct dentry *upper_dir);
+/* rename.c */
+int shale_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
+		 struct inode *new_dir, struct dentry *new, unsigned int flags);
+/* After names under DIR changed: version, i_mtime and i_ctime, and the listing cache follows. */
+void shale_dir_modified(struct inode *dir, bool impure);
+
+/* readdir.c */
+extern const struct file_operations shale_dir_fops;
+int shale_dir_is_empty(struct dentry *dentry); /* 0, -ENOTEMPTY or -errno; creds are the mounter's */
+void shale_dircache_free(struct shale_inode *si);
+
+/* file.c, mmap.c */
+extern const struct file_operations shale_file_fops;
+extern const struct address_space_operations shale_aops;
+int shale_mmap(struct file *file, struct vm_area_struct *vma);
+int shale_file_init(void);
+void shale_file_exit(void);
+/* The real file behind an open file of ours, as it is now. Put with shale_real_file_put(). */
+
+/* xattr.c */
+extern const struct xattr_handler *const shale_xattr_handlers[], *const shale_user_xattr_handlers[];
+ssize_t shale_listxattr(struct dentry *dentry, char *list, size_t size);
+/* Is NAME one of ours or overlayfs's, hidden from the merged view and skipped by promotion? */
+bool shale_xattr_is_private(const struct shale_fs *fs, const char *name);
+
+/* export.c */
+extern const struct export_operations shale_export_ops;
+
+/* ioctl.c */
+long shale_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long shale_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* genl.c */
+int shale_genl_init(void);
+void shale_genl_exit(void);
+void shale_genl_mounted(struct shale_fs *fs);	/* joins the list of mounts, sends the event */
+void shale_genl_unmounted(struct shale_fs *fs);
+void shale_genl_copied_up(struct shale_fs *fs, struct inode *inode, u64 bytes);
+
+#endif /* _SHALE_H */
