@@ -50,8 +50,8 @@ int shale_real_whiteout_temp(struct shale_fs *fs, struct dentry **ret_dentry);
 /* Puts a whiteout at NAME of DIR, over what is there (NULL: nothing), atomically. */
 int shale_real_whiteout(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
 			struct dentry *over);
-/* An unlinked file in the work directory, opened for reading and writing. */
-struct file *shale_real_tmpfile(struct shale_fs *fs, umode_t mode);
+/* An unlinked file in DIR, or in the work directory if DIR is NULL, opened for reading and writing. */
+struct file *shale_real_tmpfile(struct shale_fs *fs, struct dentry *dir, umode_t mode);
 
 int shale_real_setattr(struct shale_fs *fs, struct dentry *dentry, struct iattr *attr);
 int shale_real_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
@@ -77,7 +77,8 @@ const char *shale_real_get_link(const struct path *path, struct delayed_call *do
 struct file *shale_real_open(const struct path *path, int flags);
 /* Opens it on behalf of USER, whose path is what /proc shows for mappings of the result. */
 struct file *shale_real_open_for(struct file *user, const struct path *path, int flags);
-int shale_real_iterate(struct file *file, struct dir_context *ctx);
+int shale_real_iterate(struct file *file, struct dir_context *ctx); /* from ctx->pos, leaves it there */
+loff_t shale_real_llseek(struct file *file, loff_t offset, int whence);
 int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
 int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);

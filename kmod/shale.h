@@ -163,6 +163,12 @@ static inline const struct shale_stack *shale_inode_lower(const struct inode *in
 	return SHALE_I(inode)->lower;
 }
 
+/* The lower directories that still show through a directory: what lookup and readdir merge. */
+static inline const struct shale_stack *shale_dir_lower(const struct inode *dir)
+{
+	return test_bit(SHALE_I_OPAQUE, &SHALE_I(dir)->flags) ? NULL : SHALE_I(dir)->lower;
+}
+
 static inline struct shale_layer *shale_upper_layer(struct shale_fs *fs)
 {
 	return &fs->layers[0];
@@ -255,33 +261,45 @@ int shale_promote(struct dentry *dentry);	/* the inode, and this name of it */
 int shale_promote_inode(struct dentry *dentry); /* the inode; other hard links may keep only lower names */
 int shale_promote_truncated(struct dentry *dentry, loff_t size); /* the inode, at most SIZE bytes of data */
 
-/* index.c - hard links over promotion */
+/* index.c - hard links over promotion. Creds are the mounter's, except where it says otherwise. */
+int shale_index_open(struct shale_fs *fs);   /* at mount: sets indexdir, drops what has no name left */
+void shale_index_close(struct shale_fs *fs); /* puts indexdir */
+/* The upper of a lower file that has other links; -ENOENT: none, -EOPNOTSUPP: such files are not indexed. */
 int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, struct dentry **ret_upper);
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size);
+/* What promotion calls around its links, with the write access of real.h: "pin" before the first one
+ * fixes the count of names on disk, "settle" after the last one makes it follow the upper's again. */
+int shale_index_nlink_pin(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
+int shale_index_nlink_settle(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
 int shale_index_nlink_get(struct shale_fs *fs, struct inode *inode, struct dentry *upper); /* sets i_nlink */
-int shale_index_nlink_begin(struct dentry *dentry); /* before link, unlink, rename of an indexed file */
-void shale_index_nlink_end(struct dentry *dentry);
-int shale_index_cleanup(struct shale_fs *fs, struct inode *inode); /* last name gone: drop the index entry */
+/* Around link, unlink and rename-over of INODE, which takes its lock when it is indexed. "end" sets
+ * i_nlink and drops the index entry when the last name is gone. */
+int shale_index_nlink_begin(struct inode *inode);
+void shale_index_nlink_end(struct inode *inode);
 
 /* origin.c - P.shale.origin */
 int shale_origin_set(struct shale_fs *fs, struct dentry *upper, const struct shale_path *lower);
+bool shale_inode_has_origin(const struct inode *inode); /* its upper has one, so its directory is impure */
 int shale_origin_get(struct shale_fs *fs, struct dentry *upper, struct shale_key *ret_key); /* -ENODATA */
 void shale_origin_of(struct shale_fs *fs, const struct shale_path *lower, struct shale_disk_origin *ret);
 int shale_impure_set(struct shale_fs *fs, struct inode *dir); /* dir's upper part gets P.shale.impure */
 
 /* dir.c - creating names: create mkdir mknod symlink link tmpfile */
 extern const struct inode_operations shale_dir_iops;
-/* Makes NAME (an object prepared by real.c, or fresh) appear over a whiteout or nothing, atomically. */
+/* Names that must not be made in DIR: ours at the root, AUFS's where a layer like this one reads them. */
+bool shale_name_is_reserved(const struct inode *dir, const struct qstr *name);
+/* The upper's object behind this name, checked to be the inode's upper: -ESTALE when it is not. */
+struct dentry *shale_upper_of_name(struct dentry *dentry);
 /* remove.c - unlink rmdir */
 int shale_unlink(struct inode *dir, struct dentry *dentry);
 int shale_rmdir(struct inode *dir, struct dentry *dentry);
-/* Empties a merged directory's upper part of its whiteouts; the directory was found empty. */
-int shale_remove_whiteouts(struct shale_fs *fs, struct dentry *upper_dir);
+/* Makes an upper directory that shows no name really empty, so that it can be removed or replaced. */
+int shale_dir_clear(struct dentry *dentry);
 /* rename.c */
 int shale_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
 		 struct inode *new_dir, struct dentry *new, unsigned int flags);
 /* After names under DIR changed: version, i_mtime and i_ctime, and the listing cache follows. */
-void shale_dir_modified(struct inode *dir, bool impure);
+void shale_dir_modified(struct inode *dir);
 
 /* readdir.c */
 extern const struct file_operations shale_dir_fops;
@@ -297,7 +315,7 @@ void shale_file_exit(void);
 /* The real file behind an open file of ours, as it is now. Put with shale_real_file_put(). */
 
 /* xattr.c */
-extern const struct xattr_handler *const shale_xattr_handlers[], *const shale_user_xattr_handlers[];
+extern const struct xattr_handler *const shale_xattr_handlers[];
 ssize_t shale_listxattr(struct dentry *dentry, char *list, size_t size);
 /* Is NAME one of ours or overlayfs's, hidden from the merged view and skipped by promotion? */
 bool shale_xattr_is_private(const struct shale_fs *fs, const char *name);
