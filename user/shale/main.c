@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The shale program: finds the verb in the table, takes the settings every verb has, and says
+ * errors the way docker does (to stderr, status 1, and 125 for a command line it cannot read).
+ * What a verb does is in its cmd_NAME.c; what it means is in the library's engine.
+ */
+#include "shale/shale.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct verb verbs[] = {
+	{ NULL, NULL, NULL, NULL },
+};
+
+static void print_help(FILE *out)
+{
+	fputs("Usage: shale [--root DIR] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n", out);
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		fprintf(out, "  %-8s %s\n", verb->name, verb->summary);
+	fputs("\nOptions:\n"
+	      "  --root DIR  Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
+	      "  --help      Print this, or after a verb its usage\n"
+	      "  --version   Print the version\n",
+	      out);
+}
+
+static void print_usage(FILE *out, const struct cli *cli)
+{
+	if (cli->verb)
+		fprintf(out, "Usage: shale %s %s\n", cli->verb->name, cli->verb->usage);
+	else
+		fputs("See 'shale --help'.\n", out);
+}
+
+int cli_fail(const struct shale_err *err)
+{
+	fprintf(stderr, "shale: %s\n", err->msg);
+	return EXIT_FAILURE;
+}
+
+int cli_usage(const struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("shale: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	print_usage(stderr, cli);
+	return EXIT_USAGE;
+}
+
+static int bad_option(const struct cli *cli, int opt, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (opt == ':')
+		return cli_usage(cli, "option %s needs a value", word);
+	if (optopt && optopt < CLI_ROOT)
+		return cli_usage(cli, "unknown option -%c", optopt);
+	return cli_usage(cli, "unknown option %s", word);
+}
+
+int cli_getopt(struct cli *cli, int argc, char **argv, const char *shorts,
+	       const struct option *longs, int *ret_status)
+{
+	int opt;
+
+	opterr = 0;
+	for (;;) {
+		opt = getopt_long(argc, argv, shorts, longs, NULL);
+		switch (opt) {
+		case CLI_ROOT:
+			cli->root = optarg;
+			break;
+		case CLI_HELP:
+			print_usage(stdout, cli);
+			*ret_status = EXIT_SUCCESS;
+			return CLI_DONE;
+		case '?':
+		case ':':
+			*ret_status = bad_option(cli, opt, argv);
+			return CLI_DONE;
+		default:
+			return opt;
+		}
+	}
+}
+
+static const struct verb *verb_find(const char *name)
+{
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		if (!strcmp(verb->name, name))
+			return verb;
+	return NULL;
+}
+
+static int run_verb(struct cli *cli, int argc, char **argv)
+{
+	int status;
+
+	cli->verb = verb_find(argv[0]);
+	if (!cli->verb)
+		return cli_usage(cli, "'%s' is not a shale verb", argv[0]);
+	/* 0 makes glibc's getopt start afresh on the verb's own words. */
+	optind = 0;
+	status = cli->verb->run(cli, argc, argv);
+	if (fflush(stdout) || ferror(stdout)) {
+		fputs("shale: cannot write to standard output\n", stderr);
+		return EXIT_FAILURE;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		CLI_LONGS,
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	struct cli cli = { .root = getenv("SHALE_ROOT") };
+	int status = EXIT_SUCCESS;
+	int opt;
+
+	if (!cli.root || !*cli.root)
+		cli.root = DEFAULT_ROOT;
+	/* '+': what follows the verb is the verb's. */
+	while ((opt = cli_getopt(&cli, argc, argv, "+:", longs, &status)) != -1) {
+		if (opt == CLI_DONE)
+			break;
+		puts("shale " SHALE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (opt == CLI_DONE)
+		return status;
+	if (optind == argc) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	return run_verb(&cli, argc - optind, argv + optind);
+}

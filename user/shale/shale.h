@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the verbs of the shale program share: the table's row, the settings main.c collected and
+ * the few lines they say things with. One verb a file, cmd_NAME.c; the table is in main.c.
+ */
+#ifndef SHALE_CLI_H
+#define SHALE_CLI_H
+
+#include <shale.h>
+
+#include <getopt.h>
+
+#define EXIT_USAGE   125
+#define DEFAULT_ROOT "/var/lib/shale"
+
+struct cli {
+	const struct verb *verb;
+	const char *root;
+};
+
+struct verb {
+	const char *name;
+	const char *usage;
+	const char *summary;
+	int (*run)(struct cli *cli, int argc, char **argv);
+};
+
+/* Both print to stderr and return the exit status: 1, and EXIT_USAGE with the usage line. */
+int cli_fail(const struct shale_err *err);
+int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * getopt_long for a verb. Its table of long options starts with CLI_LONGS, which are taken here.
+ * Returns the option's val, -1 after the last option, or CLI_DONE with the exit status in
+ * *ret_status when the verb must return at once.
+ */
+#define CLI_DONE (-2)
+#define CLI_ROOT 1000
+#define CLI_HELP 1001
+#define CLI_LONGS                                                                                  \
+	{ "root", required_argument, NULL, CLI_ROOT }, { "help", no_argument, NULL, CLI_HELP }
+int cli_getopt(struct cli *cli, int argc, char **argv, const char *shorts,
+	       const struct option *longs, int *ret_status);
+
+#endif
