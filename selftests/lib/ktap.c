@@ -3,7 +3,6 @@
  * ktap.c - main() of every selftest written in C: the list of tests, one process for each, and the
  * KTAP lines. Knows nothing about what is tested.
  */
-#define _GNU_SOURCE
 #include "ktap.h"
 
 #include <stdarg.h>
