@@ -147,6 +147,10 @@ static void build_options(char *out, size_t size)
 	at = snprintf(out, size, "lowerdir=");
 	for (int i = 0; i < lowers; i++)
 		at += snprintf(out + at, size - at, "%sl%d", i ? ":" : "", i);
+	if (current.readonly && lowers == 1 && is_overlay()) {
+		make_dir("empty");
+		at += snprintf(out + at, size - at, ":empty");
+	}
 	if (!current.readonly)
 		at += snprintf(out + at, size - at, ",upperdir=u,workdir=w");
 	if (is_overlay())
