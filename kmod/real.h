@@ -24,7 +24,7 @@ struct dentry *shale_real_lookup_path(const struct shale_layer *layer, const cha
 
 /* What a new object of the upper is to be. */
 struct shale_newattr {
-	umode_t mode;	     /* type and permissions, umask already applied */
+	umode_t mode;	     /* type and permissions; the layer applies umask or default ACL */
 	dev_t rdev;	     /* devices */
 	const char *link;    /* symlinks */
 	struct dentry *hardlink; /* not NULL: link this object instead of making one */

@@ -267,6 +267,8 @@ void shale_index_close(struct shale_fs *fs); /* puts indexdir */
 /* The upper of a lower file that has other links; -ENOENT: none, -EOPNOTSUPP: such files are not indexed. */
 int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, struct dentry **ret_upper);
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size);
+/* Is this a lower file whose other names must stay links of it? Then its upper is indexed. */
+bool shale_index_wants(const struct inode *inode);
 /* What promotion calls around its links, with the write access of real.h: "pin" before the first one
  * fixes the count of names on disk, "settle" after the last one makes it follow the upper's again. */
 int shale_index_nlink_pin(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
@@ -290,6 +292,8 @@ extern const struct inode_operations shale_dir_iops;
 bool shale_name_is_reserved(const struct inode *dir, const struct qstr *name);
 /* The upper's object behind this name, checked to be the inode's upper: -ESTALE when it is not. */
 struct dentry *shale_upper_of_name(struct dentry *dentry);
+/* After names under DIR changed: version, i_mtime and i_ctime, and the listing cache follows. */
+void shale_dir_modified(struct inode *dir);
 /* remove.c - unlink rmdir */
 int shale_unlink(struct inode *dir, struct dentry *dentry);
 int shale_rmdir(struct inode *dir, struct dentry *dentry);
@@ -298,8 +302,6 @@ int shale_dir_clear(struct dentry *dentry);
 /* rename.c */
 int shale_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
 		 struct inode *new_dir, struct dentry *new, unsigned int flags);
-/* After names under DIR changed: version, i_mtime and i_ctime, and the listing cache follows. */
-void shale_dir_modified(struct inode *dir);
 
 /* readdir.c */
 extern const struct file_operations shale_dir_fops;

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * remove.c - FACE: names disappear: unlink and rmdir, and emptying a directory that shows nothing.
+ * Called by the VFS with the parent and the victim locked, the last by rename.c too.
+ *
+ * Crash safety. A name that no lower layer has is removed by one unlink or rmdir in the upper. A name
+ * that shows through from below is replaced by a whiteout in one rename: a non-directory is
+ * overwritten, a directory changes places with the whiteout and is then taken apart in the work
+ * directory, which the next mount cleans if we do not get to it. So at any moment the name is there
+ * or it is not, and the lower object never shows again.
+ *
+ * An upper directory can look empty and still hold whiteouts, which hide names of the lower one; the
+ * upper filesystem then refuses to remove it. It is first marked opaque, which changes nothing to be
+ * seen since all below is hidden anyway, and only then loses its whiteouts: a crash between leaves an
+ * opaque directory with useless whiteouts, still empty.
+ */
+#include "cred.h"
+#include "real.h"
+#include "shale.h"
+
+struct removal {
+	struct shale_fs *fs;
+	struct inode *dir;
+	struct dentry *dentry;
+	bool is_dir;
+	bool should_clear; /* the upper directory has whiteouts in it */
+};
+
+/* Names of one directory of the upper, collected under its lock to be looked at without it. */
+struct leftovers {
+	struct dir_context ctx;
+	struct list_head names;
+	int err;
+};
+
+struct leftover {
+	struct list_head node;
+	unsigned int len;
+	char name[];
+};
+
+static bool leftover_collect(struct dir_context *ctx, const char *name, int len, loff_t offset,
+			     u64 ino, unsigned int type)
+{
+	struct leftovers *all = container_of(ctx, struct leftovers, ctx);
+	struct leftover *one;
+
+	if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
+		return true;
+	one = kmalloc(struct_size(one, name, len + 1), GFP_KERNEL);
+	if (!one) {
+		all->err = -ENOMEM;
+		return false;
+	}
+	one->len = len;
+	memcpy(one->name, name, len);
+	one->name[len] = '\0';
+	list_add_tail(&one->node, &all->names);
+	return true;
+}
+
+static int leftovers_read(struct shale_fs *fs, struct dentry *upper, struct leftovers *all)
+{
+	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	struct file *file;
+	loff_t pos;
+	int err;
+
+	file = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	do {
+		pos = all->ctx.pos;
+		err = shale_real_iterate(file, &all->ctx);
+		if (!err)
+			err = all->err;
+	} while (!err && all->ctx.pos != pos);
+	fput(file);
+	return err;
+}
+
+static bool is_leftover_whiteout(struct shale_fs *fs, const struct leftover *one,
+				 const struct dentry *real)
+{
+	if (shale_is_whiteout(shale_upper_layer(fs), real))
+		return true;
+	return (shale_upper_layer(fs)->flags & SHALE_LAYER_AUFS) &&
+	       !strncmp(one->name, AUFS_WHITEOUT_PREFIX, sizeof(AUFS_WHITEOUT_PREFIX) - 1);
+}
+
+static int leftover_remove(struct shale_fs *fs, struct dentry *upper, const struct leftover *one)
+{
+	const struct qstr name = QSTR_INIT(one->name, one->len);
+	struct dentry *real;
+	int err = -ENOTEMPTY;
+
+	real = shale_real_lookup(shale_upper_layer(fs), upper, &name);
+	if (IS_ERR_OR_NULL(real))
+		return PTR_ERR_OR_ZERO(real);
+	if (is_leftover_whiteout(fs, one, real))
+		err = shale_real_unlink(fs, real);
+	dput(real);
+	return err;
+}
+
+int shale_dir_clear(struct dentry *dentry)
+{
+	struct shale_fs *fs = SHALE_FS(dentry->d_sb);
+	struct shale_inode *si = SHALE_I(d_inode(dentry));
+	struct dentry *upper = shale_inode_upper(d_inode(dentry));
+	struct leftovers all = { .ctx.actor = leftover_collect, .names = LIST_HEAD_INIT(all.names) };
+	struct leftover *one, *next;
+	int err;
+
+	err = shale_real_set_private(fs, upper, OVERLAY_XATTR_OPAQUE, "y", 1);
+	if (err)
+		return err;
+	set_bit(SHALE_I_OPAQUE, &si->flags);
+	si->version++;
+
+	err = leftovers_read(fs, upper, &all);
+	list_for_each_entry_safe(one, next, &all.names, node) {
+		if (!err)
+			err = leftover_remove(fs, upper, one);
+		kfree(one);
+	}
+	return err;
+}
+
+static int remove_dir(struct removal *r, struct dentry *upper)
+{
+	int err = 0;
+
+	if (r->should_clear)
+		err = shale_dir_clear(r->dentry);
+	if (!err)
+		err = shale_real_rmdir(r->fs, upper);
+	return err;
+}
+
+static int remove_upper(struct removal *r, struct dentry *upper)
+{
+	const struct qstr *name = &r->dentry->d_name;
+	int below = 1;
+
+	if (upper)
+		below = shale_lookup_in_lower(r->dentry->d_parent, name);
+	if (below < 0)
+		return below;
+	if (below) {
+		shale_stats_inc(r->fs, whiteouts);
+		return shale_real_whiteout(r->fs, shale_inode_upper(r->dir), name, upper);
+	}
+	return r->is_dir ? remove_dir(r, upper) : shale_real_unlink(r->fs, upper);
+}
+
+static int remove_name(struct removal *r)
+{
+	struct dentry *upper = NULL;
+	int err;
+
+	if (shale_has_upper_name(r->dentry)) {
+		upper = shale_upper_of_name(r->dentry);
+		if (IS_ERR(upper))
+			return PTR_ERR(upper);
+	}
+	err = shale_real_want_write(r->fs);
+	if (!err) {
+		err = remove_upper(r, upper);
+		shale_real_drop_write(r->fs);
+	}
+	dput(upper);
+	return err;
+}
+
+int shale_unlink(struct inode *dir, struct dentry *dentry)
+{
+	struct removal r = { .fs = SHALE_FS(dir->i_sb), .dir = dir, .dentry = dentry };
+	struct inode *inode = d_inode(dentry);
+	const struct cred *old;
+	int err;
+
+	/* The count of an indexed file's names lives on its upper, so one is needed to count down. */
+	err = shale_promote(shale_index_wants(inode) ? dentry : dentry->d_parent);
+	if (err)
+		return err;
+
+	old = shale_cred_begin(dir->i_sb);
+	err = shale_index_nlink_begin(inode);
+	if (!err) {
+		err = remove_name(&r);
+		if (!err && !shale_inode_upper(inode))
+			drop_nlink(inode);
+		shale_index_nlink_end(inode);
+	}
+	shale_cred_end(old);
+	if (err)
+		return err;
+
+	if (shale_inode_upper(inode))
+		shale_inode_copyattr(inode);
+	shale_dir_modified(dir);
+	return 0;
+}
+
+static int rmdir_as_mounter(struct removal *r)
+{
+	bool is_merged = shale_dir_lower(d_inode(r->dentry));
+	int err = 0;
+
+	if (is_merged)
+		err = shale_dir_is_empty(r->dentry);
+	if (!err)
+		err = remove_name(r);
+	if (err != -ENOTEMPTY || !shale_has_upper_name(r->dentry))
+		return err;
+
+	/* The upper filesystem refused: perhaps only for whiteouts, which show nowhere. */
+	err = shale_dir_is_empty(r->dentry);
+	if (err)
+		return err;
+	r->should_clear = true;
+	return remove_name(r);
+}
+
+int shale_rmdir(struct inode *dir, struct dentry *dentry)
+{
+	struct removal r = {
+		.fs = SHALE_FS(dir->i_sb), .dir = dir, .dentry = dentry, .is_dir = true,
+	};
+	const struct cred *old;
+	int err;
+
+	err = shale_promote(dentry->d_parent);
+	if (err)
+		return err;
+	old = shale_cred_begin(dir->i_sb);
+	err = rmdir_as_mounter(&r);
+	shale_cred_end(old);
+	if (err)
+		return err;
+	clear_nlink(d_inode(dentry));
+	shale_dir_modified(dir);
+	return 0;
+}
