@@ -24,6 +24,7 @@ struct creation {
 	struct inode *inode;	/* the new one, or the one that gets another link */
 	struct shale_newattr attr;
 	struct dentry *upper;	/* the result */
+	bool is_opaque;		/* marked so in the upper */
 };
 
 static int opaque_set(struct shale_fs *fs, struct dentry *upper)
@@ -89,6 +90,7 @@ static int create_over(struct creation *c, struct dentry *whiteout)
 		shale_real_cleanup(c->fs, c->upper);
 		dput(c->upper);
 	} else if (is_dir) {
+		c->is_opaque = true;
 		shale_real_cleanup(c->fs, whiteout);
 	}
 	return err;
@@ -117,9 +119,9 @@ static int create_upper(struct creation *c)
 				&c->upper);
 	if (err == -EEXIST)
 		return create_over_whiteout(c);
-	/* Nothing is below the new directory; marked so, no later lookup in it asks a lower layer. */
+	/* Nothing is below a new directory; marked so, no later lookup in it asks a lower layer. */
 	if (!err && S_ISDIR(c->attr.mode) && shale_dir_lower(c->dir))
-		opaque_set(c->fs, c->upper);
+		c->is_opaque = !opaque_set(c->fs, c->upper);
 	return err;
 }
 
@@ -176,6 +178,8 @@ static int create_object(struct mnt_idmap *idmap, struct inode *dir, struct dent
 	err = create_inode(idmap, &c);
 	if (err)
 		return err;
+	if (c.is_opaque)
+		set_bit(SHALE_I_OPAQUE, &SHALE_I(c.inode)->flags);
 	shale_set_upper_name(dentry);
 	shale_dir_modified(dir);
 	d_instantiate(dentry, c.inode);
