@@ -4,7 +4,7 @@
  * fields, and every function that crosses a file, under the name of the file that has it.
  *
  * FACE files are VFS entries: they lock, ask MODEL, call GROUND. MODEL decides and calls no other
- * filesystem. GROUND (real.c) is the only door to the layers.
+ * filesystem. GROUND (real.c, real_attr.c, real_file.c) is the only door to the layers.
  *
  * Lock order, outermost first:
  *

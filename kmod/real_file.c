@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * real_file.c - GROUND: open objects of the layers: opening, listing, syncing and copying them.
+ * Names are in real.c, attributes in real_attr.c.
+ */
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "compat/backing.h"
+#include "compat/dirops.h"
+#include "real.h"
+
+/* Bytes copied between two looks at pending signals. */
+#define COPY_CHUNK (128 * 1024)
+
+struct file *shale_real_tmpfile(struct shale_fs *fs, struct dentry *dir, umode_t mode)
+{
+	struct path parent = {
+		.mnt = shale_upper_layer(fs)->mnt,
+		.dentry = dir ?: fs->workdir,
+	};
+	struct file *file;
+
+	file = kernel_tmpfile_open(mnt_idmap(parent.mnt), &parent, mode, O_RDWR | O_LARGEFILE,
+				   current_cred());
+	pr_debug("tmpfile(%pd2, 0%o) = %d\n", parent.dentry, mode, PTR_ERR_OR_ZERO(file));
+	return file;
+}
+
+struct file *shale_real_open(const struct path *path, int flags)
+{
+	struct file *file;
+
+	file = dentry_open(path, flags | O_LARGEFILE | COMPAT_O_NONOTIFY, current_cred());
+	pr_debug("open(%pd2, 0x%x) = %d\n", path->dentry, flags, PTR_ERR_OR_ZERO(file));
+	return file;
+}
+
+struct file *shale_real_open_for(struct file *user, const struct path *path, int flags)
+{
+	struct file *file;
+
+	file = compat_backing_file_open(user, flags | COMPAT_O_NONOTIFY, path, current_cred());
+	pr_debug("open_for(%pd2, 0x%x) = %d\n", path->dentry, flags, PTR_ERR_OR_ZERO(file));
+	return file;
+}
+
+loff_t shale_real_llseek(struct file *file, loff_t offset, int whence)
+{
+	return vfs_llseek(file, offset, whence);
+}
+
+int shale_real_iterate(struct file *file, struct dir_context *ctx)
+{
+	loff_t pos;
+	int err;
+
+	if (file->f_pos != ctx->pos) {
+		pos = vfs_llseek(file, ctx->pos, SEEK_SET);
+		if (pos < 0)
+			return pos;
+	}
+	err = iterate_dir(file, ctx);
+	pr_debug("iterate(%pD2) = %d\n", file, err);
+	return err;
+}
+
+int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync)
+{
+	int err = vfs_fsync_range(file, start, end, datasync);
+
+	pr_debug("fsync(%pD2) = %d\n", file, err);
+	return err;
+}
+
+int shale_real_sync_fs(struct shale_fs *fs, bool wait)
+{
+	struct super_block *sb = shale_upper_layer(fs)->mnt->mnt_sb;
+	int err;
+
+	if (!wait)
+		return 0;
+	down_read(&sb->s_umount);
+	err = sync_filesystem(sb);
+	up_read(&sb->s_umount);
+	pr_debug("sync_fs = %d\n", err);
+	return err;
+}
+
+/* Where data begins at or after POS; filesystems that cannot tell have data everywhere. */
+static loff_t data_start(struct file *in, loff_t pos, loff_t len)
+{
+	loff_t start = vfs_llseek(in, pos, SEEK_DATA);
+
+	if (start == -ENXIO)
+		return len;
+	return start < pos ? pos : min(start, len);
+}
+
+static ssize_t write_all(struct file *out, const char *buf, size_t len, loff_t *pos)
+{
+	ssize_t done, ret;
+
+	for (done = 0; done < len; done += ret) {
+		ret = kernel_write(out, buf + done, len - done, pos);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			return -EIO;
+	}
+	return done;
+}
+
+static ssize_t copy_chunk(struct file *in, struct file *out, char *buf, loff_t pos, loff_t len)
+{
+	loff_t in_pos = pos, out_pos = pos;
+	ssize_t ret;
+
+	ret = kernel_read(in, buf, min_t(loff_t, len - pos, COPY_CHUNK), &in_pos);
+	if (ret <= 0)
+		return ret;
+	return write_all(out, buf, ret, &out_pos);
+}
+
+static int copy_chunks(struct file *in, struct file *out, loff_t len, u64 *ret_bytes)
+{
+	char *buf = kvmalloc(min_t(loff_t, len, COPY_CHUNK), GFP_KERNEL);
+	loff_t pos = 0;
+	ssize_t ret = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (pos < len) {
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		pos = data_start(in, pos, len);
+		if (pos == len)
+			break;
+		ret = copy_chunk(in, out, buf, pos, len);
+		if (ret <= 0)
+			break;
+		pos += ret;
+		*ret_bytes += ret;
+		cond_resched();
+	}
+	kvfree(buf);
+	return min_t(ssize_t, ret, 0);
+}
+
+/* A hole at the end of the file is made by size alone. */
+static int extend_to(struct file *out, loff_t len)
+{
+	struct iattr attr = { .ia_valid = ATTR_SIZE, .ia_size = len };
+	struct dentry *dentry = file_dentry(out);
+	int err;
+
+	if (i_size_read(d_inode(dentry)) >= len)
+		return 0;
+	err = mnt_want_write(out->f_path.mnt);
+	if (err)
+		return err;
+	inode_lock(d_inode(dentry));
+	err = notify_change(mnt_idmap(out->f_path.mnt), dentry, &attr, NULL);
+	inode_unlock(d_inode(dentry));
+	mnt_drop_write(out->f_path.mnt);
+	return err;
+}
+
+int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes)
+{
+	int err;
+
+	*ret_bytes = 0;
+	if (!len)
+		return 0;
+	if (vfs_clone_file_range(in, 0, out, 0, len, 0) == len)
+		return 0;
+	err = copy_chunks(in, out, len, ret_bytes);
+	if (!err)
+		err = extend_to(out, len);
+	pr_debug("copy(%pD2, %lld) = %d\n", in, len, err);
+	return err;
+}
