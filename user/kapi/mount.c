@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Makes, attaches and detaches mounts. A mount is complete, ids mapped and all, before it is
+ * attached, so nobody ever sees half of one. Talking to the kernel's context is in context.c,
+ * changing a mount in remount.c.
+ */
+#include "kapi/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/shale.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "kapi/context.h"
+
+#define MAGIC_PATH_MAX (sizeof("/proc/self/fd/") + 3 * sizeof(int))
+
+/* What /proc/mounts says must not depend on a working directory, so names become absolute. */
+static int path_absolute(const char *path, struct buf *out, struct shale_err *err)
+{
+	char cwd[PATH_MAX];
+
+	if (*path == '/')
+		return buf_adds(out, path) ? shale_err_errno(err, "cannot use %s", path) : 0;
+	if (!getcwd(cwd, sizeof(cwd)) ||
+	    buf_addf(out, "%s/%s", strcmp(cwd, "/") ? cwd : "", path))
+		return shale_err_errno(err, "cannot use %s", path);
+	return 0;
+}
+
+/* A directory of the stack. A name too long for one string goes in by way of its descriptor. */
+static int dir_set(struct context *context, const char *key, const char *path,
+		   struct shale_err *err)
+{
+	__cleanup_buf struct buf absolute = BUF_INIT;
+	__cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char magic[MAGIC_PATH_MAX];
+
+	if (fd < 0)
+		return shale_err_errno(err, "%s", path);
+	if (path_absolute(path, &absolute, err))
+		return -1;
+	if (absolute.len <= MOUNT_STRING_MAX)
+		return context_set_string(context, key, buf_str(&absolute), err);
+	if (!strcmp(key, "lowerdir+"))
+		return context_set_fd(context, key, fd, err);
+	snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
+	return context_set_string(context, key, magic, err);
+}
+
+static int layers_set(struct context *context, const struct mount_spec *spec,
+		      struct shale_err *err)
+{
+	for (size_t i = 0; i < spec->nr_layers; i++)
+		if (dir_set(context, "lowerdir+", spec->layers[i], err))
+			return shale_err_wrap(err, "lowerdir");
+	if (spec->upper && dir_set(context, "upperdir", spec->upper, err))
+		return shale_err_wrap(err, "upperdir");
+	if (spec->work && dir_set(context, "workdir", spec->work, err))
+		return shale_err_wrap(err, "workdir");
+	return 0;
+}
+
+/* Without SELinux its contexts mean nothing, and the kernel would take them for unknown options. */
+static bool is_moot(const struct mount_param *param)
+{
+	static const char *const contexts[] = { "context", "fscontext", "defcontext", "rootcontext" };
+
+	for (size_t i = 0; i < sizeof(contexts) / sizeof(contexts[0]); i++)
+		if (!strcmp(param->key, contexts[i]))
+			return access("/sys/fs/selinux/enforce", F_OK) != 0;
+	return false;
+}
+
+static int params_set(struct context *context, const struct mount_spec *spec,
+		      struct shale_err *err)
+{
+	const char *source = spec->source ? spec->source : MOUNT_FSTYPE;
+
+	if (context_set_string(context, "source", source, err))
+		return -1;
+	if ((spec->attr_set & MOUNT_ATTR_RDONLY) && context_set_flag(context, "ro", err))
+		return -1;
+	for (size_t i = 0; i < spec->nr_params; i++)
+		if (!is_moot(&spec->params[i]) &&
+		    context_set_param(context, &spec->params[i], err))
+			return -1;
+	return 0;
+}
+
+static int idmap_set(int mntfd, const struct mount_spec *spec, struct shale_err *err)
+{
+	__cleanup_fd int nsfd = -1;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+
+	if (idmap_open(spec->uids, spec->gids, &nsfd, err))
+		return -1;
+	attr.userns_fd = (uint64_t)nsfd;
+	if (mount_setattr(mntfd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
+		return shale_err_errno(err, "the mount cannot map user and group ids");
+	return 0;
+}
+
+int mount_open(const struct mount_spec *spec, int *ret_fd, struct mount_log *log,
+	       struct shale_err *err)
+{
+	__cleanup_context struct context context = CONTEXT_INIT;
+	__cleanup_fd int fd = -1;
+
+	if (context_open(&context, log, err) || params_set(&context, spec, err) ||
+	    layers_set(&context, spec, err) || context_create(&context, spec->attr_set, &fd, err))
+		return -1;
+	if (spec->uids && idmap_set(fd, spec, err))
+		return -1;
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int propagation_set(int mntfd, uint64_t propagation, struct shale_err *err)
+{
+	struct mount_attr attr = { .propagation = propagation & ~(uint64_t)MS_REC };
+
+	if (!propagation)
+		return 0;
+	if (mount_setattr(mntfd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
+		return shale_err_errno(err, "cannot set the mount's propagation");
+	return 0;
+}
+
+int mount_attach(const struct mount_spec *spec, int mntfd, const char *target,
+		 struct shale_err *err)
+{
+	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS | MOVE_MOUNT_T_AUTOMOUNTS;
+
+	if (move_mount(mntfd, "", AT_FDCWD, target, flags))
+		return shale_err_errno(err, "cannot mount there");
+	if (!propagation_set(mntfd, spec->propagation, err))
+		return 0;
+	umount2(target, MNT_DETACH);
+	return -1;
+}
+
+int mount_check_ours(const char *target, struct shale_err *err)
+{
+	__cleanup_fd int fd = open(target, O_PATH | O_CLOEXEC);
+	struct statfs fs;
+	struct statx st;
+
+	if (fd < 0 || fstatfs(fd, &fs) ||
+	    statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &st))
+		return shale_err_errno(err, "cannot look at it");
+	if (fs.f_type != SHALE_SUPER_MAGIC || !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return shale_err_set(err, EINVAL, "not a mount point of " MOUNT_FSTYPE);
+	return 0;
+}
+
+int mount_detach(const char *target, int flags, struct shale_err *err)
+{
+	if (mount_check_ours(target, err))
+		return -1;
+	if (umount2(target, flags))
+		return shale_err_errno(err, "cannot unmount it");
+	return 0;
+}

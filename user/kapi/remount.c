@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Remounts. mount(8) repeats every option the mount has together with those to change; this file
+ * keeps the ones that change something, and refuses another stack. Called through mount.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "kapi/context.h"
+#include "kapi/ioctl.h"
+
+#define ATTR_ALL                                                                                   \
+	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |            \
+	 MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW)
+
+/* The same directory, by name or by what is there. */
+static bool is_same_dir(const char *a, const char *b)
+{
+	struct stat sta, stb;
+
+	if (!strcmp(a, b))
+		return true;
+	return !stat(a, &sta) && !stat(b, &stb) && sta.st_dev == stb.st_dev &&
+	       sta.st_ino == stb.st_ino;
+}
+
+static int err_stack(struct shale_err *err, const char *what)
+{
+	return shale_err_set(err, EINVAL, "a remount cannot change %s", what);
+}
+
+/* Number of lowers the mount has, after its upper was compared. */
+static int upper_check(int fd, const struct mount_spec *spec, uint32_t *ret_first,
+		       uint32_t *ret_count, struct shale_err *err)
+{
+	struct ioctl_layer top;
+	__cleanup_free char *path = NULL;
+	bool has_upper;
+
+	if (ioctl_stack(fd, 0, &top, err))
+		return -1;
+	path = top.path;
+	has_upper = top.flags & SHALE_LAYER_UPPER;
+	if (spec->upper && (!has_upper || !is_same_dir(spec->upper, path)))
+		return err_stack(err, "upperdir");
+	*ret_first = has_upper;
+	*ret_count = top.count - has_upper;
+	return 0;
+}
+
+static int stack_check(int fd, const struct mount_spec *spec, struct shale_err *err)
+{
+	uint32_t first = 0, count = 0;
+
+	if (upper_check(fd, spec, &first, &count, err))
+		return -1;
+	if (!spec->nr_layers)
+		return 0;
+	if (spec->nr_layers != count)
+		return err_stack(err, "lowerdir");
+	for (uint32_t i = 0; i < count; i++) {
+		struct ioctl_layer layer;
+		__cleanup_free char *path = NULL;
+
+		if (ioctl_stack(fd, first + i, &layer, err))
+			return -1;
+		path = layer.path;
+		if (!is_same_dir(spec->layers[i], path))
+			return err_stack(err, "lowerdir");
+	}
+	return 0;
+}
+
+/* mountinfo writes blanks and backslashes as "\040"; options are compared in that form. */
+static int option_encode(const struct mount_param *param, struct buf *out)
+{
+	const char *const parts[] = { param->key, param->value ? "=" : "",
+				      param->value ? param->value : "" };
+
+	for (size_t i = 0; i < 3; i++)
+		for (const char *p = parts[i]; *p; p++)
+			if (strchr(" \t\n\\", *p) ? buf_addf(out, "\\%03o", (unsigned char)*p) :
+						    buf_addc(out, *p))
+				return -1;
+	return 0;
+}
+
+static bool option_is_shown(const char *options, const char *option)
+{
+	size_t len = strlen(option);
+
+	for (const char *p = options; (p = strstr(p, option)); p += len)
+		if ((p == options || p[-1] == ',') && (!p[len] || p[len] == ',' || p[len] == '\n'))
+			return true;
+	return false;
+}
+
+/* The superblock's options: what follows the third word after " - " in the mount's line. */
+static char *line_options(char *line)
+{
+	char *p = strstr(line, " - ");
+
+	for (int word = 0; p && word < 3; word++)
+		p = strchr(p + 1, ' ');
+	return p ? p + 1 : NULL;
+}
+
+static int options_read(int fd, char **ret_options, struct shale_err *err)
+{
+	__cleanup(file_closep) FILE *file = fopen("/proc/self/mountinfo", "re");
+	__cleanup_free char *line = NULL;
+	struct statx st;
+	size_t size = 0;
+
+	if (!file || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st))
+		return shale_err_errno(err, "cannot read the mount's options");
+	while (getline(&line, &size, file) > 0) {
+		char *options = line_options(line);
+
+		if (!options || strtoull(line, NULL, 10) != st.stx_mnt_id)
+			continue;
+		memmove(line, options, strlen(options) + 1);
+		*ret_options = steal_ptr(line);
+		return 0;
+	}
+	return shale_err_set(err, ENOENT, "the mount is not in /proc/self/mountinfo");
+}
+
+static int params_set(struct context *context, const struct mount_spec *spec, const char *shown,
+		      struct shale_err *err)
+{
+	for (size_t i = 0; i < spec->nr_params; i++) {
+		__cleanup_buf struct buf option = BUF_INIT;
+
+		if (option_encode(&spec->params[i], &option))
+			return shale_err_errno(err, "cannot compare the options");
+		if (!option_is_shown(shown, buf_str(&option)) &&
+		    context_set_param(context, &spec->params[i], err))
+			return -1;
+	}
+	return context_set_flag(context, spec->attr_set & MOUNT_ATTR_RDONLY ? "ro" : "rw", err);
+}
+
+/* As mount(2) with MS_REMOUNT has it: what is not asked for is off, and atime stays unless asked. */
+static int attr_set(int fd, const struct mount_spec *spec, struct shale_err *err)
+{
+	struct mount_attr attr = { .attr_set = spec->attr_set };
+
+	attr.attr_clr = ATTR_ALL & ~spec->attr_set;
+	if ((spec->attr_set | spec->attr_clr) & MOUNT_ATTR__ATIME)
+		attr.attr_clr |= MOUNT_ATTR__ATIME;
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)))
+		return shale_err_errno(err, "cannot change the mount's attributes");
+	return 0;
+}
+
+int mount_reconfigure(const struct mount_spec *spec, const char *target, struct mount_log *log,
+		      struct shale_err *err)
+{
+	__cleanup_context struct context context = CONTEXT_INIT;
+	__cleanup_fd int fd = -1;
+	__cleanup_free char *shown = NULL;
+
+	if (mount_check_ours(target, err))
+		return -1;
+	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return shale_err_errno(err, "cannot open it");
+	if (stack_check(fd, spec, err) || options_read(fd, &shown, err) ||
+	    context_pick(&context, target, log, err) || params_set(&context, spec, shown, err) ||
+	    context_reconfigure(&context, err))
+		return -1;
+	return attr_set(fd, spec, err);
+}
