@@ -187,7 +187,7 @@ static int create_object(struct mnt_idmap *idmap, struct inode *dir, struct dent
 }
 
 static int shale_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-			umode_t mode, bool excl)
+			umode_t mode)
 {
 	struct shale_newattr attr = { .mode = S_IFREG | (mode & S_IALLUGO) };
 
@@ -394,13 +394,17 @@ void shale_dir_modified(struct inode *dir)
 	shale_inode_copyattr(dir);
 }
 
+COMPAT_DEFINE_CREATE(shale_create)
+COMPAT_DEFINE_MKDIR(shale_mkdir)
+COMPAT_DEFINE_ACL(shale_set_acl)
+
 const struct inode_operations shale_dir_iops = {
 	.lookup = shale_lookup,
-	.create = shale_create,
+	.create = COMPAT_CREATE(shale_create),
 	.link = shale_link,
 	.unlink = shale_unlink,
 	.symlink = shale_symlink,
-	.mkdir = shale_mkdir,
+	.mkdir = COMPAT_MKDIR(shale_mkdir),
 	.rmdir = shale_rmdir,
 	.mknod = shale_mknod,
 	.rename = shale_rename,
@@ -409,9 +413,7 @@ const struct inode_operations shale_dir_iops = {
 	.getattr = shale_getattr,
 	.permission = shale_permission,
 	.listxattr = shale_listxattr,
-	.get_acl = shale_get_acl,
-	.get_inode_acl = shale_get_inode_acl,
-	.set_acl = shale_set_acl,
+	COMPAT_ACL_OPS(shale_get_inode_acl, shale_get_acl, shale_set_acl),
 	.fileattr_get = shale_fileattr_get,
 	.fileattr_set = shale_fileattr_set,
 };
