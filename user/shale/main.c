@@ -12,6 +12,8 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+	{ "doctor", "[--format table|json] [DIR]",
+	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -25,6 +25,8 @@ struct verb {
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
+int cmd_doctor(struct cli *cli, int argc, char **argv);
+
 /* Both print to stderr and return the exit status: 1, and EXIT_USAGE with the usage line. */
 int cli_fail(const struct shale_err *err);
 int cli_usage(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
