@@ -12,6 +12,8 @@
  *	overlay	 the kernel's own overlayfs with everything switched on: proves the tests themselves
  *	bare	 nothing: the layers are merged by copying, and m is a plain directory of the backing
  *		 filesystem. A test that fails runs once like this, to tell whose fault it is.
+ *
+ * SHALE_TEST_STRICT makes overlayfs fail, rather than skip, what it is known to lack.
  */
 #ifndef SELFTESTS_FS_UNION_H
 #define SELFTESTS_FS_UNION_H
