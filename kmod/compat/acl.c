@@ -5,6 +5,8 @@
 #include <linux/fs.h>
 #include <linux/mnt_idmapping.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/slab.h>
+#include <linux/xattr.h>
 
 #include "acl.h"
 

@@ -111,6 +111,20 @@ static inline void set_default_d_op(struct super_block *sb, const struct dentry_
 }
 #endif
 
+/* Gives an O_TMPFILE's dentry the name that /proc shows. */
+#ifndef HAVE_D_MARK_TMPFILE
+static inline void d_mark_tmpfile(struct file *file, struct inode *inode)
+{
+	struct dentry *dentry = file->f_path.dentry;
+
+	spin_lock(&dentry->d_parent->d_lock);
+	spin_lock_nested(&dentry->d_lock, DENTRY_D_LOCK_NESTED);
+	dentry->d_name.len = scnprintf(dentry->d_iname, DNAME_INLINE_LEN, "#%lu", inode->i_ino);
+	spin_unlock(&dentry->d_lock);
+	spin_unlock(&dentry->d_parent->d_lock);
+}
+#endif
+
 /* Exported long before a header outside fs/ declared it. */
 #ifndef HAVE_VFS_PATH_LOOKUP
 int vfs_path_lookup(struct dentry *base, struct vfsmount *mnt, const char *name,
