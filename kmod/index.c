@@ -146,19 +146,32 @@ int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, stru
 	return 0;
 }
 
-/* The index entry itself, found by what the inode was. */
-static struct dentry *entry_of(struct shale_fs *fs, const struct inode *inode)
+/* The index entry itself: it is called by the origin that is written on the upper. */
+static struct dentry *entry_of(struct shale_fs *fs, struct dentry *upper)
 {
+	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	struct shale_disk_origin origin;
+	char name[NAME_SIZE];
+	const struct qstr qstr = QSTR_INIT(name, NAME_SIZE - 1);
 	struct dentry *entry;
-	int err;
+	ssize_t size;
 
-	err = shale_index_lookup(fs, &shale_inode_lower(inode)->path[0], &entry);
-	return err ? ERR_PTR(err) : entry;
+	size = shale_real_get_private(fs, &path, SHALE_XATTR_ORIGIN, &origin, sizeof(origin));
+	if (size != sizeof(origin))
+		return ERR_PTR(size < 0 ? size : -EIO);
+	*bin2hex(name, &origin, sizeof(origin)) = '\0';
+	entry = shale_real_lookup(shale_upper_layer(fs), fs->indexdir, &qstr);
+	if (IS_ERR_OR_NULL(entry))
+		return entry ?: ERR_PTR(-ENOENT);
+	if (d_inode(entry) == d_inode(upper))
+		return entry;
+	dput(entry);
+	return ERR_PTR(-ESTALE);
 }
 
-static void entry_drop(struct shale_fs *fs, struct inode *inode)
+static void entry_drop(struct shale_fs *fs, struct dentry *upper)
 {
-	struct dentry *entry = entry_of(fs, inode);
+	struct dentry *entry = entry_of(fs, upper);
 	int err = PTR_ERR_OR_ZERO(entry);
 
 	if (!err) {
@@ -211,7 +224,7 @@ void shale_index_nlink_end(struct inode *inode)
 	}
 	shale_index_nlink_get(fs, inode, upper);
 	if (!inode->i_nlink)
-		entry_drop(fs, inode);
+		entry_drop(fs, upper);
 	mutex_unlock(&SHALE_I(inode)->lock);
 }
 

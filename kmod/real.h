@@ -86,4 +86,11 @@ int shale_real_statfs(const struct path *path, struct kstatfs *st);
  * holes kept; -EINTR on a fatal signal. */
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes);
 
+/* Handles of the layers' objects. The type, FILEID_INVALID or -errno; MAX_WORDS in and out. */
+struct fid;
+int shale_real_encode_fh(struct dentry *dentry, struct fid *fid, int *max_words);
+/* The object, by any layer of its filesystem, under a name that is not in the directory EXCEPT. */
+struct dentry *shale_real_decode_fh(const struct shale_layer *layer, struct fid *fid, int words,
+				    int type, struct dentry *except);
+
 #endif /* _SHALE_REAL_H */
