@@ -58,14 +58,17 @@ bool shale_xattr_is_private(const struct shale_fs *fs, const char *name)
 static const char *name_escape(const struct shale_fs *fs, const char *name,
 			       char buf[XATTR_NAME_MAX + 1])
 {
-	size_t at;
+	size_t at, len;
 	const char *word = private_word(fs, name, &at);
 
 	if (!word)
 		return name;
-	if (strlen(name) + strlen(word) > XATTR_NAME_MAX)
+	len = strlen(word);
+	if (strlen(name) + len > XATTR_NAME_MAX)
 		return ERR_PTR(-EOPNOTSUPP);
-	snprintf(buf, XATTR_NAME_MAX + 1, "%.*s%s%s", (int)at, name, word, name + at);
+	memcpy(buf, name, at);
+	memcpy(buf + at, word, len);
+	strcpy(buf + at + len, name + at);
 	return buf;
 }
 
