@@ -330,6 +330,7 @@ TEST(too_many_params, "more options for the kernel than the limit are refused")
 		ASSERT(!parsed_add(&parsed, "colour=blue", false, &err));
 	EXPECT(parsed_add(&parsed, "colour=blue", false, &err));
 	EXPECT_STREQ(err.msg, "more than 64 mount options");
+	EXPECT(parsed_add(&parsed, "context=\"a,b\"", false, &err));
 	parsed_release(&parsed);
 }
 

@@ -294,18 +294,24 @@ static bool has_flag(const struct mount_spec *spec, const char *key)
 	return false;
 }
 
+static int param_put(struct parsed *parsed, const char *key, const char *value,
+		     struct shale_err *err)
+{
+	if (!value && has_flag(&parsed->spec, key))
+		return 0;
+	if (parsed->spec.nr_params == PARSE_MAX_PARAMS)
+		return shale_err_set(err, EINVAL, "more than %d mount options", PARSE_MAX_PARAMS);
+	return mount_spec_add_param(&parsed->spec, key, value, err);
+}
+
 static int param_add(struct parsed *parsed, const char *key, const char *value,
 		     struct shale_err *err)
 {
 	__cleanup_buf struct buf text = BUF_INIT;
 
-	if (!value && has_flag(&parsed->spec, key))
-		return 0;
-	if (parsed->spec.nr_params == PARSE_MAX_PARAMS)
-		return shale_err_set(err, EINVAL, "more than %d mount options", PARSE_MAX_PARAMS);
 	if (value && text_unescape(value, strlen(value), &text))
 		return err_nomem(err);
-	return mount_spec_add_param(&parsed->spec, key, value ? buf_str(&text) : NULL, err);
+	return param_put(parsed, key, value ? buf_str(&text) : NULL, err);
 }
 
 static int do_param(struct parsed *parsed, const struct word *word, const char *value,
@@ -325,7 +331,7 @@ static int do_selinux(struct parsed *parsed, const struct word *word, const char
 	bare = strndup(value + 1, len - 2);
 	if (!bare)
 		return err_nomem(err);
-	return mount_spec_add_param(&parsed->spec, word->name, bare, err);
+	return param_put(parsed, word->name, bare, err);
 }
 
 static bool number_take(const char **text, uint32_t *ret_number)
