@@ -55,6 +55,7 @@ struct shale_realfs {
 };
 
 struct shale_layer {
+	struct shale_fs *fs;  /* whose layer this is */
 	struct vfsmount *mnt; /* private clone, noatime; read-only for lowers; NULL: no upper */
 	struct dentry *root;  /* of mnt */
 	unsigned int index;   /* in shale_fs.layers: 0 is the upper's place, lowers from 1, top first */
@@ -82,11 +83,25 @@ struct shale_key {
 	u32 fsid;
 };
 
+/* A directory as an option named it, and what the name meant to the caller. */
+struct shale_dir_param {
+	char *name; /* unescaped; NULL: not given */
+	struct path path;
+};
+
 struct shale_config {
 	char *upperdir, *workdir; /* as given, unescaped; NULL: read-only */
 	unsigned int whiteout;	  /* SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY */
 	bool is_volatile;
 	bool userxattr;
+};
+
+/* What the options have said so far: fc->fs_private. shale_fill_super() takes the names out of it. */
+struct shale_params {
+	struct shale_config config;
+	struct shale_dir_param upper, work;
+	struct shale_dir_param *lower; /* top first */
+	unsigned int nr_lower, lower_room;
 };
 
 /* One mount. Everything is set before the superblock is published and then only read, except where
