@@ -61,6 +61,11 @@ struct dentry *shale_real_lookup(const struct shale_layer *layer, struct dentry 
 	return found;
 }
 
+int shale_real_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	return compat_revalidate(dentry, flags);
+}
+
 struct dentry *shale_real_lookup_path(const struct shale_layer *layer, const char *path)
 {
 	struct dentry *at = dget(layer->root), *next;

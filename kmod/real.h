@@ -19,6 +19,8 @@ void shale_real_drop_write(struct shale_fs *fs);
 /* NAME in PARENT, no lock needed. A negative dentry is returned as NULL. */
 struct dentry *shale_real_lookup(const struct shale_layer *layer, struct dentry *parent,
 				 const struct qstr *name);
+/* Is a dentry of a filesystem whose names change by themselves still right? 1, 0 or -errno. */
+int shale_real_revalidate(struct dentry *dentry, unsigned int flags);
 /* A path of names from the layer's root, no symlinks, no mounts crossed. NULL: not there. */
 struct dentry *shale_real_lookup_path(const struct shale_layer *layer, const char *path);
 
@@ -54,6 +56,8 @@ int shale_real_whiteout(struct shale_fs *fs, struct dentry *dir, const struct qs
 struct file *shale_real_tmpfile(struct shale_fs *fs, struct dentry *dir, umode_t mode);
 
 int shale_real_setattr(struct shale_fs *fs, struct dentry *dentry, struct iattr *attr);
+/* May the mounter access the object so? MASK as of ->permission, MAY_NOT_BLOCK included. */
+int shale_real_permission(const struct path *path, int mask);
 int shale_real_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags);
 
 ssize_t shale_real_getxattr(const struct path *path, const char *name, void *value, size_t size);
@@ -69,6 +73,9 @@ int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const cha
 
 struct posix_acl *shale_real_get_acl(const struct path *path, int type);
 int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_acl *acl, int type);
+int shale_real_fiemap(const struct path *path, struct fiemap_extent_info *info, u64 start, u64 len);
+/* Makes the layer's object see a read, as its own mount's flags say. */
+void shale_real_touch(const struct path *path);
 int shale_real_fileattr_get(const struct path *path, struct file_kattr *fa);
 int shale_real_fileattr_set(struct shale_fs *fs, struct dentry *dentry, struct file_kattr *fa);
 

@@ -32,6 +32,16 @@ int shale_real_setattr(struct shale_fs *fs, struct dentry *dentry, struct iattr 
 	return err;
 }
 
+int shale_real_permission(const struct path *path, int mask)
+{
+	return inode_permission(mnt_idmap(path->mnt), d_inode(path->dentry), mask);
+}
+
+void shale_real_touch(const struct path *path)
+{
+	touch_atime(path);
+}
+
 /* Whoever asks was already allowed to on our inode, so the LSM is not asked again. */
 int shale_real_getattr(const struct path *path, struct kstat *stat, u32 mask, unsigned int flags)
 {
@@ -112,6 +122,15 @@ int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_
 
 	pr_debug("set_acl(%pd2, %d) = %d\n", dentry, type, err);
 	return err;
+}
+
+int shale_real_fiemap(const struct path *path, struct fiemap_extent_info *info, u64 start, u64 len)
+{
+	struct inode *inode = d_inode(path->dentry);
+
+	if (!inode->i_op->fiemap)
+		return -EOPNOTSUPP;
+	return inode->i_op->fiemap(inode, info, start, len);
 }
 
 int shale_real_fileattr_get(const struct path *path, struct file_kattr *fa)

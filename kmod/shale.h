@@ -234,6 +234,8 @@ struct dentry *shale_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 /* Is NAME visible in a lower layer below DIR's upper part? 1, 0 or -errno. What remove, rename and
  * create ask to know whether a whiteout is needed. Creds are the mounter's. */
 int shale_lookup_in_lower(struct dentry *dir, const struct qstr *name);
+/* SHALE_I_* of a directory by the private xattrs of its upper part. Creds are the mounter's. */
+unsigned long shale_dir_flags(struct shale_fs *fs, struct dentry *upper);
 /* Is this object of a layer a whiteout? */
 bool shale_is_whiteout(const struct shale_layer *layer, const struct dentry *real);
 

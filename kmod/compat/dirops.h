@@ -10,6 +10,23 @@
 #include <linux/fs.h>
 #include <linux/namei.h>
 
+static inline int compat_revalidate(struct dentry *dentry, unsigned int flags)
+{
+#ifdef HAVE_REVALIDATE_NAME
+	struct name_snapshot name;
+	struct dentry *parent = dget_parent(dentry);
+	int ret;
+
+	take_dentry_name_snapshot(&name, dentry);
+	ret = dentry->d_op->d_revalidate(d_inode(parent), &name.name, dentry, flags);
+	release_dentry_name_snapshot(&name);
+	dput(parent);
+	return ret;
+#else
+	return dentry->d_op->d_revalidate(dentry, flags);
+#endif
+}
+
 #ifndef HAVE_START_RENAMING
 
 struct compat_renamedata {
