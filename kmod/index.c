@@ -111,6 +111,11 @@ bool shale_index_wants(const struct inode *inode)
 	return lower && is_indexable(SHALE_FS(inode->i_sb), &lower->path[0]);
 }
 
+static void name_of_origin(const struct shale_disk_origin *origin, char ret_name[NAME_SIZE])
+{
+	snprintf(ret_name, NAME_SIZE, "%*phN", (int)sizeof(*origin), origin);
+}
+
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size)
 {
 	struct shale_disk_origin origin;
@@ -120,7 +125,7 @@ int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *
 	if (size < NAME_SIZE)
 		return -ERANGE;
 	shale_origin_of(fs, lower, &origin);
-	*bin2hex(ret_name, &origin, sizeof(origin)) = '\0';
+	name_of_origin(&origin, ret_name);
 	return 0;
 }
 
@@ -159,7 +164,7 @@ static struct dentry *entry_of(struct shale_fs *fs, struct dentry *upper)
 	size = shale_real_get_private(fs, &path, SHALE_XATTR_ORIGIN, &origin, sizeof(origin));
 	if (size != sizeof(origin))
 		return ERR_PTR(size < 0 ? size : -EIO);
-	*bin2hex(name, &origin, sizeof(origin)) = '\0';
+	name_of_origin(&origin, name);
 	entry = shale_real_lookup(shale_upper_layer(fs), fs->indexdir, &qstr);
 	if (IS_ERR_OR_NULL(entry))
 		return entry ?: ERR_PTR(-ENOENT);

@@ -7,7 +7,7 @@
  * packed into chunks and are never freed one by one.
  */
 #include <linux/errno.h>
-#include <linux/fs_types.h>
+#include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/stringhash.h>

@@ -147,10 +147,8 @@ static int remove_upper(struct removal *r, struct dentry *upper)
 		below = shale_lookup_in_lower(r->dentry->d_parent, name);
 	if (below < 0)
 		return below;
-	if (below) {
-		shale_stats_inc(r->fs, whiteouts);
+	if (below)
 		return shale_real_whiteout(r->fs, shale_inode_upper(r->dir), name, upper);
-	}
 	return r->is_dir ? remove_dir(r, upper) : shale_real_unlink(r->fs, upper);
 }
 

@@ -8,12 +8,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/stringhash.h>
 
 #include "merge.h"
 
-#include <linux/fs_types.h>
 #include <uapi/linux/shale.h>
 
 long shim_alloc_left = -1;

@@ -1,5 +1,0 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * fs_types.h - DT_*, under the kernel's name, for MODEL files that are tested on the host.
- */
-#include <dirent.h>
