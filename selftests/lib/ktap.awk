@@ -52,7 +52,7 @@ function end(what, rc,	lost) {
 		fail(what, "planned " plan " tests and ran " results " (exit status " rc ")", "")
 	else if (rc != 0 && bad == 0)
 		fail(what, "exit status " rc " though no test failed", "")
-	printf "%-40s %4d passed %3d failed %3d skipped\n", what, good, bad, skips
+	printf "%-36s %4d passed %3d failed %3d skipped\n", what, good, bad, skips
 	fflush()
 	id = ""
 }
