@@ -199,7 +199,7 @@ TEST(lower_untouched, "nothing that is done to the mount changes a lower layer")
 	lower(1, "a=0 d/z=9");
 	union_mount();
 	ops_run("m", "append a x; unlink b; unlink d/c; rename d n; chmod 600 l; unlink l; mkdir d;"
-		     "create d/q 1; setx a user.k v; link a h; trunc n/e 0");
+		     "create d/q 1; setx a trusted.k v; link a h; trunc n/e 0");
 	if (is_bare())
 		return;
 	EXPECT_TREE("l0", "a=1 b=2 d/c=3 d/e=4 l@a");

@@ -469,14 +469,28 @@ TEST(vectors, "readv, writev, preadv2 and pwritev2 work on a promoted file")
 	parts[0] = (struct iovec){"ab", 2};
 	parts[1] = (struct iovec){"cd", 2};
 	EXPECT_EQ(pwritev(fd, parts, 2, 3), 4);
-	EXPECT_EQ(pwritev2(fd, parts, 1, 0, RWF_APPEND), 2);
 	EXPECT_EQ(pwritev2(fd, parts, 1, 0, RWF_DSYNC), 2);
 	parts[0] = (struct iovec){one, 3};
 	parts[1] = (struct iovec){two, 7};
 	EXPECT_EQ(preadv(fd, parts, 2, 0), 10);
 	EXPECT_STREQ(one, "ab2");
 	EXPECT_STREQ(two, "abcd789");
-	EXPECT_STREQ(file_text("m/f"), "ab2abcd789ab");
+	EXPECT_STREQ(file_text("m/f"), "ab2abcd789");
+	close(fd);
+}
+
+TEST(append_flag, "RWF_APPEND writes at the end of a lower file whatever offset is given")
+{
+	struct iovec part = {"ab", 2};
+	int fd;
+
+	overlay_lacks("RWF_APPEND on 6.1");
+	lower(0, "f=0123456789");
+	union_mount();
+	fd = ASSERT_OK(open("m/f", O_RDWR));
+	EXPECT_EQ(pwritev2(fd, &part, 1, 0, RWF_APPEND), 2);
+	EXPECT_EQ(pwritev2(fd, &part, 1, 3, RWF_APPEND), 2);
+	EXPECT_STREQ(file_text("m/f"), "0123456789abab");
 	close(fd);
 }
 
