@@ -20,8 +20,6 @@
 #include "kapi/module.h"
 #include "kapi/mount.h"
 
-#define VERSION "0.1"
-
 /* mount(8), RETURN CODES */
 #define MOUNT_EX_USAGE 1
 #define MOUNT_EX_SYSTEM 2
@@ -180,7 +178,7 @@ static bool take_words(struct call *call, int argc, char **argv, const char **re
 		case 't':
 			break;
 		case 'V':
-			printf("mount.shale %s\n", VERSION);
+			puts("mount.shale " SHALE_VERSION);
 			*ret_status = 0;
 			return false;
 		case 'h':

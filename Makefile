@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Names what can be made; how is in scripts/, user/Makefile and selftests/Makefile. All output goes to
+# build/. Every target first installs the Debian packages it needs and that are missing.
+#
+#	make check T=fs/rename K=6.12		only some tests, another kernel
+#	make install DESTDIR=/tmp/x PREFIX=/usr/local
+
+K ?= 6.1
+
+setup = scripts/setup $(1)
+kernels = $(foreach k,$(K),--kernel $(k))
+
+all: user ## the programs
+
+user: ## the programs, into build/user
+	@$(call setup,build)
+	@$(MAKE) --no-print-directory -C user
+
+module: ## the kernel module for kernel K, into build/K
+	@$(call setup,module)
+	@scripts/kmod-build $(K)
+
+selftests: user ## the test programs, into build/selftests
+	@$(call setup,build test)
+	@$(MAKE) --no-print-directory -C selftests
+
+check: selftests ## all tests, or those of T=ring/program, on kernel K
+	@$(call setup,build module vm test)
+	@selftests/run $(kernels) $(T)
+
+fuzz: ## every parser under libFuzzer, SECONDS=600 each
+	@$(call setup,build fuzz)
+	@scripts/fuzz --seconds $(or $(SECONDS),600) $(T)
+
+vm-shell: ## a shell in the virtual machine, the module loaded
+	@$(call setup,vm module)
+	@scripts/vm --kernel $(K) --tty -- bash -l
+
+install: user ## the programs, manual pages and headers into PREFIX=/usr
+	@scripts/install
+
+uninstall: ## what install has installed
+	@scripts/install --remove
+
+dkms-install: ## the module through DKMS, for every kernel whose headers are installed
+	@$(call setup,dkms)
+	@scripts/dkms-install
+
+dkms-uninstall: ## the module and its source out of DKMS
+	@scripts/dkms-install --remove
+
+clean: ## everything that was built
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+export DESTDIR PREFIX
+
+.PHONY: all user module selftests check fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
