@@ -120,7 +120,8 @@ enum d_real_type {
  * file that was opened with the union's path. */
 #ifdef HAVE_D_REAL_TYPE
 #define COMPAT_D_REAL(fn) fn
-#define COMPAT_DEFINE_D_REAL(fn, inode_fn)
+#define COMPAT_DEFINE_D_REAL(fn, inode_fn) \
+	static struct dentry *inode_fn(struct dentry *, const struct inode *) __maybe_unused;
 #else
 #define COMPAT_D_REAL(fn) fn##_compat
 #define COMPAT_DEFINE_D_REAL(fn, inode_fn)                                                     \
