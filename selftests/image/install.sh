@@ -20,7 +20,7 @@ pages()
 	local page
 
 	for page in "$dest"/usr/share/man/man*/*; do
-		man --warnings -l "$page" 2>&1 >/dev/null
+		{ man --warnings -l "$page" >/dev/null; } 2>&1
 	done
 }
 

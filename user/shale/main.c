@@ -80,7 +80,10 @@ int cli_getopt(struct cli *cli, int argc, char **argv, const char *shorts,
 			cli->root = optarg;
 			break;
 		case CLI_HELP:
-			print_usage(stdout, cli);
+			if (cli->verb)
+				print_usage(stdout, cli);
+			else
+				print_help(stdout);
 			*ret_status = EXIT_SUCCESS;
 			return CLI_DONE;
 		case '?':
