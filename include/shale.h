@@ -9,6 +9,10 @@
 #ifndef SHALE_H
 #define SHALE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #define SHALE_VERSION "0.1"
 
 /*
@@ -21,5 +25,95 @@ struct shale_err {
 	int code;
 	char msg[1024];
 };
+
+/* "sha256:" and 64 hex digits with their NUL. */
+#define SHALE_DIGEST_TEXT 72
+
+enum shale_event_kind {
+	SHALE_EVENT_READ,	/* an archive is being read: done, and total if known */
+	SHALE_EVENT_COPY,	/* a layer's blob is being copied and checked */
+	SHALE_EVENT_UNPACK,	/* a layer is being unpacked; done counts compressed bytes */
+	SHALE_EVENT_LAYER_DONE, /* it is complete */
+	SHALE_EVENT_IMAGE,	/* an image is in the store: id, and name unless it has none */
+	SHALE_EVENT_UNTAGGED,	/* name */
+	SHALE_EVENT_DELETED,	/* id of an image or a layer */
+};
+
+/* Strings live until the callback returns. */
+struct shale_event {
+	enum shale_event_kind kind;
+	const char *id; /* of a layer its blob's digest, of an image its ID */
+	const char *name;
+	uint64_t done;
+	uint64_t total; /* 0: not known */
+};
+
+/*
+ * What every verb takes.
+ * @root:     the store's directory.
+ * @progress: may be NULL. Never called by two threads at once, but not always by the caller's. While
+ *            bytes move it is called at least once a MiB; a return other than 0 cancels the verb
+ *            with ECANCELED.
+ */
+struct shale_opts {
+	const char *root;
+	int (*progress)(void *arg, const struct shale_event *event);
+	void *arg;
+};
+
+/*
+ * Import every image of an OCI layout (a directory, or a tar of one) or of a docker-archive; a tar
+ * may be gzip or zstd compressed. All of its images, or on failure none.
+ * @name:	    what to call it; the source must then have one image. NULL: as the source says.
+ * @max_layer_bytes: refuse a layer whose plain tar, or an archive's member which, is larger; 0 means
+ *		    SHALE_MAX_LAYER_BYTES.
+ */
+#define SHALE_MAX_LAYER_BYTES (128ull << 30)
+struct shale_import_opts {
+	const char *source;
+	const char *name;
+	uint64_t max_layer_bytes;
+};
+int shale_import(const struct shale_opts *opts, const struct shale_import_opts *import,
+		 struct shale_err *err);
+
+/* One name of an image; an image without a name has NULL for repository and tag. */
+struct shale_image {
+	char *repository; /* as people write it: "debian" */
+	char *tag;
+	char id[SHALE_DIGEST_TEXT];	/* digest of the config */
+	char digest[SHALE_DIGEST_TEXT]; /* digest of the manifest */
+	int64_t created;		/* seconds since the epoch, 0: not known */
+	uint64_t size;			/* bytes of file content in all layers */
+};
+struct shale_image_list {
+	size_t count;
+	struct shale_image *images; /* newest first */
+};
+/* @filter: a name without tag for all its tags, a name with one, or NULL for all images. */
+int shale_images(const struct shale_opts *opts, const char *filter,
+		 struct shale_image_list *ret_list, struct shale_err *err);
+void shale_image_list_free(struct shale_image_list *list);
+
+/*
+ * Remove a name, or by ID an image, which deletes what nothing else needs. EBUSY while a layer that
+ * would go is mounted; also for an ID with several names, unless force.
+ */
+int shale_rmi(const struct shale_opts *opts, const char *name, bool force, struct shale_err *err);
+
+/*
+ * The directories of an image's layers, topmost first, for mounting. They cannot be removed before
+ * shale_layers_put(), which has to follow soon: nothing can be imported or removed meanwhile. Once
+ * they are mounted, the mount itself protects them.
+ */
+struct shale_layers {
+	char id[SHALE_DIGEST_TEXT];
+	size_t count;
+	char **paths;
+	int lock_fd;
+};
+int shale_layers_get(const struct shale_opts *opts, const char *name,
+		     struct shale_layers *ret_layers, struct shale_err *err);
+void shale_layers_put(struct shale_layers *layers);
 
 #endif

@@ -14,6 +14,10 @@
 static const struct verb verbs[] = {
 	{ "doctor", "[--format table|json] [DIR]",
 	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor },
+	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
+	{ "import", "[OPTIONS] FILE|DIR", "Import images from an archive or an OCI layout",
+	  cmd_import },
+	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
 	{ NULL, NULL, NULL, NULL },
 };
 

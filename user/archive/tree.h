@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A layer's directory while a tar is written into it. Takes cleaned paths (name.h), resolves their
+ * directories below the root and through no symlink, and gives what a later layer needs: whiteouts
+ * and opaque directories in overlayfs's format. Last entry wins, as in tar; what a whiteout or a
+ * replaced file hid stays hidden.
+ *
+ * Attributes are attr.c's; those of directories wait until tree_finish(), since writing into a
+ * directory changes them.
+ */
+#ifndef SHALE_ARCHIVE_TREE_H
+#define SHALE_ARCHIVE_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "archive/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Memory for directories whose attributes wait; a layer of a million directories fits. */
+#define TREE_MAX_PENDING (256u << 20)
+
+struct tree_pending;
+
+struct tree {
+	int root_fd;
+	const char *xattr_prefix; /* "trusted." or "user." */
+	bool is_root;		  /* owners, devices and all xattrs can be set */
+	struct buf parent;	  /* the directory that parent_fd has open */
+	int parent_fd;
+	struct tree_pending *pending;
+	size_t pending_count;
+	size_t pending_cap;
+	size_t pending_bytes;
+};
+
+/* root_fd stays the caller's. */
+void tree_init(struct tree *tree, int root_fd, const char *xattr_prefix, bool is_root);
+void tree_release(struct tree *tree);
+
+/* Open for writing, for the caller to fill and then to pass to attr_apply_fd(). */
+int tree_add_file(struct tree *tree, const char *path, int *ret_fd, struct shale_err *err);
+int tree_add_dir(struct tree *tree, const char *path, const struct attr *attr,
+		 struct shale_err *err);
+int tree_add_symlink(struct tree *tree, const char *path, const char *target,
+		     const struct attr *attr, struct shale_err *err);
+/* A device or a fifo, by attr->mode. */
+int tree_add_node(struct tree *tree, const char *path, dev_t dev, const struct attr *attr,
+		  struct shale_err *err);
+int tree_add_link(struct tree *tree, const char *path, const char *target, struct shale_err *err);
+int tree_add_whiteout(struct tree *tree, const char *path, struct shale_err *err);
+int tree_add_opaque(struct tree *tree, const char *path, struct shale_err *err);
+
+/* Gives directories their attributes and marks the root as one with overlayfs's whiteouts. */
+int tree_finish(struct tree *tree, struct shale_err *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Takes the files out of an archive's outer tar, plain or compressed, into the session.
+ */
+#ifndef SHALE_ENGINE_SPOOL_H
+#define SHALE_ENGINE_SPOOL_H
+
+#include "engine/source.h"
+
+struct spool {
+	struct session *session;
+	struct task *task;
+	struct source *source; /* filled */
+	int fd;
+	uint64_t max_bytes; /* of one member */
+	uint64_t total;	    /* bytes of the archive, for the progress */
+	uint64_t done;
+};
+
+int spool_fill(struct spool *spool, struct shale_err *err);
+
+#endif

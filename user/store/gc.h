@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Garbage: blobs and layers which no image of the index, no session's lease and no mount needs.
+ */
+#ifndef SHALE_STORE_GC_H
+#define SHALE_STORE_GC_H
+
+#include "store/session.h"
+
+typedef void (*gc_removed_fn)(void *arg, const struct digest *diff_id);
+
+/*
+ * Takes the garbage out of the store into the session's trash. The caller holds the exclusive lock
+ * and deletes the trash after releasing it, by ending the session. @removed may be NULL; it is told
+ * each layer.
+ */
+int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
+		      struct shale_err *err);
+
+#endif
