@@ -6,10 +6,10 @@
  */
 #include "mount.shale/parse.h"
 
-#include <linux/shale.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,14 +21,14 @@ static void promise(bool kept)
 
 static void spec_check(const struct mount_spec *spec)
 {
-	promise(spec->nr_layers <= SHALE_MAX_LAYERS && spec->nr_params <= PARSE_MAX_PARAMS);
+	promise(spec->nr_layers <= MOUNT_LAYERS_MAX && spec->nr_params <= PARSE_MAX_PARAMS);
 	for (size_t i = 0; i < spec->nr_layers; i++)
 		promise(*spec->layers[i]);
 	for (size_t i = 0; i < spec->nr_params; i++)
 		promise(*spec->params[i].key && !strchr(spec->params[i].key, '='));
 	promise(!spec->upper == !spec->work && !spec->uids == !spec->gids);
 	promise(!spec->upper || (*spec->upper && *spec->work));
-	promise(!(spec->attr_set & spec->attr_clr & ~(uint64_t)0x70));
+	promise(!(spec->attr_set & spec->attr_clr & ~(uint64_t)MOUNT_ATTR__ATIME));
 }
 
 static void map_check(const struct idmap *map)

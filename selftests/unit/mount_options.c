@@ -312,10 +312,10 @@ TEST(too_many_layers, "one layer more than the kernel takes is refused")
 	struct shale_err err = { 0 };
 
 	parsed_init(&parsed);
-	for (int i = 0; i < SHALE_MAX_LAYERS; i++)
+	for (int i = 0; i < MOUNT_LAYERS_MAX; i++)
 		ASSERT(!parsed_add(&parsed, "lowerdir+=/a", false, &err));
 	EXPECT(parsed_add(&parsed, "lowerdir+=/a", false, &err));
-	EXPECT_STREQ(err.msg, "more than 4096 layers");
+	EXPECT_STREQ(err.msg, "more than 4095 lower layers");
 	EXPECT_EQ(err.code, EINVAL);
 	parsed_release(&parsed);
 }

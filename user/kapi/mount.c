@@ -34,22 +34,51 @@ static int path_absolute(const char *path, struct buf *out, struct shale_err *er
 	return 0;
 }
 
-/* A directory of the stack. A name too long for one string goes in by way of its descriptor. */
-static int dir_set(struct context *context, const char *key, const char *path,
-		   struct shale_err *err)
+static int dir_open(const char *option, const char *path, int *ret_fd, struct shale_err *err)
 {
-	__cleanup_buf struct buf absolute = BUF_INIT;
-	__cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char magic[MAGIC_PATH_MAX];
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return shale_err_errno(err, "%s", path);
-	if (path_absolute(path, &absolute, err))
+		return shale_err_errno(err, "%s: cannot open '%s'", option, path);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* A name too long for one string goes in by way of its descriptor. */
+static int lower_set(struct context *context, const char *path, struct shale_err *err)
+{
+	__cleanup_buf struct buf absolute = BUF_INIT;
+	__cleanup_fd int fd = -1;
+
+	if (dir_open("lowerdir", path, &fd, err) || path_absolute(path, &absolute, err))
 		return -1;
 	if (absolute.len <= MOUNT_STRING_MAX)
-		return context_set_string(context, key, buf_str(&absolute), err);
-	if (!strcmp(key, "lowerdir+"))
-		return context_set_fd(context, key, fd, err);
+		return context_set_string(context, "lowerdir+", buf_str(&absolute), err);
+	return context_set_fd(context, "lowerdir+", fd, err);
+}
+
+/* In these two options, unlike in lowerdir+, the kernel takes a backslash for an escape. */
+static int path_escape(const char *path, struct buf *out, struct shale_err *err)
+{
+	for (; *path; path++)
+		if ((*path == '\\' && buf_addc(out, '\\')) || buf_addc(out, *path))
+			return shale_err_errno(err, "cannot use %s", path);
+	return 0;
+}
+
+static int upper_set(struct context *context, const char *key, const char *path,
+		     struct shale_err *err)
+{
+	__cleanup_buf struct buf absolute = BUF_INIT;
+	__cleanup_buf struct buf escaped = BUF_INIT;
+	__cleanup_fd int fd = -1;
+	char magic[MAGIC_PATH_MAX];
+
+	if (dir_open(key, path, &fd, err) || path_absolute(path, &absolute, err) ||
+	    path_escape(buf_str(&absolute), &escaped, err))
+		return -1;
+	if (escaped.len <= MOUNT_STRING_MAX)
+		return context_set_string(context, key, buf_str(&escaped), err);
 	snprintf(magic, sizeof(magic), "/proc/self/fd/%d", fd);
 	return context_set_string(context, key, magic, err);
 }
@@ -58,12 +87,12 @@ static int layers_set(struct context *context, const struct mount_spec *spec,
 		      struct shale_err *err)
 {
 	for (size_t i = 0; i < spec->nr_layers; i++)
-		if (dir_set(context, "lowerdir+", spec->layers[i], err))
-			return shale_err_wrap(err, "lowerdir");
-	if (spec->upper && dir_set(context, "upperdir", spec->upper, err))
-		return shale_err_wrap(err, "upperdir");
-	if (spec->work && dir_set(context, "workdir", spec->work, err))
-		return shale_err_wrap(err, "workdir");
+		if (lower_set(context, spec->layers[i], err))
+			return -1;
+	if (spec->upper && upper_set(context, "upperdir", spec->upper, err))
+		return -1;
+	if (spec->work && upper_set(context, "workdir", spec->work, err))
+		return -1;
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include "kapi/mount_spec.h"
 
 #include <errno.h>
-#include <linux/shale.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -57,8 +56,8 @@ int mount_spec_add_layer(struct mount_spec *spec, const char *path, struct shale
 {
 	char *copy;
 
-	if (spec->nr_layers == SHALE_MAX_LAYERS)
-		return shale_err_set(err, EINVAL, "more than %d layers", SHALE_MAX_LAYERS);
+	if (spec->nr_layers == MOUNT_LAYERS_MAX)
+		return shale_err_set(err, EINVAL, "more than %d lower layers", MOUNT_LAYERS_MAX);
 	if (array_grow((void **)&spec->layers, spec->nr_layers, sizeof(*spec->layers), err))
 		return -1;
 	copy = strdup(path);

@@ -6,11 +6,15 @@
 #ifndef SHALE_KAPI_MOUNT_SPEC_H
 #define SHALE_KAPI_MOUNT_SPEC_H
 
+#include <linux/shale.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "kapi/idmap.h"
+
+/* One place of the stack is the upper's. */
+#define MOUNT_LAYERS_MAX (SHALE_MAX_LAYERS - 1)
 
 /* An option as the kernel takes it; value NULL: a flag. */
 struct mount_param {

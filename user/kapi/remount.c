@@ -131,6 +131,27 @@ static int options_read(int fd, char **ret_options, struct shale_err *err)
 	return shale_err_set(err, ENOENT, "the mount is not in /proc/self/mountinfo");
 }
 
+/* What a mount has without being told, and so does not show. */
+static const struct {
+	const char *key;
+	const char *value;
+} implied[] = {
+	{ "whiteout", "both" }, { "xino", "on" },  { "xino", "auto" },	 { "redirect_dir", "on" },
+	{ "redirect_dir", "follow" }, { "index", "on" }, { "metacopy", "on" }, { "nfs_export", "on" },
+};
+
+static bool option_is_implied(const char *options, const struct mount_param *param)
+{
+	char other[32];
+
+	snprintf(other, sizeof(other), ",%s=", param->key);
+	for (size_t i = 0; i < sizeof(implied) / sizeof(implied[0]); i++)
+		if (param->value && !strcmp(param->key, implied[i].key) &&
+		    !strcmp(param->value, implied[i].value))
+			return !strstr(options, other);
+	return false;
+}
+
 static int params_set(struct context *context, const struct mount_spec *spec, const char *shown,
 		      struct shale_err *err)
 {
@@ -140,6 +161,7 @@ static int params_set(struct context *context, const struct mount_spec *spec, co
 		if (option_encode(&spec->params[i], &option))
 			return shale_err_errno(err, "cannot compare the options");
 		if (!option_is_shown(shown, buf_str(&option)) &&
+		    !option_is_implied(shown, &spec->params[i]) &&
 		    context_set_param(context, &spec->params[i], err))
 			return -1;
 	}
