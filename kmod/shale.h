@@ -262,6 +262,7 @@ void shale_inode_unlock_two(struct inode *a, struct inode *b);
 int shale_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr);
 int shale_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat, u32 mask,
 		  unsigned int flags);
+int shale_update_time(struct inode *inode, enum fs_update_time type, unsigned int flags);
 int shale_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 #ifdef CONFIG_FS_POSIX_ACL
 struct posix_acl *shale_get_acl(struct mnt_idmap *idmap, struct dentry *dentry, int type);
