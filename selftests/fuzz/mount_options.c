@@ -4,7 +4,7 @@
  * mount.c relies on: no empty path, no more layers and options than the limits, no option without a
  * name. Built and run by scripts/fuzz; its corpus is selftests/corpus/mount_options.
  */
-#include "mount.shale/parse.h"
+#include "kapi/parse.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include <linux/shale.h>
 #include <sys/mount.h>
 
-#include "mount.shale/parse.h"
+#include "kapi/parse.h"
 
 #define G "/var/lib/containers/storage/overlay"
 

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "kapi/context.h"
+#include "kapi/module.h"
 
 #define MAGIC_PATH_MAX (sizeof("/proc/self/fd/") + 3 * sizeof(int))
 
@@ -136,13 +137,28 @@ static int idmap_set(int mntfd, const struct mount_spec *spec, struct shale_err 
 	return 0;
 }
 
+/* The kernel loads the module by itself; where it could not, this tries once more to learn why. */
+static int context_open_loading(struct context *context, struct mount_log *log,
+				struct shale_err *err)
+{
+	struct shale_err why = { 0 };
+
+	if (!context_open(context, log, &why))
+		return 0;
+	if (why.code != ENODEV)
+		return shale_err_set(err, why.code, "%s", why.msg);
+	if (module_load(err))
+		return -1;
+	return context_open(context, log, err);
+}
+
 int mount_open(const struct mount_spec *spec, int *ret_fd, struct mount_log *log,
 	       struct shale_err *err)
 {
 	__cleanup_context struct context context = CONTEXT_INIT;
 	__cleanup_fd int fd = -1;
 
-	if (context_open(&context, log, err) || params_set(&context, spec, err) ||
+	if (context_open_loading(&context, log, err) || params_set(&context, spec, err) ||
 	    layers_set(&context, spec, err) || context_create(&context, spec->attr_set, &fd, err))
 		return -1;
 	if (spec->uids && idmap_set(fd, spec, err))

@@ -23,8 +23,7 @@ struct mount_log {
 
 /*
  * A mount that is not attached anywhere yet, and its attachment. err->code ENODEV from mount_open
- * means that there is no filesystem type "shale": module_load() of module.h knows why. log may be
- * NULL.
+ * means that the module is not there and cannot be loaded; the message says why. log may be NULL.
  */
 int mount_open(const struct mount_spec *spec, int *ret_fd, struct mount_log *log,
 	       struct shale_err *err);

@@ -6,9 +6,10 @@
  *	mount.shale SOURCE TARGET [-sfnv] [-o OPTIONS] [-t TYPE]
  *	mount.shale -o OPTIONS TARGET
  *
- * The options are taken apart in parse.c; mounting is libshale's. Exit codes are mount(8)'s.
+ * Options, images and mounting are libshale's (kapi/parse.h, kapi/mount.h); here are the command line,
+ * what is said, and mount(8)'s exit codes.
  */
-#include "mount.shale/parse.h"
+#include <shale.h>
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,13 +18,15 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "kapi/module.h"
 #include "kapi/mount.h"
+#include "kapi/parse.h"
 
 /* mount(8), RETURN CODES */
-#define MOUNT_EX_USAGE 1
+#define MOUNT_EX_USAGE	1
 #define MOUNT_EX_SYSTEM 2
-#define MOUNT_EX_FAIL 32
+#define MOUNT_EX_FAIL	32
+
+#define DEFAULT_STORE "/var/lib/shale"
 
 struct call {
 	const char *source; /* NULL: none was given */
@@ -39,7 +42,7 @@ static int print_usage(FILE *out)
 	fputs("Usage: mount.shale SOURCE TARGET [-sfnv] [-o OPTIONS] [-t TYPE]\n"
 	      "       mount.shale -o OPTIONS TARGET\n"
 	      "\n"
-	      "SOURCE is any word where lowerdir= is among the OPTIONS.\n"
+	      "SOURCE is any word where lowerdir= is among the OPTIONS, else an image's name.\n"
 	      "\n"
 	      "  -o OPTIONS  lowerdir=, upperdir=, workdir= and others, see mount.shale(8)\n"
 	      "  -f          do everything but the mount\n"
@@ -64,24 +67,13 @@ static void remark(const struct call *call, const char *text)
 		fprintf(stderr, "mount.shale: %s: warning: %s\n", call->target, text);
 }
 
-/* The kernel loads the module by itself; where it could not, find out why. */
-static int mount_open_loading(const struct mount_spec *spec, int *ret_fd, struct mount_log *log,
-			      struct shale_err *err)
-{
-	if (!mount_open(spec, ret_fd, log, err))
-		return 0;
-	if (err->code != ENODEV || module_load(err))
-		return -1;
-	return mount_open(spec, ret_fd, log, err);
-}
-
 static int mount_do(struct call *call, struct shale_err *err)
 {
 	struct mount_spec *spec = &call->parsed.spec;
 	__cleanup_fd int mntfd = -1;
 	struct mount_log log = { "" };
 
-	if (mount_open_loading(spec, &mntfd, &log, err) ||
+	if (mount_open(spec, &mntfd, &log, err) ||
 	    mount_attach(spec, mntfd, call->target, err))
 		return -1;
 	remark(call, log.text);
@@ -102,7 +94,23 @@ static int remount_do(struct call *call, struct shale_err *err)
 	return 0;
 }
 
-static int source_set(struct call *call, struct shale_err *err)
+/* Without lowerdir the source is an image. *layers keeps it from being removed until it is mounted. */
+static int image_set(struct call *call, struct shale_layers *layers, struct shale_err *err)
+{
+	struct mount_spec *spec = &call->parsed.spec;
+	struct shale_opts opts = { .root = call->parsed.store ? call->parsed.store : DEFAULT_STORE };
+
+	if (!call->source)
+		return shale_err_set(err, EINVAL, "option lowerdir is missing");
+	if (shale_layers_get(&opts, call->source, layers, err))
+		return -1;
+	for (size_t i = 0; i < layers->count; i++)
+		if (mount_spec_add_layer(spec, layers->paths[i], err))
+			return -1;
+	return 0;
+}
+
+static int source_set(struct call *call, struct shale_layers *layers, struct shale_err *err)
 {
 	struct mount_spec *spec = &call->parsed.spec;
 
@@ -111,15 +119,16 @@ static int source_set(struct call *call, struct shale_err *err)
 		return shale_err_set(err, ENOMEM, "out of memory");
 	if (call->parsed.is_remount || spec->nr_layers)
 		return 0;
-	return shale_err_set(err, EINVAL, "option lowerdir is missing");
+	return image_set(call, layers, err);
 }
 
-static int call_run(struct call *call)
+static int call_do(struct call *call)
 {
+	__attribute__((cleanup(shale_layers_put))) struct shale_layers layers = { .lock_fd = -1 };
 	struct shale_err err = { 0 };
 	int ret;
 
-	if (parsed_check(&call->parsed, &err) || source_set(call, &err))
+	if (parsed_check(&call->parsed, &err) || source_set(call, &layers, &err))
 		return fail(call, &err, MOUNT_EX_USAGE);
 	remark(call, call->parsed.warning);
 	if (call->is_fake)
@@ -217,7 +226,7 @@ int main(int argc, char **argv)
 	if (call_parse(&call, opts, &err))
 		status = fail(&call, &err, MOUNT_EX_USAGE);
 	else
-		status = call_run(&call);
+		status = call_do(&call);
 	parsed_release(&call.parsed);
 	return status;
 }

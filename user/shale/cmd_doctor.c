@@ -118,7 +118,7 @@ int cmd_doctor(struct cli *cli, int argc, char **argv)
 	struct doctor doctor = { .sysroot = "/" };
 	int opt, status;
 
-	while ((opt = cli_getopt(cli, argc, argv, "", longs, &status)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, ":", longs, &status)) != -1) {
 		if (opt == CLI_DONE)
 			return status;
 		if (opt == 's')

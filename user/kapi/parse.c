@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The option string taken apart: a splitter for tokens, and the table of words. Each word has an
- * action, and the actions fill struct parsed. Called by main.c; tested by selftests/unit and
- * selftests/fuzz, which link this file alone.
+ * action, and the actions fill struct parsed. Called by mount.shale and by shale mount.
  */
-#include "mount.shale/parse.h"
+#include "kapi/parse.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -9,8 +9,8 @@
  * Empty tokens mean nothing. Which words there are is the table in parse.c. A word that is not in
  * it is handed to the kernel, which knows what it takes. Nothing here touches files or the kernel.
  */
-#ifndef MOUNT_SHALE_PARSE_H
-#define MOUNT_SHALE_PARSE_H
+#ifndef SHALE_KAPI_PARSE_H
+#define SHALE_KAPI_PARSE_H
 
 #include <stdbool.h>
 
