@@ -35,3 +35,11 @@ int shale_cred_begin_create(struct dentry *name, const struct inode *inode, umod
 	put_cred(creds);
 	return err;
 }
+
+const struct cred *shale_cred_replace(struct cred *creds)
+{
+	const struct cred *old = compat_override_creds(creds);
+
+	put_cred(creds);
+	return old;
+}

@@ -16,4 +16,7 @@ void shale_cred_end(const struct cred *old);
 int shale_cred_begin_create(struct dentry *name, const struct inode *inode, umode_t mode,
 			    const struct cred **ret_old);
 
+/* For rights that somebody else prepared; consumes them, ends with shale_cred_end(). */
+const struct cred *shale_cred_replace(struct cred *creds);
+
 #endif /* _SHALE_CRED_H */

@@ -307,10 +307,10 @@ int shale_inode_lock_two(struct inode *a, struct inode *b)
 
 	if (first > second)
 		swap(first, second);
-	err = mutex_lock_interruptible(first);
+	err = mutex_lock_killable(first);
 	if (err || first == second)
 		return err;
-	err = mutex_lock_interruptible_nested(second, SINGLE_DEPTH_NESTING);
+	err = mutex_lock_killable_nested(second, SINGLE_DEPTH_NESTING);
 	if (err)
 		mutex_unlock(first);
 	return err;

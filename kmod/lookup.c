@@ -8,6 +8,7 @@
 
 #include "cred.h"
 #include "real.h"
+#include "trace.h"
 
 /* Objects found in as many layers need no memory of their own. */
 #define INLINE_FOUND 8
@@ -20,6 +21,7 @@ struct search {
 	struct dentry *upper;
 	struct shale_path *found;
 	unsigned int nr, room;
+	unsigned int asked; /* layers */
 	struct shale_path inline_found[INLINE_FOUND];
 
 	/* What the layers below call it: a name, or a path from their roots. NULL: as in NAME. */
@@ -308,7 +310,7 @@ static int search_lower(struct search *s, const struct shale_path *parent, bool 
 
 	if (s->redirect)
 		name = (struct qstr)QSTR_INIT(s->redirect, strlen(s->redirect));
-	shale_stats_inc(s->fs, layer_lookups);
+	s->asked++;
 	real = shale_real_lookup(parent->layer, parent->dentry, &name);
 	if (IS_ERR(real))
 		return PTR_ERR(real);
@@ -366,7 +368,7 @@ static int search_path(struct search *s, const struct shale_layer *layer)
 	struct dentry *at = dget(layer->root);
 	int ret = 1;
 
-	shale_stats_inc(s->fs, layer_lookups);
+	s->asked++;
 	if (!path)
 		ret = -ENOMEM;
 	for (next = path; ret > 0; next += strcspn(next, "/")) {
@@ -446,7 +448,7 @@ static int search_upper(struct search *s)
 
 	if (!parent)
 		return 0;
-	shale_stats_inc(s->fs, layer_lookups);
+	s->asked++;
 	real = shale_real_lookup(layer, parent, s->name);
 	if (IS_ERR_OR_NULL(real))
 		return PTR_ERR(real);
@@ -558,6 +560,9 @@ struct dentry *shale_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 	err = search_all(&s);
 	inode = err ? ERR_PTR(err) : search_inode(&s);
 	shale_cred_end(old);
+	shale_stats_add(s.fs, layer_lookups, s.asked);
+	trace_shale_lookup(dir, dentry, IS_ERR(inode) ? NULL : inode, s.asked,
+			   PTR_ERR_OR_ZERO(inode));
 	if (s.is_upper_name && !IS_ERR_OR_NULL(inode))
 		shale_set_upper_name(dentry);
 	search_clear(&s);

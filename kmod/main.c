@@ -6,6 +6,9 @@
 
 #include "shale.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 static struct file_system_type shale_type = {
 	.owner = THIS_MODULE,
 	.name = "shale",

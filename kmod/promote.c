@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * promote.c - MODEL: giving an object of a lower layer its place in the upper.
+ *
+ * Everything is prepared where nobody sees it: regular files without a name, the rest in the work
+ * directory. One link or rename publishes it, after its data is on disk. Whatever happens before
+ * leaves the lower object in view, and only garbage that the next mount removes. What besides data
+ * is taken along is in promote_meta.c. Called by every VFS operation that changes something.
+ */
+#include <linux/file.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+
+#include "cred.h"
+#include "promote.h"
+#include "real.h"
+#include "trace.h"
+
+/* Hexadecimal form of an origin, and NUL. */
+#define INDEX_NAME_SIZE (2 * sizeof(struct shale_disk_origin) + 1)
+
+static bool is_promoted(const struct dentry *dentry, bool wants_name)
+{
+	if (!shale_inode_upper(d_inode(dentry)))
+		return false;
+	return !wants_name || shale_has_upper_name(dentry);
+}
+
+static int data_copy(struct shale_promotion *p)
+{
+	struct path data;
+	struct file *in;
+	int err;
+
+	if (!p->size)
+		return 0;
+	shale_inode_data(p->inode, &data);
+	in = shale_real_open(&data, O_RDONLY);
+	if (IS_ERR(in))
+		return PTR_ERR(in);
+	err = shale_real_copy_data(in, p->file, p->size, &p->bytes);
+	fput(in);
+	return err;
+}
+
+static int temp_file_create(struct shale_promotion *p)
+{
+	p->file = shale_real_tmpfile(p->fs, NULL, p->stat.mode);
+	if (IS_ERR(p->file)) {
+		int err = PTR_ERR(p->file);
+
+		p->file = NULL;
+		return err;
+	}
+	p->upper = dget(file_dentry(p->file));
+	return 0;
+}
+
+static int temp_object_create(struct shale_promotion *p)
+{
+	DEFINE_DELAYED_CALL(done);
+	struct shale_newattr attr = { .mode = p->stat.mode, .rdev = p->stat.rdev };
+	int err;
+
+	if (S_ISLNK(p->stat.mode)) {
+		attr.link = shale_real_get_link(&p->lower_path, &done);
+		if (IS_ERR(attr.link))
+			return PTR_ERR(attr.link);
+	}
+	err = shale_real_create_temp(p->fs, &attr, &p->upper);
+	do_delayed_call(&done);
+	return err;
+}
+
+/* A security module may want the new object made by somebody else than the mounter. */
+static int temp_create(struct shale_promotion *p)
+{
+	const struct cred *old = NULL;
+	struct cred *creds = NULL;
+	int err;
+
+	err = security_inode_copy_up(p->dentry, &creds);
+	if (err < 0)
+		return err;
+	if (creds)
+		old = shale_cred_replace(creds);
+	err = S_ISREG(p->stat.mode) ? temp_file_create(p) : temp_object_create(p);
+	if (creds)
+		shale_cred_end(old);
+	return err;
+}
+
+static int temp_create_writing(struct shale_promotion *p)
+{
+	int err = shale_real_want_write(p->fs);
+
+	if (err)
+		return err;
+	err = temp_create(p);
+	shale_real_drop_write(p->fs);
+	return err;
+}
+
+static int data_sync(struct shale_promotion *p)
+{
+	if (!p->file || p->fs->config.is_volatile)
+		return 0;
+	return shale_real_fsync(p->file, 0, LLONG_MAX, false);
+}
+
+/* The name in the index comes first, so that a crash never leaves a name in the upper whose other
+ * names would not find it. */
+static int index_link(struct shale_promotion *p, struct dentry **ret_entry)
+{
+	char buf[INDEX_NAME_SIZE];
+	struct qstr name;
+	int err;
+
+	err = shale_index_name(p->fs, &p->lower, buf, sizeof(buf));
+	if (!err)
+		err = shale_index_nlink_pin(p->fs, p->inode, p->upper);
+	if (err)
+		return err;
+	name = (struct qstr)QSTR_INIT(buf, strlen(buf));
+	return shale_real_link(p->fs, p->upper, p->fs->indexdir, &name, ret_entry);
+}
+
+/* What was prepared in the work directory moves, what has no name is linked. */
+static int name_publish(struct shale_promotion *p, struct dentry **ret_upper)
+{
+	int err;
+
+	if (p->file)
+		return shale_real_link(p->fs, p->upper, p->upper_dir, &p->name.name, ret_upper);
+	err = shale_real_rename(p->fs, p->upper, p->upper_dir, &p->name.name, NULL, 0);
+	if (!err)
+		*ret_upper = dget(p->upper);
+	return err;
+}
+
+static void times_restore(struct shale_promotion *p, const struct kstat *stat)
+{
+	struct iattr attr = {
+		.ia_valid = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_SET | ATTR_MTIME_SET,
+		.ia_atime = stat->atime,
+		.ia_mtime = stat->mtime,
+	};
+
+	shale_real_setattr(p->fs, p->upper_dir, &attr);
+}
+
+/* Promotion is none of the parent's changes: its times stay. */
+static int name_publish_quietly(struct shale_promotion *p, struct dentry **ret_upper)
+{
+	struct path dir = { .mnt = shale_upper_layer(p->fs)->mnt, .dentry = p->upper_dir };
+	struct kstat stat;
+	int err;
+
+	err = shale_real_getattr(&dir, &stat, STATX_BASIC_STATS, 0);
+	if (!err)
+		err = name_publish(p, ret_upper);
+	if (!err)
+		times_restore(p, &stat);
+	return err;
+}
+
+static void publish_undo(struct shale_promotion *p, struct dentry *entry)
+{
+	if (entry) {
+		shale_real_unlink(p->fs, entry);
+		dput(entry);
+	}
+	if (!p->file && p->upper)
+		shale_real_cleanup(p->fs, p->upper);
+}
+
+/* The inode's upper from now on is the dentry with the best name: the one in the tree, else the one in
+ * the index, else none. */
+static void upper_set(struct shale_promotion *p, struct dentry *named, struct dentry *entry)
+{
+	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
+	if (p->is_indexed) {
+		shale_index_nlink_settle(p->fs, p->inode, p->upper);
+		set_bit(SHALE_I_INDEXED, &SHALE_I(p->inode)->flags);
+	}
+	shale_inode_copyattr(p->inode);
+	if (named)
+		shale_set_upper_name(p->dentry);
+}
+
+static int publish(struct shale_promotion *p)
+{
+	struct dentry *named = NULL, *entry = NULL;
+	int err;
+
+	err = shale_promote_meta(p);
+	if (!err)
+		err = data_sync(p);
+	if (!err && p->is_indexed)
+		err = index_link(p, &entry);
+	if (!err && p->upper_dir)
+		err = name_publish_quietly(p, &named);
+	if (err) {
+		publish_undo(p, entry);
+		return err;
+	}
+	if (!p->upper_dir && !p->file)
+		shale_real_cleanup(p->fs, p->upper);
+	shale_promote_flags(p, true);
+	upper_set(p, named, entry);
+	dput(named);
+	dput(entry);
+	return 0;
+}
+
+static int publish_writing(struct shale_promotion *p)
+{
+	int err;
+
+	err = shale_real_want_write(p->fs);
+	if (err)
+		return err;
+	if (p->upper_dir)
+		err = shale_impure_set(p->fs, p->dir);
+	if (!err)
+		err = publish(p);
+	else
+		publish_undo(p, NULL);
+	shale_real_drop_write(p->fs);
+	return err;
+}
+
+static int object_promote(struct shale_promotion *p)
+{
+	int err;
+
+	err = shale_real_getattr(&p->lower_path, &p->stat, STATX_BASIC_STATS, 0);
+	if (err)
+		return err;
+	p->size = S_ISREG(p->stat.mode) ? min_t(loff_t, p->size, p->stat.size) : 0;
+	p->is_indexed = shale_index_wants(p->inode) && p->stat.nlink > 1;
+	err = temp_create_writing(p);
+	if (err)
+		return err;
+	err = data_copy(p);
+	if (!err)
+		err = publish_writing(p);
+	if (p->file)
+		fput(p->file);
+	dput(p->upper);
+	return err;
+}
+
+/* The inode is in the upper already, by another name or for the index alone. */
+static int name_promote(struct shale_promotion *p)
+{
+	struct dentry *upper = shale_inode_upper(p->inode), *named;
+	int err;
+
+	err = shale_real_want_write(p->fs);
+	if (err)
+		return err;
+	err = shale_impure_set(p->fs, p->dir);
+	if (!err)
+		err = shale_index_nlink_pin(p->fs, p->inode, upper);
+	if (err)
+		goto out;
+	err = shale_real_link(p->fs, upper, p->upper_dir, &p->name.name, &named);
+	shale_index_nlink_settle(p->fs, p->inode, upper);
+	if (!err) {
+		shale_set_upper_name(p->dentry);
+		dput(named);
+	}
+out:
+	shale_real_drop_write(p->fs);
+	return err;
+}
+
+static void promotion_report(struct shale_promotion *p, int err)
+{
+	if (err) {
+		shale_stats_inc(p->fs, copy_up_errors);
+	} else {
+		shale_stats_inc(p->fs, copy_ups);
+		shale_stats_add(p->fs, copy_up_bytes, p->bytes);
+		shale_genl_copied_up(p->fs, p->inode, p->bytes);
+	}
+	trace_shale_promote(p->inode, err ? 0 : p->bytes, err);
+}
+
+static int promote_locked(struct shale_promotion *p)
+{
+	struct dentry *parent = dget_parent(p->dentry);
+	int err = 0;
+
+	/* Without a name there is no place to publish it at; the inode still gets its upper. */
+	if (!d_unlinked(p->dentry)) {
+		p->dir = d_inode(parent);
+		p->upper_dir = shale_inode_upper(p->dir);
+		/* It was moved into a directory that has to be promoted first. */
+		if (!p->upper_dir)
+			goto out;
+		take_dentry_name_snapshot(&p->name, p->dentry);
+	} else if (d_is_dir(p->dentry)) {
+		err = -ENOENT;
+		goto out;
+	}
+	if (shale_inode_upper(p->inode)) {
+		err = p->upper_dir ? name_promote(p) : 0;
+	} else {
+		p->lower = shale_inode_lower(p->inode)->path[0];
+		p->lower_path = shale_path_real(p->lower);
+		err = object_promote(p);
+		promotion_report(p, err);
+	}
+	if (p->upper_dir)
+		release_dentry_name_snapshot(&p->name);
+out:
+	dput(parent);
+	return err;
+}
+
+/* One object whose parent is in the upper. */
+static int promote_one(struct dentry *dentry, bool wants_name, loff_t size)
+{
+	struct shale_promotion p = {
+		.fs = SHALE_FS(dentry->d_sb),
+		.dentry = dentry,
+		.inode = d_inode(dentry),
+		.size = size,
+	};
+	struct mutex *lock = &SHALE_I(p.inode)->lock;
+	const struct cred *old;
+	int err;
+
+	err = mutex_lock_killable(lock);
+	if (err)
+		return err;
+	if (!is_promoted(dentry, wants_name)) {
+		old = shale_cred_begin(dentry->d_sb);
+		err = promote_locked(&p);
+		shale_cred_end(old);
+	}
+	mutex_unlock(lock);
+	return err;
+}
+
+/* The highest directory above DENTRY, or itself, that is not in the upper. */
+static struct dentry *topmost_unpromoted(struct dentry *dentry)
+{
+	struct dentry *at = dget(dentry), *parent;
+
+	for (;;) {
+		parent = dget_parent(at);
+		if (parent == at || is_promoted(parent, true)) {
+			dput(parent);
+			return at;
+		}
+		dput(at);
+		at = parent;
+	}
+}
+
+static int promote(struct dentry *dentry, bool wants_name, loff_t size)
+{
+	struct dentry *next;
+	int err = 0;
+
+	if (!shale_has_upper(SHALE_FS(dentry->d_sb)))
+		return is_promoted(dentry, wants_name) ? 0 : -EROFS;
+	while (!err && !is_promoted(dentry, wants_name)) {
+		if (d_unlinked(dentry))
+			return promote_one(dentry, false, size);
+		next = topmost_unpromoted(dentry);
+		err = promote_one(next, next != dentry || wants_name,
+				  next == dentry ? size : LLONG_MAX);
+		dput(next);
+	}
+	return err;
+}
+
+int shale_promote(struct dentry *dentry)
+{
+	return promote(dentry, true, LLONG_MAX);
+}
+
+int shale_promote_inode(struct dentry *dentry)
+{
+	return promote(dentry, false, LLONG_MAX);
+}
+
+int shale_promote_truncated(struct dentry *dentry, loff_t size)
+{
+	return promote(dentry, false, size);
+}
