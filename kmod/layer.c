@@ -17,14 +17,14 @@
 /* Directories that a writable mount has for itself. */
 struct shale_claim {
 	struct list_head node;
-	const struct inode *inode; /* pinned by the mount's own layer */
+	struct inode *inode; /* pinned by the mount's own layer */
 	struct shale_claim *next;  /* of the same mount */
 };
 
 static DEFINE_MUTEX(claims_lock);
 static LIST_HEAD(claims);
 
-static bool is_claimed_locked(const struct inode *inode)
+static bool is_claimed_locked(struct inode *inode)
 {
 	const struct shale_claim *claim;
 

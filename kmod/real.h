@@ -100,4 +100,35 @@ int shale_real_encode_fh(struct dentry *dentry, struct fid *fid, int *max_words)
 struct dentry *shale_real_decode_fh(const struct shale_layer *layer, struct fid *fid, int words,
 				    int type, struct dentry *except);
 
+/* real_io.c: data of open files. REAL is open, what writes is of the upper. */
+
+/* Called when a write has ended, in a context that may sleep; not for writes that end before the
+ * function returns. */
+typedef void (*shale_written_t)(struct file *user);
+
+/* USER is the kiocb of our file; an asynchronous one gives -EIOCBQUEUED and is completed later. */
+ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter);
+ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
+			      shale_written_t written);
+ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
+			       size_t len, unsigned int flags);
+ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real, loff_t *pos,
+				size_t len, unsigned int flags);
+int shale_real_fallocate(struct file *real, int mode, loff_t pos, loff_t len);
+int shale_real_fadvise(struct file *real, loff_t pos, loff_t len, int advice);
+int shale_real_flush(struct file *real, fl_owner_t id);
+int shale_real_mmap(struct file *real, struct vm_area_struct *vma);
+
+/* From one open file into another. */
+struct shale_range {
+	struct file *in, *out;
+	loff_t pos_in, pos_out, len;
+	unsigned int flags; /* of copy_file_range(2), or REMAP_FILE_* */
+};
+loff_t shale_real_copy_range(const struct shale_range *r);
+loff_t shale_real_remap(const struct shale_range *r); /* clone or dedupe */
+
+int shale_real_io_init(void);
+void shale_real_io_exit(void);
+
 #endif /* _SHALE_REAL_H */

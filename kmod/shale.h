@@ -326,13 +326,18 @@ extern const struct file_operations shale_dir_fops;
 int shale_dir_is_empty(struct dentry *dentry); /* 0, -ENOTEMPTY or -errno; creds are the mounter's */
 void shale_dircache_free(struct shale_inode *si);
 
-/* file.c, mmap.c */
+/* file.c */
 extern const struct file_operations shale_file_fops;
 extern const struct address_space_operations shale_aops;
-int shale_mmap(struct file *file, struct vm_area_struct *vma);
+/* The open file of a layer behind an open regular file of ours, as it is now: the upper's as soon as
+ * there is one. Borrowed; stays open as long as FILE. */
+struct file *shale_file_real(struct file *file);
+void shale_file_accessed(struct file *file);
 int shale_file_init(void);
 void shale_file_exit(void);
-/* The real file behind an open file of ours, as it is now. Put with shale_real_file_put(). */
+
+/* mmap.c */
+int shale_mmap(struct file *file, struct vm_area_struct *vma);
 
 /* xattr.c */
 extern const struct xattr_handler *const shale_xattr_handlers[];

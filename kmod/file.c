@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * file.c - FACE: open regular files. Each is an open file of a layer, chosen at open; a file that is
+ * promoted while it is open goes over to the upper at its next use, so that old descriptors see what
+ * new ones write. Writing promotes, opening does not. Mappings are in mmap.c, directories in
+ * readdir.c.
+ */
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "compat/io.h"
+#include "cred.h"
+#include "real.h"
+
+/* What of our flags says how our descriptor was made and not how it behaves. */
+#define OPEN_ONLY_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)
+
+/*
+ * file->private_data is the layer's file or, with SWITCHED set, a struct switched: most files never
+ * change over and need no allocation. It changes once, by cmpxchg, and both files stay open until
+ * release, so a user of either needs no reference.
+ */
+#define SWITCHED 1UL
+
+struct switched {
+	struct file *lower, *upper;
+};
+
+static struct switched *switched_of(void *private)
+{
+	unsigned long bits = (unsigned long)private;
+
+	return bits & SWITCHED ? (struct switched *)(bits & ~SWITCHED) : NULL;
+}
+
+static struct file *open_real(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
+	const struct cred *old;
+	struct file *real;
+	struct path path;
+
+	/* Lower layers are read-only, whatever the descriptor may do once there is an upper. */
+	if (!shale_inode_upper(inode))
+		flags &= ~(O_ACCMODE | O_APPEND);
+	shale_inode_data(inode, &path);
+	old = shale_cred_begin(inode->i_sb);
+	real = shale_real_open_for(file, &path, flags);
+	shale_cred_end(old);
+	return real;
+}
+
+static struct file *switch_to_upper(struct file *file, void *private)
+{
+	struct switched *s = kmalloc(sizeof(*s), GFP_KERNEL);
+	void *seen;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	s->lower = private;
+	s->upper = open_real(file);
+	if (IS_ERR(s->upper)) {
+		struct file *err = s->upper;
+
+		kfree(s);
+		return err;
+	}
+	seen = cmpxchg(&file->private_data, private, (void *)((unsigned long)s | SWITCHED));
+	if (seen == private)
+		return s->upper;
+	fput(s->upper);
+	kfree(s);
+	return switched_of(seen)->upper;
+}
+
+struct file *shale_file_real(struct file *file)
+{
+	struct dentry *upper = shale_inode_upper(file_inode(file));
+	void *private = READ_ONCE(file->private_data);
+	struct switched *s = switched_of(private);
+	struct file *real = private;
+
+	if (s)
+		return s->upper;
+	if (!upper || file_inode(real) == d_inode(upper))
+		return real;
+	return switch_to_upper(file, private);
+}
+
+static int shale_open(struct inode *inode, struct file *file)
+{
+	struct file *real = open_real(file);
+
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	file->private_data = real;
+	file->f_mode |= real->f_mode & FMODE_NOWAIT;
+	return 0;
+}
+
+static int shale_release(struct inode *inode, struct file *file)
+{
+	struct switched *s = switched_of(file->private_data);
+
+	if (!s) {
+		fput(file->private_data);
+		return 0;
+	}
+	fput(s->lower);
+	fput(s->upper);
+	kfree(s);
+	return 0;
+}
+
+/* What was read through us: the time goes to the upper. Reads of lower layers leave no trace. */
+void shale_file_accessed(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct dentry *upper = shale_inode_upper(inode);
+	struct timespec64 mtime, seen;
+
+	if (!upper || (file->f_flags & O_NOATIME))
+		return;
+	/* Stores to mappings change the upper's times behind our back, and relatime compares. */
+	mtime = inode_get_mtime(d_inode(upper));
+	seen = inode_get_mtime(inode);
+	if (!timespec64_equal(&mtime, &seen)) {
+		inode_set_mtime_to_ts(inode, mtime);
+		inode_set_ctime_to_ts(inode, inode_get_ctime(d_inode(upper)));
+	}
+	touch_atime(&file->f_path);
+}
+
+static loff_t shale_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	const struct cred *old;
+	struct file *real;
+	loff_t pos;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_llseek_size(file, offset, whence, inode->i_sb->s_maxbytes,
+						i_size_read(inode));
+	real = shale_file_real(file);
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(inode->i_sb);
+	pos = shale_real_llseek(real, offset, whence);
+	shale_cred_end(old);
+	return pos < 0 ? pos : vfs_setpos(file, pos, inode->i_sb->s_maxbytes);
+}
+
+static ssize_t shale_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp, *real;
+	const struct cred *old;
+	ssize_t ret;
+
+	if (!iov_iter_count(iter))
+		return 0;
+	real = shale_file_real(file);
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(file_inode(file)->i_sb);
+	ret = shale_real_read_iter(real, iocb, iter);
+	shale_cred_end(old);
+	shale_file_accessed(file);
+	return ret;
+}
+
+static ssize_t __maybe_unused shale_splice_read(struct file *file, loff_t *pos,
+						struct pipe_inode_info *pipe, size_t len,
+						unsigned int flags)
+{
+	struct file *real = shale_file_real(file);
+	const struct cred *old;
+	ssize_t ret;
+
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(file_inode(file)->i_sb);
+	ret = shale_real_splice_read(real, pos, pipe, len, flags);
+	shale_cred_end(old);
+	shale_file_accessed(file);
+	return ret;
+}
+
+/*
+ * Everything that writes begins with the caller's credentials here: there is an upper, our inode is
+ * locked, no set-uid bit or capability is left, and the mounter's credentials are in force.
+ */
+static int write_begin(struct file *file, bool nowait, struct file **ret_real,
+		       const struct cred **ret_old)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (nowait) {
+		if (!shale_inode_upper(inode) || !inode_trylock(inode))
+			return -EAGAIN;
+	} else {
+		err = shale_promote_inode(file->f_path.dentry);
+		if (err)
+			return err;
+		inode_lock(inode);
+	}
+	err = file_remove_privs(file);
+	if (err)
+		goto out_unlock;
+	*ret_real = shale_file_real(file);
+	err = PTR_ERR_OR_ZERO(*ret_real);
+	if (err)
+		goto out_unlock;
+	*ret_old = shale_cred_begin(inode->i_sb);
+	return 0;
+
+out_unlock:
+	inode_unlock(inode);
+	return err;
+}
+
+static void write_end(struct file *file, const struct cred *old)
+{
+	struct inode *inode = file_inode(file);
+
+	shale_cred_end(old);
+	shale_inode_copyattr(inode);
+	inode_unlock(inode);
+}
+
+/* After an asynchronous write: its submitter has left write_end() behind. */
+static void write_done(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	inode_lock(inode);
+	shale_inode_copyattr(inode);
+	inode_unlock(inode);
+}
+
+static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct file *file = iocb->ki_filp, *real;
+	const struct cred *old;
+	ssize_t ret;
+
+	if (!iov_iter_count(iter))
+		return 0;
+	ret = write_begin(file, iocb->ki_flags & IOCB_NOWAIT, &real, &old);
+	if (ret)
+		return ret;
+	ret = shale_real_write_iter(real, iocb, iter, write_done);
+	write_end(file, old);
+	return ret;
+}
+
+static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *file, loff_t *pos,
+				  size_t len, unsigned int flags)
+{
+	const struct cred *old;
+	struct file *real;
+	ssize_t ret;
+
+	ret = write_begin(file, false, &real, &old);
+	if (ret)
+		return ret;
+	ret = shale_real_splice_write(pipe, real, pos, len, flags);
+	write_end(file, old);
+	return ret;
+}
+
+static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
+{
+	const struct cred *old;
+	struct file *real;
+	int err;
+
+	err = write_begin(file, false, &real, &old);
+	if (err)
+		return err;
+	err = shale_real_fallocate(real, mode, offset, len);
+	write_end(file, old);
+	return err;
+}
+
+static int shale_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct inode *inode = file_inode(file);
+	struct shale_fs *fs = SHALE_FS(inode->i_sb);
+	const struct cred *old;
+	struct file *real;
+	int err;
+
+	if (fs->config.is_volatile)
+		return errseq_check(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err, fs->upper_err);
+	if (!shale_inode_upper(inode))
+		return 0;
+	real = shale_file_real(file);
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(inode->i_sb);
+	err = shale_real_fsync(real, start, end, datasync);
+	shale_cred_end(old);
+	return err;
+}
+
+static int shale_flush(struct file *file, fl_owner_t id)
+{
+	struct inode *inode = file_inode(file);
+	const struct cred *old;
+	struct file *real;
+	int err;
+
+	if (!shale_inode_upper(inode))
+		return 0;
+	real = shale_file_real(file);
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(inode->i_sb);
+	err = shale_real_flush(real, id);
+	shale_cred_end(old);
+	return err;
+}
+
+static int shale_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
+{
+	struct file *real = shale_file_real(file);
+	const struct cred *old;
+	int err;
+
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(file_inode(file)->i_sb);
+	err = shale_real_fadvise(real, offset, len, advice);
+	shale_cred_end(old);
+	return err;
+}
+
+/* Copies R, between files of ours, by OP between the layers' files. */
+static loff_t range_op(const struct shale_range *r, loff_t (*op)(const struct shale_range *))
+{
+	struct shale_range real = *r;
+	const struct cred *old;
+	loff_t ret;
+
+	ret = write_begin(r->out, false, &real.out, &old);
+	if (ret)
+		return ret;
+	real.in = shale_file_real(r->in);
+	ret = IS_ERR(real.in) ? PTR_ERR(real.in) : op(&real);
+	write_end(r->out, old);
+	return ret;
+}
+
+static ssize_t shale_copy_file_range(struct file *in, loff_t pos_in, struct file *out,
+				     loff_t pos_out, size_t len, unsigned int flags)
+{
+	struct shale_range r = { in, out, pos_in, pos_out, len, flags };
+	ssize_t ret = range_op(&r, shale_real_copy_range);
+
+	/* Layers on different filesystems; through us it is one. */
+	if (ret == -EXDEV || ret == -EOPNOTSUPP)
+		ret = splice_copy_file_range(in, pos_in, out, pos_out, len);
+	return ret;
+}
+
+static loff_t shale_remap_file_range(struct file *in, loff_t pos_in, struct file *out,
+				     loff_t pos_out, loff_t len, unsigned int flags)
+{
+	struct shale_range r = { in, out, pos_in, pos_out, len, flags };
+
+	if (flags & ~(REMAP_FILE_DEDUP | REMAP_FILE_ADVISORY))
+		return -EINVAL;
+	/* A promotion to save space by dedupe would cost it. */
+	if ((flags & REMAP_FILE_DEDUP) &&
+	    (!shale_inode_upper(file_inode(in)) || !shale_inode_upper(file_inode(out))))
+		return -EPERM;
+	return range_op(&r, shale_real_remap);
+}
+
+const struct file_operations shale_file_fops = {
+	.owner = THIS_MODULE,
+	.open = shale_open,
+	.release = shale_release,
+	.llseek = shale_llseek,
+	.read_iter = shale_read_iter,
+	.write_iter = shale_write_iter,
+	.splice_read = COMPAT_SPLICE_READ(shale_splice_read),
+	.splice_write = shale_splice_write,
+	.mmap = shale_mmap,
+	.fsync = shale_fsync,
+	.flush = shale_flush,
+	.fallocate = shale_fallocate,
+	.fadvise = shale_fadvise,
+	.copy_file_range = shale_copy_file_range,
+	.remap_file_range = shale_remap_file_range,
+	.unlocked_ioctl = shale_ioctl,
+	.compat_ioctl = shale_compat_ioctl,
+	.setlease = generic_setlease,
+};
+
+/* Only so that open(2) lets O_DIRECT pass: whether it is possible is the layer's to say. */
+const struct address_space_operations shale_aops = {
+	.direct_IO = noop_direct_IO,
+};
+
+int shale_file_init(void)
+{
+	return shale_real_io_init();
+}
+
+void shale_file_exit(void)
+{
+	shale_real_io_exit();
+}

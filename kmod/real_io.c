@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * real_io.c - GROUND: data in and out of open files of the layers, asynchronous I/O included. What
+ * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
+ * what writes, the lock of our inode is held and the file is one of the upper's.
+ */
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "compat/io.h"
+#include "real.h"
+
+/* What says how our caller wants to hear of the end, which is our business and not the layer's. */
+#define CALLER_FLAGS \
+	(IOCB_EVENTFD | IOCB_WAITQ | IOCB_ALLOC_CACHE | IOCB_AIO_RW | IOCB_DIO_CALLER_COMP)
+
+/* One asynchronous operation. Two references: who submits may look at the kiocb after the operation
+ * has ended. */
+struct shale_aio {
+	struct kiocb iocb; /* the layer's; holds its file */
+	struct kiocb *user;
+	refcount_t ref;
+	shale_written_t written;
+	struct work_struct work;
+	long res;
+};
+
+static struct workqueue_struct *aio_wq;
+
+static void aio_put(struct shale_aio *aio)
+{
+	if (!refcount_dec_and_test(&aio->ref))
+		return;
+	fput(aio->iocb.ki_filp);
+	kfree(aio);
+}
+
+/* The end of the operation, also where it ends at once. Gives the submitter's result back. */
+static long aio_end(struct shale_aio *aio, long res)
+{
+	if (aio->iocb.ki_flags & IOCB_WRITE)
+		kiocb_end_write(&aio->iocb);
+	aio->user->ki_pos = aio->iocb.ki_pos;
+	aio_put(aio);
+	return res;
+}
+
+static void aio_complete(struct shale_aio *aio, long res)
+{
+	struct kiocb *user = aio->user;
+
+	res = aio_end(aio, res);
+	user->ki_complete(user, res);
+}
+
+static void aio_written(struct work_struct *work)
+{
+	struct shale_aio *aio = container_of(work, struct shale_aio, work);
+
+	aio->written(aio->user->ki_filp);
+	aio_complete(aio, aio->res);
+}
+
+/* May run in an interrupt, where the attributes of our inode cannot be locked. */
+static void aio_done(struct kiocb *iocb, long res)
+{
+	struct shale_aio *aio = container_of(iocb, struct shale_aio, iocb);
+
+	if (!aio->written) {
+		aio_complete(aio, res);
+		return;
+	}
+	aio->res = res;
+	INIT_WORK(&aio->work, aio_written);
+	queue_work(aio_wq, &aio->work);
+}
+
+static ssize_t aio_submit(struct file *real, struct kiocb *user, struct iov_iter *iter,
+			  shale_written_t written)
+{
+	struct shale_aio *aio = kzalloc(sizeof(*aio), GFP_KERNEL);
+	ssize_t ret;
+
+	if (!aio)
+		return -ENOMEM;
+	aio->user = user;
+	aio->written = written;
+	refcount_set(&aio->ref, 2);
+	kiocb_clone(&aio->iocb, user, get_file(real));
+	aio->iocb.ki_flags &= ~(CALLER_FLAGS | IOCB_HIPRI);
+	aio->iocb.ki_complete = aio_done;
+	if (written) {
+		kiocb_start_write(&aio->iocb);
+		ret = vfs_iocb_iter_write(real, &aio->iocb, iter);
+	} else {
+		ret = vfs_iocb_iter_read(real, &aio->iocb, iter);
+	}
+	if (ret != -EIOCBQUEUED)
+		ret = aio_end(aio, ret);
+	aio_put(aio);
+	return ret;
+}
+
+static bool is_async(struct kiocb *user)
+{
+	return !is_sync_kiocb(user) && (user->ki_flags & IOCB_DIRECT);
+}
+
+/* O_DIRECT can be set on an open file of ours whatever the layer can do. */
+static bool is_possible(const struct file *real, const struct kiocb *user)
+{
+	return !(user->ki_flags & IOCB_DIRECT) || (real->f_mode & FMODE_CAN_ODIRECT);
+}
+
+ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter)
+{
+	struct kiocb iocb;
+	ssize_t ret;
+
+	if (!is_possible(real, user))
+		return -EINVAL;
+	if (is_async(user))
+		return aio_submit(real, user, iter, NULL);
+	kiocb_clone(&iocb, user, real);
+	iocb.ki_flags &= ~CALLER_FLAGS;
+	ret = vfs_iocb_iter_read(real, &iocb, iter);
+	user->ki_pos = iocb.ki_pos;
+	return ret;
+}
+
+ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
+			      shale_written_t written)
+{
+	struct kiocb iocb;
+	ssize_t ret;
+
+	if (!is_possible(real, user))
+		return -EINVAL;
+	if (is_async(user))
+		return aio_submit(real, user, iter, written);
+	kiocb_clone(&iocb, user, real);
+	iocb.ki_flags &= ~CALLER_FLAGS;
+	file_start_write(real);
+	ret = vfs_iocb_iter_write(real, &iocb, iter);
+	file_end_write(real);
+	user->ki_pos = iocb.ki_pos;
+	return ret;
+}
+
+ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
+			       size_t len, unsigned int flags)
+{
+	return vfs_splice_read(real, pos, pipe, len, flags);
+}
+
+ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real, loff_t *pos,
+				size_t len, unsigned int flags)
+{
+	ssize_t ret;
+
+	file_start_write(real);
+	ret = iter_file_splice_write(pipe, real, pos, len, flags);
+	file_end_write(real);
+	return ret;
+}
+
+int shale_real_fallocate(struct file *real, int mode, loff_t pos, loff_t len)
+{
+	int err = vfs_fallocate(real, mode, pos, len);
+
+	pr_debug("fallocate(%pD2, 0x%x, %lld, %lld) = %d\n", real, mode, pos, len, err);
+	return err;
+}
+
+int shale_real_fadvise(struct file *real, loff_t pos, loff_t len, int advice)
+{
+	return vfs_fadvise(real, pos, len, advice);
+}
+
+int shale_real_flush(struct file *real, fl_owner_t id)
+{
+	return real->f_op->flush ? real->f_op->flush(real, id) : 0;
+}
+
+loff_t shale_real_copy_range(const struct shale_range *r)
+{
+	ssize_t ret = vfs_copy_file_range(r->in, r->pos_in, r->out, r->pos_out, r->len, r->flags);
+
+	pr_debug("copy_range(%pD2, %pD2, %lld) = %zd\n", r->in, r->out, r->len, ret);
+	return ret;
+}
+
+loff_t shale_real_remap(const struct shale_range *r)
+{
+	loff_t ret;
+
+	if (r->flags & REMAP_FILE_DEDUP)
+		ret = vfs_dedupe_file_range_one(r->in, r->pos_in, r->out, r->pos_out, r->len,
+						r->flags);
+	else
+		ret = vfs_clone_file_range(r->in, r->pos_in, r->out, r->pos_out, r->len, r->flags);
+	pr_debug("remap(%pD2, %pD2, %lld, 0x%x) = %lld\n", r->in, r->out, r->len, r->flags, ret);
+	return ret;
+}
+
+int shale_real_mmap(struct file *real, struct vm_area_struct *vma)
+{
+	int err = compat_backing_mmap(real, vma);
+
+	pr_debug("mmap(%pD2, 0x%lx) = %d\n", real, vma->vm_end - vma->vm_start, err);
+	return err;
+}
+
+int shale_real_io_init(void)
+{
+	aio_wq = alloc_workqueue("shale_aio", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return aio_wq ? 0 : -ENOMEM;
+}
+
+void shale_real_io_exit(void)
+{
+	destroy_workqueue(aio_wq);
+}
