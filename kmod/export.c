@@ -3,11 +3,11 @@
  * export.c - FACE: file handles, for NFS servers, name_to_handle_at(2) and fanotify. Called by the
  * VFS. Handles of the layers' objects are made and opened in real_handle.c.
  *
- * A handle is a handle of the object that is on top: the upper's if there is one, else the lower's.
- * It is opened by finding that object again and walking from our root down the path it has in its
- * layer. What comes out must be it, or have been it before it was copied up; else the handle is
- * stale. So a handle outlives copy-up, remount and eviction from the cache. A handle of an object of
- * a lower layer goes stale once the object, or a directory above it, was renamed in the union.
+ * A handle is a handle of the object that was found first: the lower one, if we know it, else the
+ * upper's. It is opened by finding that object again and walking from our root down the path it has in
+ * its layer; where a directory on the way was renamed, moved.c knows where it went. What comes out
+ * must be the object itself or what it was copied up to, else the handle is stale. So a handle stays
+ * the same, and good, over copy-up, rename, remount and eviction from the cache.
  */
 #include <linux/exportfs.h>
 
@@ -42,41 +42,40 @@ static u32 realfs_tag(const struct shale_realfs *realfs, u32 fsid)
 	return words[0] ^ words[1] ^ words[2] ^ words[3];
 }
 
-/* The object that stands for INODE. An indexed file's upper may have no name but its index entry. */
 static struct shale_path object_of(const struct inode *inode)
 {
 	const struct shale_stack *lower = shale_inode_lower(inode);
-	struct shale_path upper = {
+
+	if (lower)
+		return lower->path[0];
+	return (struct shale_path) {
 		.layer = shale_upper_layer(SHALE_FS(inode->i_sb)),
 		.dentry = shale_inode_upper(inode),
 	};
-
-	if (!upper.dentry || (lower && test_bit(SHALE_I_INDEXED, &SHALE_I(inode)->flags)))
-		return lower->path[0];
-	return upper;
 }
 
 static int shale_encode_fh(struct inode *inode, u32 *words, int *max_words, struct inode *parent)
 {
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);
 	const struct shale_path object = object_of(inode);
-	u32 fsid = object.layer->fsid;
+	const struct shale_realfs *realfs = &fs->realfs[object.layer->fsid];
 	struct handle *handle = (struct handle *)words;
-	int fid_words = *max_words - (int)HANDLE_WORDS;
-	int type;
+	struct shale_real_fh fh = {
+		.words = handle->fid,
+		.nr = max(*max_words - (int)HANDLE_WORDS, 0),
+	};
+	int err;
 
-	if (!fs->realfs[fsid].has_handles)
+	if (!realfs->has_handles)
 		return FILEID_INVALID;
-	if (fid_words < 0)
-		fid_words = 0;
-	type = shale_real_encode_fh(object.dentry, (struct fid *)handle->fid, &fid_words);
-	*max_words = fid_words + HANDLE_WORDS;
-	if (type < 0 || type == FILEID_INVALID)
+	err = shale_real_encode_fh(object.dentry, &fh);
+	*max_words = fh.nr + HANDLE_WORDS;
+	if (err)
 		return FILEID_INVALID;
 	*handle = (struct handle) {
 		.version = HANDLE_VERSION,
-		.type = type,
-		.realfs = realfs_tag(&fs->realfs[fsid], fsid),
+		.type = fh.type,
+		.realfs = realfs_tag(realfs, object.layer->fsid),
 	};
 	return HANDLE_TYPE;
 }
@@ -141,16 +140,16 @@ static struct dentry *step_down(struct dentry *at, struct dentry *real)
 	}
 }
 
-/* What we have in DIR, which is consumed, under the name of a layer's object. */
-static struct dentry *lookup_same_name(struct dentry *dir, struct dentry *real)
+/* What we have in DIR, which is consumed, under a name. */
+static struct dentry *lookup_name(struct dentry *dir, const struct qstr *name)
 {
-	struct name_snapshot name;
+	struct qstr last = QSTR_INIT(name->name, name->len);
 	struct dentry *dentry = ERR_PTR(-ESTALE);
 
-	take_dentry_name_snapshot(&name, real);
+	if (IS_ERR(dir))
+		return dir;
 	if (d_can_lookup(dir))
-		dentry = lookup_one_unlocked(&nop_mnt_idmap, &name.name, dir);
-	release_dentry_name_snapshot(&name);
+		dentry = lookup_one_unlocked(&nop_mnt_idmap, &last, dir);
 	dput(dir);
 	if (!IS_ERR(dentry) && d_is_negative(dentry)) {
 		dput(dentry);
@@ -159,63 +158,162 @@ static struct dentry *lookup_same_name(struct dentry *dir, struct dentry *real)
 	return dentry;
 }
 
-static struct dentry *walk_down(struct shale_fs *fs, const struct shale_layer *layer, struct dentry *real)
+static struct dentry *lookup_same_name(struct dentry *dir, struct dentry *real)
 {
-	struct dentry *at = dget(layer->root), *dentry = dget(fs->sb->s_root), *next;
+	struct name_snapshot name;
+	struct dentry *dentry;
 
-	while (at != real && !IS_ERR(dentry)) {
-		next = step_down(at, real);
-		dput(at);
+	take_dentry_name_snapshot(&name, real);
+	dentry = lookup_name(dir, &name.name);
+	release_dentry_name_snapshot(&name);
+	return dentry;
+}
+
+static bool is_in_stack(const struct shale_stack *stack, const struct inode *real)
+{
+	unsigned int i;
+
+	for (i = 0; stack && i < stack->nr; i++)
+		if (d_inode(stack->path[i].dentry) == real)
+			return true;
+	return false;
+}
+
+static bool is_same(const struct inode *inode, const struct shale_path *object)
+{
+	const struct dentry *upper = shale_inode_upper(inode);
+	const struct inode *real = d_inode(object->dentry);
+	const struct shale_key key = { .ino = real->i_ino, .fsid = object->layer->fsid };
+
+	if (!object->layer->index)
+		return upper && d_inode(upper) == real;
+	return shale_key_equal(&key, &SHALE_I(inode)->key) || is_in_stack(shale_inode_lower(inode), real);
+}
+
+static struct dentry *check_same(struct dentry *dentry, const struct shale_path *object)
+{
+	if (IS_ERR(dentry) || is_same(d_inode(dentry), object))
+		return dentry;
+	dput(dentry);
+	return ERR_PTR(-ESTALE);
+}
+
+static struct dentry *walk_down(struct shale_fs *fs, const struct shale_path *object);
+
+static struct dentry *walk_to_moved(struct shale_fs *fs, const struct shale_path *object)
+{
+	struct shale_moved *moved = kmalloc(sizeof(*moved), GFP_KERNEL);
+	struct shale_path dir = { .layer = shale_upper_layer(fs) };
+	struct dentry *dentry = ERR_PTR(-ESTALE);
+
+	if (!moved)
+		return ERR_PTR(-ENOMEM);
+	if (!shale_moved_lookup(fs, object, moved)) {
+		dir.dentry = moved->dir;
+		dentry = walk_down(fs, &dir);
+		dentry = lookup_name(dentry, &(struct qstr)QSTR_INIT(moved->name, strlen(moved->name)));
+		dput(moved->dir);
+	}
+	kfree(moved);
+	return dentry;
+}
+
+/* What the union has of OBJECT, whose parent there is DIR, which is consumed. */
+static struct dentry *step(struct shale_fs *fs, struct dentry *dir, const struct shale_path *object)
+{
+	struct dentry *dentry = check_same(lookup_same_name(dir, object->dentry), object);
+
+	/* Things of the upper are where they are. The depth of this is one: what is moved is there. */
+	if (!IS_ERR(dentry) || !object->layer->index)
+		return dentry;
+	return check_same(walk_to_moved(fs, object), object);
+}
+
+static struct dentry *walk_down(struct shale_fs *fs, const struct shale_path *object)
+{
+	struct shale_path at = { .layer = object->layer, .dentry = dget(object->layer->root) };
+	struct dentry *dentry = dget(fs->sb->s_root), *next;
+
+	while (at.dentry != object->dentry) {
+		next = step_down(at.dentry, object->dentry);
+		dput(at.dentry);
 		if (IS_ERR(next)) {
 			dput(dentry);
 			return next;
 		}
-		at = next;
-		dentry = lookup_same_name(dentry, at);
+		at.dentry = next;
+		/* What is not there may be further down under another name: only a record tells. */
+		if (!IS_ERR(dentry) || object->layer->index)
+			dentry = step(fs, dentry, &at);
 	}
-	dput(at);
+	dput(at.dentry);
 	return dentry;
-}
-
-static bool is_same(struct shale_fs *fs, const struct inode *inode, const struct shale_layer *layer,
-		    const struct dentry *real)
-{
-	const struct dentry *upper = shale_inode_upper(inode);
-	const struct shale_key key = { .ino = d_inode(real)->i_ino, .fsid = layer->fsid };
-
-	if (upper && d_inode(upper) == d_inode(real))
-		return true;
-	return layer != shale_upper_layer(fs) && shale_key_equal(&key, &SHALE_I(inode)->key);
 }
 
 static struct dentry *dentry_of_real(struct shale_fs *fs, struct dentry *real)
 {
-	const struct shale_layer *layer = layer_of_real(fs, real);
+	const struct shale_path object = { .layer = layer_of_real(fs, real), .dentry = real };
+
+	return object.layer ? walk_down(fs, &object) : ERR_PTR(-ESTALE);
+}
+
+/* An upper file by itself: it will never be promoted, and so can do without a name of ours. */
+static struct dentry *dentry_of_upper(struct shale_fs *fs, struct dentry *upper)
+{
+	struct shale_iget args = { .upper = dget(upper) };
+	struct inode *inode;
 	struct dentry *dentry;
 
-	if (!layer)
-		return ERR_PTR(-ESTALE);
-	dentry = walk_down(fs, layer, real);
-	if (!IS_ERR(dentry) && !is_same(fs, d_inode(dentry), layer, real)) {
-		dput(dentry);
-		return ERR_PTR(-ESTALE);
+	args.has_key = !shale_origin_get(fs, upper, &args.key);
+	inode = shale_iget(fs->sb, &args);
+	if (IS_ERR(inode)) {
+		dput(args.upper);
+		return ERR_CAST(inode);
 	}
+	dentry = d_obtain_alias(inode);
+	if (!IS_ERR(dentry))
+		shale_set_upper_name(dentry);
+	return dentry;
+}
+
+static struct dentry *open_unnamed(struct shale_fs *fs, const struct shale_layer *layer,
+				   const struct shale_real_fh *fh)
+{
+	struct dentry *real = shale_real_decode_fh(layer, fh);
+	struct dentry *dentry = ERR_PTR(-ESTALE);
+
+	if (IS_ERR(real))
+		return real;
+	if (!d_is_dir(real) && d_inode(real)->i_nlink == 1)
+		dentry = dentry_of_upper(fs, real);
+	dput(real);
+	return dentry;
+}
+
+static struct dentry *open_named(struct shale_fs *fs, const struct shale_layer *layer,
+				 const struct shale_real_fh *fh)
+{
+	struct dentry *real = shale_real_decode_named(layer, fh, fs->indexdir);
+	struct dentry *dentry;
+
+	if (IS_ERR(real))
+		return real;
+	dentry = dentry_of_real(fs, real);
+	dput(real);
 	return dentry;
 }
 
 static struct dentry *handle_open(struct shale_fs *fs, struct handle *handle, int fid_words)
 {
+	const struct shale_real_fh fh = { .words = handle->fid, .nr = fid_words, .type = handle->type };
 	const struct shale_layer *layer = layer_of_tag(fs, handle->realfs);
-	struct dentry *real, *dentry;
+	struct dentry *dentry;
 
 	if (!layer)
 		return ERR_PTR(-ESTALE);
-	real = shale_real_decode_fh(layer, (struct fid *)handle->fid, fid_words, handle->type,
-				    fs->indexdir);
-	if (IS_ERR(real))
-		return real;
-	dentry = dentry_of_real(fs, real);
-	dput(real);
+	dentry = open_named(fs, layer, &fh);
+	if (dentry == ERR_PTR(-ESTALE) && !layer->index)
+		dentry = open_unnamed(fs, layer, &fh);
 	return dentry;
 }
 

@@ -21,7 +21,7 @@
 #include "shale.h"
 
 #define NLINK_MAX sizeof("U-2147483648")
-#define NAME_SIZE (2 * sizeof(struct shale_disk_origin) + 1)
+#define NAME_SIZE SHALE_ORIGIN_NAME_SIZE
 
 struct nlink {
 	char base; /* 'U' or '=' */
@@ -111,11 +111,6 @@ bool shale_index_wants(const struct inode *inode)
 	return lower && is_indexable(SHALE_FS(inode->i_sb), &lower->path[0]);
 }
 
-static void name_of_origin(const struct shale_disk_origin *origin, char ret_name[NAME_SIZE])
-{
-	snprintf(ret_name, NAME_SIZE, "%*phN", (int)sizeof(*origin), origin);
-}
-
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size)
 {
 	struct shale_disk_origin origin;
@@ -125,7 +120,7 @@ int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *
 	if (size < NAME_SIZE)
 		return -ERANGE;
 	shale_origin_of(fs, lower, &origin);
-	name_of_origin(&origin, ret_name);
+	shale_origin_name(&origin, ret_name);
 	return 0;
 }
 
@@ -154,17 +149,14 @@ int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, stru
 /* The index entry itself: it is called by the origin that is written on the upper. */
 static struct dentry *entry_of(struct shale_fs *fs, struct dentry *upper)
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
-	struct shale_disk_origin origin;
 	char name[NAME_SIZE];
 	const struct qstr qstr = QSTR_INIT(name, NAME_SIZE - 1);
 	struct dentry *entry;
-	ssize_t size;
+	int err;
 
-	size = shale_real_get_private(fs, &path, SHALE_XATTR_ORIGIN, &origin, sizeof(origin));
-	if (size != sizeof(origin))
-		return ERR_PTR(size < 0 ? size : -EIO);
-	name_of_origin(&origin, name);
+	err = shale_origin_name_of(fs, upper, name);
+	if (err)
+		return ERR_PTR(err);
 	entry = shale_real_lookup(shale_upper_layer(fs), fs->indexdir, &qstr);
 	if (IS_ERR_OR_NULL(entry))
 		return entry ?: ERR_PTR(-ENOENT);
@@ -320,26 +312,34 @@ out_sweep:
 	return err;
 }
 
-int shale_index_open(struct shale_fs *fs)
+static int private_open(struct shale_fs *fs)
 {
 	struct dentry *private, *dir;
+
+	private = dir_make(fs, shale_upper_layer(fs)->root, SHALE_PRIVATE_DIR);
+	if (IS_ERR(private))
+		return PTR_ERR(private);
+	dir = dir_make(fs, private, SHALE_INDEX_DIR);
+	if (!IS_ERR(dir)) {
+		fs->indexdir = dir;
+		dir = dir_make(fs, private, SHALE_MOVED_DIR);
+	}
+	if (!IS_ERR(dir))
+		fs->moveddir = dir;
+	dput(private);
+	return PTR_ERR_OR_ZERO(dir);
+}
+
+int shale_index_open(struct shale_fs *fs)
+{
 	int err;
 
 	err = shale_real_want_write(fs);
 	if (err)
 		return err;
-	private = dir_make(fs, shale_upper_layer(fs)->root, SHALE_PRIVATE_DIR);
-	err = PTR_ERR_OR_ZERO(private);
-	if (err)
-		goto out_write;
-	dir = dir_make(fs, private, SHALE_INDEX_DIR);
-	dput(private);
-	err = PTR_ERR_OR_ZERO(dir);
-	if (err)
-		goto out_write;
-	fs->indexdir = dir;
-	err = index_sweep(fs);
-out_write:
+	err = private_open(fs);
+	if (!err)
+		err = index_sweep(fs);
 	shale_real_drop_write(fs);
 	return err;
 }
@@ -347,5 +347,7 @@ out_write:
 void shale_index_close(struct shale_fs *fs)
 {
 	dput(fs->indexdir);
+	dput(fs->moveddir);
 	fs->indexdir = NULL;
+	fs->moveddir = NULL;
 }

@@ -56,6 +56,27 @@ int shale_origin_get(struct shale_fs *fs, struct dentry *upper, struct shale_key
 	return 0;
 }
 
+void shale_origin_name(const struct shale_disk_origin *origin, char ret_name[SHALE_ORIGIN_NAME_SIZE])
+{
+	snprintf(ret_name, SHALE_ORIGIN_NAME_SIZE, "%*phN", (int)sizeof(*origin), origin);
+}
+
+int shale_origin_name_of(struct shale_fs *fs, struct dentry *upper,
+			 char ret_name[SHALE_ORIGIN_NAME_SIZE])
+{
+	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	struct shale_disk_origin origin;
+	ssize_t size;
+
+	size = shale_real_get_private(fs, &path, SHALE_XATTR_ORIGIN, &origin, sizeof(origin));
+	if (size < 0)
+		return size;
+	if (size != sizeof(origin))
+		return -ENODATA;
+	shale_origin_name(&origin, ret_name);
+	return 0;
+}
+
 bool shale_inode_has_origin(const struct inode *inode)
 {
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);

@@ -93,12 +93,17 @@ int shale_real_statfs(const struct path *path, struct kstatfs *st);
  * holes kept; -EINTR on a fatal signal. */
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes);
 
-/* Handles of the layers' objects. The type, FILEID_INVALID or -errno; MAX_WORDS in and out. */
-struct fid;
-int shale_real_encode_fh(struct dentry *dentry, struct fid *fid, int *max_words);
-/* The object, by any layer of its filesystem, under a name that is not in the directory EXCEPT. */
-struct dentry *shale_real_decode_fh(const struct shale_layer *layer, struct fid *fid, int words,
-				    int type, struct dentry *except);
+/* A handle of a layer's object. */
+struct shale_real_fh {
+	u32 *words;
+	int nr; /* of words; before encoding: room */
+	int type;
+};
+int shale_real_encode_fh(struct dentry *dentry, struct shale_real_fh *fh); /* -EOVERFLOW sets nr */
+/* The object, by any layer of its filesystem; "named" has a path, not by the directory EXCEPT. */
+struct dentry *shale_real_decode_fh(const struct shale_layer *layer, const struct shale_real_fh *fh);
+struct dentry *shale_real_decode_named(const struct shale_layer *layer,
+				       const struct shale_real_fh *fh, struct dentry *except);
 
 /* real_io.c: data of open files. REAL is open, what writes is of the upper. */
 

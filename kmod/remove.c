@@ -191,6 +191,8 @@ int shale_unlink(struct inode *dir, struct dentry *dentry)
 			drop_nlink(inode);
 		shale_index_nlink_end(inode);
 	}
+	if (!err)
+		shale_moved_forget(r.fs, inode);
 	shale_cred_end(old);
 	if (err)
 		return err;
@@ -234,10 +236,13 @@ int shale_rmdir(struct inode *dir, struct dentry *dentry)
 		return err;
 	old = shale_cred_begin(dir->i_sb);
 	err = rmdir_as_mounter(&r);
+	if (!err) {
+		clear_nlink(d_inode(dentry));
+		shale_moved_forget(r.fs, d_inode(dentry));
+	}
 	shale_cred_end(old);
 	if (err)
 		return err;
-	clear_nlink(d_inode(dentry));
 	shale_dir_modified(dir);
 	return 0;
 }

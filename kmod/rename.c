@@ -15,6 +15,7 @@
 #include "cred.h"
 #include "real.h"
 #include "shale.h"
+#include "trace.h"
 
 /* One end of the rename. */
 struct rename_end {
@@ -262,8 +263,10 @@ static int rename_over(struct renaming *r)
 	if (!victim)
 		return rename_upper(r);
 	if (r->new.is_dir) {
-		err = shale_dir_is_empty(r->new.dentry);
-		return err ?: rename_upper(r);
+		err = shale_dir_is_empty(r->new.dentry) ?: rename_upper(r);
+		if (!err)
+			clear_nlink(victim);
+		return err;
 	}
 	err = shale_index_nlink_begin(victim);
 	if (err)
@@ -275,6 +278,16 @@ static int rename_over(struct renaming *r)
 	return err;
 }
 
+/* For file handles that were made before; see moved.c. */
+static void rename_record(struct renaming *r)
+{
+	shale_moved_record(r->fs, r->old.inode, r->new.dir, &r->new.dentry->d_name);
+	if (r->is_exchange)
+		shale_moved_record(r->fs, r->new.inode, r->old.dir, &r->old.dentry->d_name);
+	else if (r->new.inode)
+		shale_moved_forget(r->fs, r->new.inode);
+}
+
 static int rename_as_mounter(struct renaming *r)
 {
 	int err;
@@ -284,6 +297,8 @@ static int rename_as_mounter(struct renaming *r)
 		err = dir_prepare(r->fs, &r->new, r->old.dir);
 	if (!err)
 		err = rename_over(r);
+	if (!err)
+		rename_record(r);
 	dput(r->old.upper);
 	dput(r->new.upper);
 	return err;
@@ -304,8 +319,6 @@ static int rename_promote(struct renaming *r)
 
 static void rename_finish(struct renaming *r)
 {
-	if (r->new.inode && !r->is_exchange && r->new.is_dir)
-		clear_nlink(r->new.inode);
 	if (r->new.inode && shale_inode_upper(r->new.inode))
 		shale_inode_copyattr(r->new.inode);
 	shale_inode_copyattr(r->old.inode);
@@ -345,5 +358,6 @@ int shale_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *
 	shale_cred_end(creds);
 	if (!err)
 		rename_finish(&r);
+	trace_shale_rename(old, new, flags, err);
 	return err;
 }

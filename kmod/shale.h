@@ -117,6 +117,7 @@ struct shale_fs {
 	const struct cred *creds;   /* the mounter's, for all access to layers */
 	struct dentry *workdir;	    /* WORKDIR/work: where objects are prepared */
 	struct dentry *indexdir;    /* UPPER/.shale/index, NULL: hard links of lower files break */
+	struct dentry *moveddir;    /* UPPER/.shale/moved, NULL: handles of renamed lower objects go stale */
 	struct dentry *whiteout;    /* in workdir, hard-linked into place; protected by whiteout_lock */
 	struct mutex whiteout_lock;
 	bool no_shared_whiteout;    /* the upper cannot link whiteouts any more */
@@ -299,10 +300,27 @@ void shale_index_nlink_end(struct inode *inode);
 
 /* origin.c - P.shale.origin */
 int shale_origin_set(struct shale_fs *fs, struct dentry *upper, const struct shale_path *lower);
+/* How indexdir and moveddir call it: hexadecimal. */
+#define SHALE_ORIGIN_NAME_SIZE (2 * sizeof(struct shale_disk_origin) + 1)
+void shale_origin_name(const struct shale_disk_origin *origin, char ret_name[SHALE_ORIGIN_NAME_SIZE]);
+/* The same of the origin that is written on UPPER; -ENODATA. */
+int shale_origin_name_of(struct shale_fs *fs, struct dentry *upper,
+			 char ret_name[SHALE_ORIGIN_NAME_SIZE]);
 bool shale_inode_has_origin(const struct inode *inode); /* its upper has one, so its directory is impure */
 int shale_origin_get(struct shale_fs *fs, struct dentry *upper, struct shale_key *ret_key); /* -ENODATA */
 void shale_origin_of(struct shale_fs *fs, const struct shale_path *lower, struct shale_disk_origin *ret);
 int shale_impure_set(struct shale_fs *fs, struct inode *dir); /* dir's upper part gets P.shale.impure */
+
+/* moved.c - where renamed objects are, for file handles that were made before */
+void shale_moved_record(struct shale_fs *fs, struct inode *inode, struct inode *dir,
+			const struct qstr *name);
+void shale_moved_forget(struct shale_fs *fs, struct inode *inode);
+/* The upper's directory where this lower object is now, and its name there; -ENOENT: was not moved. */
+struct shale_moved {
+	struct dentry *dir;
+	char name[NAME_MAX + 1];
+};
+int shale_moved_lookup(struct shale_fs *fs, const struct shale_path *lower, struct shale_moved *ret);
 
 /* dir.c - creating names: create mkdir mknod symlink link tmpfile */
 extern const struct inode_operations shale_dir_iops;

@@ -13,6 +13,10 @@
 #include <linux/hex.h>
 #endif
 
+#ifdef HAVE_HEX
+#include <linux/hex.h>
+#endif
+
 #include "idmap.h"
 #include "inode.h"
 #include "ops.h"

@@ -30,6 +30,10 @@
  *	.shale/			at the layer's root, never shown
  *	.shale/index/KEY	a hard link to a copied-up file that has other names below. KEY is the
  *				hexadecimal form of its struct shale_disk_origin.
+ *	.shale/moved/KEY	a symbolic link, about an object with that origin which was renamed: "T:H/NAME",
+ *				a file handle of the upper's directory it is in now (its type and its
+ *				bytes, hexadecimal) and its name there. Only finds objects for file
+ *				handles made before the rename; may be removed.
  */
 #ifndef _UAPI_LINUX_SHALE_DISK_H
 #define _UAPI_LINUX_SHALE_DISK_H
@@ -53,6 +57,7 @@
 #define AUFS_WHITEOUT_OPAQUE ".wh..wh..opq"
 
 #define SHALE_INDEX_DIR "index"
+#define SHALE_MOVED_DIR "moved"
 
 #define SHALE_DISK_ORIGIN_VERSION 1
 
