@@ -116,4 +116,36 @@ int shale_layers_get(const struct shale_opts *opts, const char *name,
 		     struct shale_layers *ret_layers, struct shale_err *err);
 void shale_layers_put(struct shale_layers *layers);
 
+/*
+ * Mount an image on a directory. err->code ENODEV: the module is not there, and the message says what
+ * to do.
+ * @options:	 as mount(8) takes them, without layers; may be NULL.
+ * @is_writable: give the mount a writable layer of its own, in the store.
+ */
+struct shale_mount_opts {
+	const char *image;
+	const char *target;
+	const char *options;
+	bool is_writable;
+};
+struct shale_mounted {
+	char container[13]; /* the writable layer's ID, "" if there is none */
+	char warning[1536]; /* what was remarked, "" if nothing */
+};
+int shale_mount(const struct shale_opts *opts, const struct shale_mount_opts *mount,
+		struct shale_mounted *ret_mounted, struct shale_err *err);
+
+/*
+ * Unmount, and remove the writable layer that shale_mount() gave it.
+ * @is_lazy:	     let who is using it go on; the writable layer then stays.
+ * @keeps_container: leave the writable layer in the store.
+ */
+struct shale_umount_opts {
+	const char *target;
+	bool is_lazy;
+	bool keeps_container;
+};
+int shale_umount(const struct shale_opts *opts, const struct shale_umount_opts *umount,
+		 struct shale_err *err);
+
 #endif

@@ -17,7 +17,10 @@ static const struct verb verbs[] = {
 	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
 	{ "import", "[OPTIONS] FILE|DIR", "Import images from an archive or an OCI layout",
 	  cmd_import },
+	{ "mount", "[--rw] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
 	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
+	{ "umount", "[--keep] [--lazy] DIR...",
+	  "Unmount, and remove the writable layer the mount was given", cmd_umount },
 	{ NULL, NULL, NULL, NULL },
 };
 
