@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <linux/shale_disk.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,6 +356,22 @@ int tree_add_link(struct tree *tree, const char *path, const char *target, struc
 }
 
 /*
+ * Does something that is not a directory stand in the way to PATH? Then nothing of the layers below
+ * shows there any more, and what PATH would hide is hidden: umoci writes whiteouts for the contents
+ * of a directory that the layer replaces by a symlink.
+ */
+static bool is_cut_off(const struct tree *tree, const char *path)
+{
+	__cleanup_free char *way = strdup(path);
+	__cleanup_fd int fd = -1;
+
+	if (!way)
+		return false;
+	fd = fs_open_beneath(tree->root_fd, dirname(way), O_PATH | O_DIRECTORY, 0);
+	return fd < 0 && (errno == ELOOP || errno == ENOTDIR);
+}
+
+/*
  * A whiteout speaks of the layers below, whatever its place in the tar: over a file of this layer it
  * says nothing, over a directory of this layer it says that nothing below shows through.
  */
@@ -363,6 +380,8 @@ int tree_add_whiteout(struct tree *tree, const char *path, struct shale_err *err
 	const char *name;
 	struct stat st;
 
+	if (is_cut_off(tree, path))
+		return 0;
 	if (open_parent(tree, path, &name, err) < 0)
 		return -1;
 	if (fstatat(tree->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
