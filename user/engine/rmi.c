@@ -5,13 +5,15 @@
  * garbage, which the next verb at work collects, and never an image with a layer missing.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/engine.h"
 #include "store/gc.h"
 #include "store/image.h"
-#include "store/mounts.h"
+
+#define NAME_BYTES sizeof(struct ref_text)
 
 struct removal {
 	struct task task;
@@ -20,23 +22,6 @@ struct removal {
 	const char *name;
 	bool force;
 };
-
-struct in_use {
-	const struct image *image;
-	struct shale_err *err;
-	const char *name;
-};
-
-static int refuse_mounted(void *arg, const struct digest *diff_id, const char *target)
-{
-	struct in_use *use = arg;
-
-	for (size_t i = 0; i < use->image->layer_count; i++)
-		if (digest_is_equal(&use->image->layers[i].diff_id, diff_id))
-			return shale_err_set(use->err, EBUSY, "image %s is in use: mounted at %s",
-					     use->name, target);
-	return 0;
-}
 
 /* Names of one image; the number of its entries in the index. */
 static size_t count_entries(const struct index *index, const struct digest *digest)
@@ -59,17 +44,6 @@ static void report(struct removal *removal, enum shale_event_kind kind, const ch
 	task_report(&removal->task, &event, NULL);
 }
 
-static void report_untagged(struct removal *removal, const struct index_entry *entry)
-{
-	char name[sizeof(struct ref_text)];
-	struct ref ref;
-
-	if (!entry->name || ref_parse(entry->name, &ref, NULL) < 0)
-		return;
-	snprintf(name, sizeof(name), "%s:%s", ref_familiar(&ref), ref.tag);
-	report(removal, SHALE_EVENT_UNTAGGED, NULL, name);
-}
-
 static void report_layer(void *arg, const struct digest *diff_id)
 {
 	struct digest_text text = digest_text(diff_id);
@@ -77,31 +51,75 @@ static void report_layer(void *arg, const struct digest *diff_id)
 	report(arg, SHALE_EVENT_DELETED, text.text, NULL);
 }
 
-static void remove_entries(struct removal *removal, struct index *index,
-			   const struct digest *digest)
+/* An entry's name as people write it; "" when it has none. */
+static void print_name(const struct index *index, size_t i, char *name)
 {
 	struct index_entry entry;
+	struct ref ref;
 
+	name[0] = '\0';
+	if (index_get(index, i, &entry, NULL) == 0 && entry.name &&
+	    ref_parse(entry.name, &ref, NULL) == 0)
+		snprintf(name, NAME_BYTES, "%s:%s", ref_familiar(&ref), ref.tag);
+}
+
+/* Takes every entry of an image out of the index and returns their names, NAME_BYTES each. */
+static int take_entries(struct index *index, const struct digest *digest, char **ret_names,
+			size_t *ret_count, struct shale_err *err)
+{
+	struct index_entry entry;
+	size_t count = 0;
+	char *names;
+
+	names = calloc(count_entries(index, digest), NAME_BYTES);
+	if (!names)
+		return shale_err_errno(err, "removing an image");
 	for (size_t i = index_count(index); i--;) {
 		if (index_get(index, i, &entry, NULL) < 0 ||
 		    !digest_is_equal(&entry.digest, digest))
 			continue;
-		report_untagged(removal, &entry);
+		print_name(index, i, names + count * NAME_BYTES);
+		count += !!names[count * NAME_BYTES];
 		index_remove(index, i);
 	}
+	*ret_names = names;
+	*ret_count = count;
+	return 0;
 }
 
-static int check_removal(struct removal *removal, const struct image *image, size_t names,
-			 bool by_id, struct shale_err *err)
+static int remove_name(struct removal *removal, struct index *index, size_t i,
+		       struct shale_err *err)
 {
-	struct in_use use = { .image = image, .err = err, .name = removal->name };
+	char name[NAME_BYTES];
 
-	if (by_id && names > 1 && !removal->force)
-		return shale_err_set(err, EBUSY, "image %s has %zu names: it must be forced",
-				     removal->name, names);
-	if (!by_id && names > 1)
-		return 0;
-	return mounts_each_layer(&removal->store, refuse_mounted, &use, err);
+	print_name(index, i, name);
+	index_remove(index, i);
+	if (index_save(&removal->store, index, err) < 0)
+		return -1;
+	report(removal, SHALE_EVENT_UNTAGGED, NULL, name);
+	return 0;
+}
+
+static int remove_image(struct removal *removal, struct index *index, const struct image *image,
+			struct shale_err *err)
+{
+	struct digest_text id = digest_text(&image->config);
+	char *names = NULL;
+	size_t count = 0;
+	int ret = -1;
+
+	if (take_entries(index, &image->manifest, &names, &count, err) < 0)
+		return -1;
+	if (gc_check_unmounted_locked(&removal->session, index, image, removal->name, err) < 0 ||
+	    index_save(&removal->store, index, err) < 0)
+		goto out_free;
+	for (size_t i = 0; i < count; i++)
+		report(removal, SHALE_EVENT_UNTAGGED, NULL, names + i * NAME_BYTES);
+	report(removal, SHALE_EVENT_DELETED, id.text, NULL);
+	ret = gc_collect_locked(&removal->session, report_layer, removal, err);
+out_free:
+	free(names);
+	return ret;
 }
 
 static int remove_locked(struct removal *removal, struct shale_err *err)
@@ -109,7 +127,6 @@ static int remove_locked(struct removal *removal, struct shale_err *err)
 	__cleanup_index struct index index = { 0 };
 	__cleanup_image struct image image = { 0 };
 	struct index_entry entry;
-	struct digest_text id;
 	size_t names;
 	bool by_id;
 	size_t i;
@@ -120,19 +137,12 @@ static int remove_locked(struct removal *removal, struct shale_err *err)
 	    image_load(&removal->store, &entry.digest, &image, err) < 0)
 		return -1;
 	names = count_entries(&index, &entry.digest);
-	if (check_removal(removal, &image, names, by_id, err) < 0)
-		return -1;
-	if (!by_id && names > 1) {
-		report_untagged(removal, &entry);
-		index_remove(&index, i);
-		return index_save(&removal->store, &index, err);
-	}
-	remove_entries(removal, &index, &image.manifest);
-	if (index_save(&removal->store, &index, err) < 0)
-		return -1;
-	id = digest_text(&image.config);
-	report(removal, SHALE_EVENT_DELETED, id.text, NULL);
-	return gc_collect_locked(&removal->session, report_layer, removal, err);
+	if (by_id && names > 1 && !removal->force)
+		return shale_err_set(err, EBUSY, "image %s has %zu names: it must be forced",
+				     removal->name, names);
+	if (!by_id && names > 1)
+		return remove_name(removal, &index, i, err);
+	return remove_image(removal, &index, &image, err);
 }
 
 static void removal_release(struct removal *removal)

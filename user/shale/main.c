@@ -111,21 +111,23 @@ static const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
+/* A verb whose output is lost has failed, whatever it did. */
+static int flush_output(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fputs("shale: cannot write to standard output\n", stderr);
+	return EXIT_FAILURE;
+}
+
 static int run_verb(struct cli *cli, int argc, char **argv)
 {
-	int status;
-
 	cli->verb = verb_find(argv[0]);
 	if (!cli->verb)
 		return cli_usage(cli, "'%s' is not a shale verb", argv[0]);
 	/* 0 makes glibc's getopt start afresh on the verb's own words. */
 	optind = 0;
-	status = cli->verb->run(cli, argc, argv);
-	if (fflush(stdout) || ferror(stdout)) {
-		fputs("shale: cannot write to standard output\n", stderr);
-		return EXIT_FAILURE;
-	}
-	return status;
+	return flush_output(cli->verb->run(cli, argc, argv));
 }
 
 int main(int argc, char **argv)
@@ -146,10 +148,10 @@ int main(int argc, char **argv)
 		if (opt == CLI_DONE)
 			break;
 		puts("shale " SHALE_VERSION);
-		return EXIT_SUCCESS;
+		return flush_output(EXIT_SUCCESS);
 	}
 	if (opt == CLI_DONE)
-		return status;
+		return flush_output(status);
 	if (optind == argc) {
 		print_help(stderr);
 		return EXIT_USAGE;

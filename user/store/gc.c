@@ -92,16 +92,13 @@ static int mark_index(struct marks *marks, const struct digest *digest, struct s
 	return 0;
 }
 
-static int mark_entries(struct marks *marks, struct shale_err *err)
+static int mark_entries(struct marks *marks, const struct index *index, struct shale_err *err)
 {
-	__cleanup_index struct index index = { 0 };
 	struct index_entry entry;
 	int ret;
 
-	if (index_load(marks->store, &index, err) < 0)
-		return -1;
-	for (size_t i = 0; i < index_count(&index); i++) {
-		if (index_get(&index, i, &entry, err) < 0)
+	for (size_t i = 0; i < index_count(index); i++) {
+		if (index_get(index, i, &entry, err) < 0)
 			return -1;
 		if (set_add(&marks->live, &entry.digest) < 0)
 			return shale_err_errno(err, "collecting garbage");
@@ -162,15 +159,28 @@ static int mark_mounted(void *arg, const struct digest *diff_id, const char *tar
 	return set_add(&marks->live, diff_id);
 }
 
-static int mark_all(struct marks *marks, struct shale_err *err)
+static void marks_sort(struct marks *marks)
 {
-	if (mark_entries(marks, err) < 0)
+	qsort(marks->live.items, marks->live.count, sizeof(struct digest), digest_compare);
+}
+
+static int mark_needed(struct marks *marks, const struct index *index, struct shale_err *err)
+{
+	if (mark_entries(marks, index, err) < 0)
 		return -1;
 	if (for_each_name(marks->store->tmp_fd, ".", mark_session, marks) < 0)
 		return shale_err_errno(err, "looking for leases");
-	if (mounts_each_layer(marks->store, mark_mounted, marks, err) < 0)
+	return 0;
+}
+
+static int mark_all(struct marks *marks, struct shale_err *err)
+{
+	__cleanup_index struct index index = { 0 };
+
+	if (index_load(marks->store, &index, err) < 0 || mark_needed(marks, &index, err) < 0 ||
+	    mounts_each_layer(marks->store, mark_mounted, marks, err) < 0)
 		return -1;
-	qsort(marks->live.items, marks->live.count, sizeof(struct digest), digest_compare);
+	marks_sort(marks);
 	return 0;
 }
 
@@ -212,4 +222,41 @@ int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 	    for_each_name(store->blobs_fd, ".", sweep_one, &blobs) < 0)
 		return shale_err_errno(err, "collecting garbage in %s", store->path);
 	return store_sync_names(store, err);
+}
+
+struct mounted {
+	const struct marks *needed;
+	const struct image *image;
+	const char *name;
+	struct shale_err *err;
+	bool found;
+};
+
+static int refuse_mounted(void *arg, const struct digest *diff_id, const char *target)
+{
+	struct mounted *mounted = arg;
+
+	if (set_has(&mounted->needed->live, diff_id))
+		return 0;
+	for (size_t i = 0; i < mounted->image->layer_count && !mounted->found; i++)
+		mounted->found = digest_is_equal(&mounted->image->layers[i].diff_id, diff_id);
+	if (!mounted->found)
+		return 0;
+	return shale_err_set(mounted->err, EBUSY, "image %s is in use: it is mounted at %s",
+			     mounted->name, target);
+}
+
+int gc_check_unmounted_locked(struct session *session, const struct index *index,
+			      const struct image *image, const char *name, struct shale_err *err)
+{
+	__cleanup(marks_release) struct marks marks = { .store = session->store };
+	struct mounted mounted = { &marks, image, name, err, false };
+	struct shale_err why = { 0 };
+
+	if (mark_needed(&marks, index, err) < 0)
+		return -1;
+	marks_sort(&marks);
+	if (mounts_each_layer(session->store, refuse_mounted, &mounted, &why) == 0)
+		return 0;
+	return mounted.found ? -1 : shale_err_set(err, why.code, "%s", why.msg);
 }

@@ -5,6 +5,7 @@
 #ifndef SHALE_STORE_GC_H
 #define SHALE_STORE_GC_H
 
+#include "store/image.h"
 #include "store/session.h"
 
 typedef void (*gc_removed_fn)(void *arg, const struct digest *diff_id);
@@ -16,5 +17,12 @@ typedef void (*gc_removed_fn)(void *arg, const struct digest *diff_id);
  */
 int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 		      struct shale_err *err);
+
+/*
+ * Whether an image can go: EBUSY when a layer of it is mounted that neither an image in @index, which
+ * no longer has it, nor a session needs. @name is for the message.
+ */
+int gc_check_unmounted_locked(struct session *session, const struct index *index,
+			      const struct image *image, const char *name, struct shale_err *err);
 
 #endif
