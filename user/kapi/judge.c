@@ -89,8 +89,15 @@ static void advise_install(const struct machine *machine, struct check *check)
 {
 	if (machine->is_built)
 		check_advise(check, "run 'dkms install shale -k %s'", machine->release);
+	else if (machine->is_added && !machine->has_headers)
+		check_advise(check, "apt install linux-headers-%s; DKMS then builds it",
+			     machine->release);
 	else if (machine->is_added)
 		check_advise(check, "run 'dkms autoinstall -k %s'; 'dkms status' shows what is built",
+			     machine->release);
+	else if (!machine->has_headers)
+		check_advise(check,
+			     "apt install linux-headers-%s, then run 'make dkms-install' in shale's source",
 			     machine->release);
 	else
 		check_advise(check, "run 'make dkms-install' in shale's source");
@@ -159,7 +166,7 @@ void machine_judge(const struct machine *machine, struct check_list *list)
 {
 	judge_kernel(machine, list);
 	judge_modules(machine, list);
-	judge_headers(machine, list);
 	judge_module(machine, list);
+	judge_headers(machine, list);
 	judge_signature(machine, list);
 }
