@@ -29,6 +29,10 @@ check: selftests ## all tests, or those of T=ring/program, on kernel K
 	@$(call setup,build module vm test)
 	@selftests/run $(kernels) $(T)
 
+bench: selftests ## instructions of common operations beside overlayfs, on kernel K
+	@$(call setup,build module vm test)
+	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
+
 fuzz: ## every parser under libFuzzer, SECONDS=600 each
 	@$(call setup,build fuzz)
 	@scripts/fuzz --seconds $(or $(SECONDS),600) $(T)
