@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 91
+ktap_plan 94
 
 small="d:etc,f:etc/issue:hello"
 
@@ -78,6 +78,16 @@ ktap_is "a whiteout after its directory makes it opaque" y "$(xattr trusted.over
 ktap_is "a whiteout after its file says nothing" new "$(cat "$top/both")"
 ktap_is "AUFS's own files are left out" "" "$(find "$top" -name '.wh*')"
 ktap_is "a layer is marked as having overlayfs's whiteouts" overlay "$(xattr trusted.shale.whiteout "$top")"
+
+# --- whiteouts below what is no directory, as umoci writes them
+mkdir "$work/victim" && echo safe >"$work/victim/file"
+mkimage --name demo:1 "$work/img" "s:lnk:$work/victim,f:lnk/.wh.file:,f:lnk/.wh.new:,f:file:x,f:file/.wh.y:"
+rm -rf "$root"
+ktap_ok "a whiteout through a symlink or a file is taken" shale import "$work/img"
+ktap_is "and touches nothing outside" "file safe" "$(ls "$work/victim") $(cat "$work/victim/file")"
+base=$(layer_dir docker.io/library/demo:1 1)
+ktap_is "nor in the layer" "file regular file lnk symbolic link" \
+	"$(cd "$base" && stat -c '%n %F' * | xargs)"
 
 # --- the same name twice
 mkimage --name demo:1 "$work/img" "f:a:1,f:a:22,f:d:x,d:d,f:d/in:in,d:e,f:e/x:x,f:e:file,s:l:/etc,d:l,f:l/in:in,d:m@mode=700,d:m@mode=711,f:h1:1,h:h2:h1,f:h1:2,d:n,f:n/f:f,s:n:m"

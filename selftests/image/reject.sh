@@ -5,7 +5,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 92
+ktap_plan 91
 
 mkimage --name kept:1 "$work/img" "d:etc,f:etc/issue:kept"
 shale import "$work/img" >/dev/null || exit 1
@@ -26,6 +26,8 @@ expect() {
 	diff <(echo "$before") <(snapshot) | sed 's/^/# /'
 	ktap_result "not ok" "$1"
 	ktap_failed=$((ktap_failed + 1))
+	# One failure is one failure.
+	before=$(snapshot)
 }
 
 # rejects DESCRIPTION MESSAGE MKIMAGE-ARGUMENTS...
@@ -58,7 +60,6 @@ rejects "the root as a file" "the layer's root is not a directory" "f:.:x"
 rejects "the root as a symlink" "the layer's root is not a directory" "s:./:/tmp"
 
 # --- whiteouts
-rejects "a whiteout through a symlink" "leads through the symlink" "s:lnk:/tmp,f:lnk/.wh.evil:"
 rejects "an opaque mark through a symlink" "leads through the symlink" "s:lnk:/tmp,f:lnk/.wh..wh..opq:"
 rejects "a whiteout of nothing" "a whiteout of nothing" "f:.wh.:"
 rejects "a whiteout of .." "a whiteout of nothing" "f:.wh...:"
