@@ -22,8 +22,9 @@
 /* Opaque to everybody else and only opened on the machine that made it, so in its byte order. */
 struct handle {
 	u8 version;
-	u8 type; /* of fid */
-	u16 reserved;
+	u8 type;     /* of fid */
+	u8 is_upper; /* it is of an object of the upper */
+	u8 reserved;
 	u32 realfs; /* realfs_tag() */
 	u32 fid[];
 };
@@ -75,6 +76,7 @@ static int shale_encode_fh(struct inode *inode, u32 *words, int *max_words, stru
 	*handle = (struct handle) {
 		.version = HANDLE_VERSION,
 		.type = fh.type,
+		.is_upper = !object.layer->index,
 		.realfs = realfs_tag(realfs, object.layer->fsid),
 	};
 	return HANDLE_TYPE;
@@ -312,7 +314,7 @@ static struct dentry *handle_open(struct shale_fs *fs, struct handle *handle, in
 	if (!layer)
 		return ERR_PTR(-ESTALE);
 	dentry = open_named(fs, layer, &fh);
-	if (dentry == ERR_PTR(-ESTALE) && !layer->index)
+	if (dentry == ERR_PTR(-ESTALE) && handle->is_upper && !layer->index)
 		dentry = open_unnamed(fs, layer, &fh);
 	return dentry;
 }
