@@ -33,6 +33,10 @@ bench: selftests ## instructions of common operations beside overlayfs, on kerne
 	@$(call setup,build module vm test)
 	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
 
+demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
+	@$(call setup,build module vm demo)
+	@K=$(firstword $(K)) scripts/demo
+
 fuzz: ## every parser under libFuzzer, SECONDS=600 each
 	@$(call setup,build fuzz)
 	@scripts/fuzz --seconds $(or $(SECONDS),600) $(T)
@@ -62,4 +66,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
