@@ -26,7 +26,7 @@ selftests: user ## the test programs, into build/selftests
 	@$(MAKE) --no-print-directory -C selftests
 
 check: selftests ## all tests, or those of T=ring/program, on kernel K
-	@$(call setup,build module vm test)
+	@$(call setup,build module vm test dkms)
 	@selftests/run $(kernels) $(T)
 
 bench: selftests ## instructions of common operations beside overlayfs, on kernel K
