@@ -151,7 +151,7 @@ static bool is_deleted_aufs(const struct shale_layer *layer, struct dentry *pare
 	return has_aufs_name(layer, parent, &(struct qstr)QSTR_INIT(buf, prefix + name->len));
 }
 
-static bool is_opaque(const struct shale_layer *layer, struct dentry *real)
+bool shale_is_opaque(const struct shale_layer *layer, struct dentry *real)
 {
 	static const struct qstr mark = QSTR_INIT(AUFS_WHITEOUT_OPAQUE,
 						  sizeof(AUFS_WHITEOUT_OPAQUE) - 1);
@@ -174,11 +174,30 @@ unsigned long shale_dir_flags(struct shale_fs *fs, struct dentry *upper)
 	return flags;
 }
 
+static bool is_plain_name(const char *name, size_t len)
+{
+	if (!len || (len == 1 && name[0] == '.'))
+		return false;
+	return !(len == 2 && name[0] == '.' && name[1] == '.');
+}
+
+/* A name, or a path of names from the root. */
 static bool is_valid_redirect(const char *redirect, size_t len)
 {
-	if (strlen(redirect) != len || !len)
+	const char *at = redirect;
+	size_t name_len;
+
+	if (strlen(redirect) != len)
 		return false;
-	return redirect[0] == '/' ? len > 1 : !strchr(redirect, '/');
+	if (*at != '/')
+		return is_plain_name(at, len) && !strchr(at, '/');
+	while (*at++ == '/') {
+		name_len = strcspn(at, "/");
+		if (!is_plain_name(at, name_len))
+			return false;
+		at += name_len;
+	}
+	return true;
 }
 
 static int redirect_read(const struct shale_layer *layer, struct dentry *real, char **ret_redirect)
@@ -195,7 +214,7 @@ static int redirect_read(const struct shale_layer *layer, struct dentry *real, c
 	if (!redirect)
 		return -ENOMEM;
 	len = get_private(layer, real, OVERLAY_XATTR_REDIRECT, redirect, len);
-	if (len > 0 && is_valid_redirect(redirect, len)) {
+	if (len >= 0 && is_valid_redirect(redirect, len)) {
 		*ret_redirect = redirect;
 		return 0;
 	}
@@ -240,21 +259,22 @@ static int redirect_apply(struct search *s, char *redirect, size_t name_len, siz
 	return strlen(path) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* What a directory says about the layers below it: nothing of them shows, or elsewhere they are. */
-static int dir_inspect(struct search *s, const struct shale_layer *layer, struct dentry *real,
-		       size_t name_len, size_t rest_len)
+/* What the directory NAME in PARENT says about the layers below it: nothing of them shows, or they
+ * have it elsewhere. In the AUFS family a directory may stand beside its own whiteout. */
+static int dir_inspect(struct search *s, const struct shale_layer *layer, struct dentry *parent,
+		       struct dentry *real, const struct qstr *name, size_t rest_len)
 {
 	char *redirect;
 	int err;
 
 	if (is_bottom(s, layer) || s->is_finished)
 		return 0;
-	if (is_opaque(layer, real)) {
+	if (shale_is_opaque(layer, real) || is_deleted_aufs(layer, parent, name)) {
 		s->is_finished = true;
 		return 0;
 	}
 	err = redirect_read(layer, real, &redirect);
-	return err ?: redirect_apply(s, redirect, name_len, rest_len);
+	return err ?: redirect_apply(s, redirect, name->len, rest_len);
 }
 
 static int file_inspect(struct search *s, const struct shale_layer *layer, struct dentry *real,
@@ -282,8 +302,8 @@ static bool is_hidden(const struct search *s, const struct dentry *real)
 }
 
 /* REAL, consumed, is what a lower layer has under the name that ends the search's path. */
-static int found_lower(struct search *s, const struct shale_layer *layer, struct dentry *real,
-		       size_t name_len)
+static int found_lower(struct search *s, const struct shale_layer *layer, struct dentry *parent,
+		       struct dentry *real, const struct qstr *name)
 {
 	int err;
 
@@ -298,8 +318,8 @@ static int found_lower(struct search *s, const struct shale_layer *layer, struct
 	if (err)
 		return err;
 	if (s->is_dir)
-		return dir_inspect(s, layer, real, name_len, 0);
-	return file_inspect(s, layer, real, name_len);
+		return dir_inspect(s, layer, parent, real, name, 0);
+	return file_inspect(s, layer, real, name->len);
 }
 
 /* One layer whose PARENT has the name itself. */
@@ -315,21 +335,21 @@ static int search_lower(struct search *s, const struct shale_path *parent, bool 
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	if (real)
-		return found_lower(s, parent->layer, real, name.len);
+		return found_lower(s, parent->layer, parent->dentry, real, &name);
 	if (!is_last && is_deleted_aufs(parent->layer, parent->dentry, &name))
 		s->is_finished = true;
 	return 0;
 }
 
 /* A directory on the way of a path: it may end the search for all layers below, too. */
-static int pass_through(struct search *s, const struct shale_layer *layer, struct dentry *real,
-			size_t name_len, size_t rest_len)
+static int pass_through(struct search *s, const struct shale_layer *layer, struct dentry *parent,
+			struct dentry *real, const struct qstr *name, size_t rest_len)
 {
 	if (shale_is_whiteout(layer, real) || !d_can_lookup(real)) {
 		s->is_finished = true;
 		return 0;
 	}
-	return dir_inspect(s, layer, real, name_len, rest_len);
+	return dir_inspect(s, layer, parent, real, name, rest_len);
 }
 
 static int search_path_at(struct search *s, const struct shale_layer *layer, const char *path,
@@ -349,8 +369,8 @@ static int search_path_at(struct search *s, const struct shale_layer *layer, con
 		return 0;
 	}
 	if (!rest_len)
-		return found_lower(s, layer, real, len);
-	err = pass_through(s, layer, real, len, rest_len);
+		return found_lower(s, layer, *at, real, &name);
+	err = pass_through(s, layer, *at, real, &name, rest_len);
 	if (err || !d_can_lookup(real)) {
 		dput(real);
 		return err;

@@ -261,9 +261,20 @@ static void sb_init(struct super_block *sb)
 	fs->upper_err = errseq_sample(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err);
 }
 
+/* The roots of the lower layers, down to one that hides those below it. */
+static unsigned int visible_roots(const struct shale_fs *fs)
+{
+	unsigned int i;
+
+	for (i = 1; i + 1 < fs->nr_layers; i++)
+		if (shale_is_opaque(&fs->layers[i], fs->layers[i].root))
+			break;
+	return i;
+}
+
 static struct shale_stack *root_stack(struct shale_fs *fs)
 {
-	struct shale_stack *stack = shale_stack_alloc(fs->nr_layers - 1);
+	struct shale_stack *stack = shale_stack_alloc(visible_roots(fs));
 	unsigned int i;
 
 	for (i = 0; stack && i < stack->nr; i++) {

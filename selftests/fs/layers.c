@@ -132,7 +132,7 @@ TEST(add_descriptor, "lowerdir+ takes the descriptor of a directory")
 	lower(1, "a=bottom b=bottom");
 	fs = open_context();
 	for (int i = 0; i < 2; i++) {
-		int dir = ASSERT_OK(open(i ? "l1" : "l0", O_PATH | O_DIRECTORY));
+		int dir = ASSERT_OK(open(i ? "l1" : "l0", O_RDONLY | O_DIRECTORY));
 
 		ASSERT_OK(fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, dir));
 		close(dir);

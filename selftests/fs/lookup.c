@@ -264,6 +264,7 @@ TEST(redirect_bad, "a malformed redirect gives an error for that directory and n
 	static const char *const bad[] = {"", "a/b", "/a/../b", "//a", "/a/", "..", "."};
 
 	need_shale("overlayfs tolerates some of these");
+	lower(0, "");
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		char dir[16];
 
