@@ -110,7 +110,7 @@ int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const cha
 
 struct posix_acl *shale_real_get_acl(const struct path *path, int type)
 {
-	struct posix_acl *acl = compat_vfs_get_acl(path, type);
+	struct posix_acl *acl = shale_compat_vfs_get_acl(path, type);
 
 	pr_debug("get_acl(%pd2, %d) = %d\n", path->dentry, type, PTR_ERR_OR_ZERO(acl));
 	return acl;
@@ -118,7 +118,7 @@ struct posix_acl *shale_real_get_acl(const struct path *path, int type)
 
 int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_acl *acl, int type)
 {
-	int err = compat_vfs_set_acl(upper_idmap(fs), dentry, acl, type);
+	int err = shale_compat_vfs_set_acl(upper_idmap(fs), dentry, acl, type);
 
 	pr_debug("set_acl(%pd2, %d) = %d\n", dentry, type, err);
 	return err;

@@ -34,7 +34,7 @@ static struct posix_acl *acl_through_mount(struct mnt_idmap *idmap, struct user_
 	return mapped;
 }
 
-struct posix_acl *compat_vfs_get_acl(const struct path *path, int type)
+struct posix_acl *shale_compat_vfs_get_acl(const struct path *path, int type)
 {
 	struct mnt_idmap *idmap = mnt_idmap(path->mnt);
 	struct inode *inode = d_inode(path->dentry);
@@ -56,7 +56,7 @@ struct posix_acl *compat_vfs_get_acl(const struct path *path, int type)
 
 #ifdef HAVE_VFS_GET_ACL
 
-int compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
+int shale_compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
 		       int type)
 {
 	if (!acl)
@@ -72,7 +72,7 @@ static const char *xattr_name_of(int type)
 }
 
 /* By way of the xattr, which is where this kernel maps ids and asks the security modules. */
-int compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
+int shale_compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
 		       int type)
 {
 	size_t size;

@@ -9,8 +9,8 @@
 #include <linux/path.h>
 #include <linux/posix_acl.h>
 
-struct posix_acl *compat_vfs_get_acl(const struct path *path, int type);
-int compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
+struct posix_acl *shale_compat_vfs_get_acl(const struct path *path, int type);
+int shale_compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
 		       int type);
 
 #endif /* _SHALE_COMPAT_ACL_H */

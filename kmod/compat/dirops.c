@@ -7,13 +7,13 @@
 
 #ifndef HAVE_START_RENAMING
 
-struct dentry *compat_lookup_unlocked(struct mnt_idmap *idmap, struct qstr *name,
+struct dentry *shale_compat_lookup_unlocked(struct mnt_idmap *idmap, struct qstr *name,
 				      struct dentry *base)
 {
 	return lookup_one_unlocked(idmap, name->name, base, name->len);
 }
 
-struct dentry *compat_start_creating(struct mnt_idmap *idmap, struct dentry *parent,
+struct dentry *shale_compat_start_creating(struct mnt_idmap *idmap, struct dentry *parent,
 				     struct qstr *name)
 {
 	struct dentry *child;
@@ -36,7 +36,7 @@ static int check_child(struct dentry *parent, struct dentry *child)
 	return d_is_negative(child) ? -ENOENT : 0;
 }
 
-struct dentry *compat_start_removing_dentry(struct dentry *parent, struct dentry *child)
+struct dentry *shale_compat_start_removing_dentry(struct dentry *parent, struct dentry *child)
 {
 	int err;
 
@@ -48,7 +48,7 @@ struct dentry *compat_start_removing_dentry(struct dentry *parent, struct dentry
 	return ERR_PTR(err);
 }
 
-void compat_end_dirop(struct dentry *child)
+void shale_compat_end_dirop(struct dentry *child)
 {
 	if (IS_ERR(child))
 		return;
@@ -56,7 +56,8 @@ void compat_end_dirop(struct dentry *child)
 	dput(child);
 }
 
-static int renaming_begin(struct compat_renamedata *rd, struct dentry *old, struct dentry **ret_trap)
+static int renaming_begin(struct compat_renamedata *rd, struct dentry *old,
+			  struct dentry **ret_trap)
 {
 	int err;
 
@@ -84,7 +85,7 @@ static int renaming_finish(struct compat_renamedata *rd, struct dentry *old, str
 	return 0;
 }
 
-int compat_start_renaming_dentry(struct compat_renamedata *rd, int lookup_flags,
+int shale_compat_start_renaming_dentry(struct compat_renamedata *rd, int lookup_flags,
 				 struct dentry *old, struct qstr *new_last)
 {
 	struct dentry *trap, *new;
@@ -104,7 +105,8 @@ int compat_start_renaming_dentry(struct compat_renamedata *rd, int lookup_flags,
 	return renaming_finish(rd, old, new, trap);
 }
 
-int compat_start_renaming_two(struct compat_renamedata *rd, struct dentry *old, struct dentry *new)
+int shale_compat_start_renaming_two(struct compat_renamedata *rd, struct dentry *old,
+				    struct dentry *new)
 {
 	struct dentry *trap;
 	int err = renaming_begin(rd, old, &trap);
@@ -119,14 +121,14 @@ int compat_start_renaming_two(struct compat_renamedata *rd, struct dentry *old, 
 	return renaming_finish(rd, old, dget(new), trap);
 }
 
-void compat_end_renaming(struct compat_renamedata *rd)
+void shale_compat_end_renaming(struct compat_renamedata *rd)
 {
 	unlock_rename(rd->old_parent, rd->new_parent);
 	dput(rd->old_dentry);
 	dput(rd->new_dentry);
 }
 
-int compat_vfs_rename(struct compat_renamedata *rd)
+int shale_compat_vfs_rename(struct compat_renamedata *rd)
 {
 	struct renamedata older = {
 #ifdef HAVE_MNT_IDMAP
@@ -161,8 +163,8 @@ static struct dentry *mkdir_result(struct mnt_idmap *idmap, struct dentry *dentr
 }
 
 /* As the newer one: the directory's dentry comes back, and an error has unlocked the parent. */
-struct dentry *compat_vfs_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-				umode_t mode)
+struct dentry *shale_compat_vfs_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+				      struct dentry *dentry, umode_t mode)
 {
 	int err = vfs_mkdir(idmap, dir, dentry, mode);
 	struct dentry *made = err ? ERR_PTR(err) : mkdir_result(idmap, dentry);
@@ -175,8 +177,8 @@ struct dentry *compat_vfs_mkdir(struct mnt_idmap *idmap, struct inode *dir, stru
 	return made;
 }
 
-struct file *compat_tmpfile_open(struct mnt_idmap *idmap, const struct path *parent, umode_t mode,
-				 int flags, const struct cred *cred)
+struct file *shale_compat_tmpfile_open(struct mnt_idmap *idmap, const struct path *parent,
+				       umode_t mode, int flags, const struct cred *cred)
 {
 #ifdef HAVE_MNT_IDMAP
 	return kernel_tmpfile_open(idmap, parent, mode, flags, cred);
