@@ -195,18 +195,21 @@ struct removal {
 	size_t cap;
 };
 
+/* Without privilege a directory lacking its owner's rwx bits cannot be emptied as it is. */
 static int open_to_empty(int dirfd, const char *name)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 	const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-	int fd = open_resolved(dirfd, name, flags, 0, resolve);
+	__cleanup_fd int fd = open_resolved(dirfd, name, flags, 0, resolve);
+	struct stat st;
 
-	/* Without privilege a directory lacking its owner's rwx bits cannot be emptied as it is. */
-	if (fd >= 0 || errno != EACCES)
-		return fd;
-	if (fchmodat(dirfd, name, 0700, 0) < 0)
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+		fd = open_resolved(dirfd, name, flags, 0, resolve);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
-	return open_resolved(dirfd, name, flags, 0, resolve);
+	if ((st.st_mode & 0700) != 0700 && fchmod(fd, 0700) < 0)
+		return -1;
+	return steal_fd(&fd);
 }
 
 static int removal_descend(struct removal *rm, const char *name)
