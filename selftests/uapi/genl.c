@@ -328,7 +328,21 @@ TEST(list_many, "a list of more mounts than fit into one datagram has every one,
 	}
 }
 
-TEST(list_unprivileged, "who has no CAP_SYS_ADMIN in the first namespace sees no mount of it")
+TEST(list_namespace, "who is in a user namespace of its own sees no mount of the one above")
+{
+	__u64 id;
+
+	setup();
+	union_mount();
+	id = stats_get().mount_id;
+	IN_CHILD
+	{
+		ASSERT_OK(unshare(CLONE_NEWUSER));
+		EXPECT_EQ(list_find(id).count, 0);
+	}
+}
+
+TEST(list_unprivileged, "anybody in the mount's user namespace sees it")
 {
 	__u64 id;
 
@@ -337,7 +351,7 @@ TEST(list_unprivileged, "who has no CAP_SYS_ADMIN in the first namespace sees no
 	id = stats_get().mount_id;
 	AS_UID(1000)
 	{
-		EXPECT_EQ(list_find(id).count, 0);
+		EXPECT_EQ(list_find(id).count, 1);
 	}
 }
 
