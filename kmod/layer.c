@@ -306,16 +306,28 @@ int shale_layers_open(struct shale_fs *fs, struct fs_context *fc)
 	return err;
 }
 
-void shale_layers_close(struct shale_fs *fs)
+/* A private mount counts as in use until it is unmounted, its last reference frees nothing. One grace
+ * period does for all; the array takes the memory of the layers it is made of. */
+static void layers_unmount(struct shale_fs *fs)
 {
-	unsigned int i;
+	struct vfsmount **mounts = (struct vfsmount **)fs->layers;
+	struct vfsmount *mnt;
+	unsigned int i, nr = 0;
 
-	shale_upper_release(fs);
-	claims_release(fs);
 	for (i = 0; i < fs->nr_layers; i++) {
 		kfree(fs->layers[i].name);
-		mntput(fs->layers[i].mnt);
+		mnt = fs->layers[i].mnt;
+		if (mnt)
+			mounts[nr++] = mnt;
 	}
+	kern_unmount_array(mounts, nr);
+}
+
+void shale_layers_close(struct shale_fs *fs)
+{
+	shale_upper_release(fs);
+	claims_release(fs);
+	layers_unmount(fs);
 	kfree(fs->config.upperdir);
 	kfree(fs->config.workdir);
 	kvfree(fs->layers);
