@@ -105,19 +105,34 @@ static u64 ino_of_layer(const struct shale_fs *fs, const struct shale_layer *lay
 	return shale_key_to_ino(&key, fs->fsid_bits);
 }
 
-static unsigned int merge_flags(struct shale_fs *fs, const struct shale_path *dir)
+/* Does this directory say that files in it may be whiteouts? 1, 0 or -errno. */
+static int has_xwhiteouts(struct shale_fs *fs, const struct shale_path *dir)
 {
 	const struct path path = shale_path_real(*dir);
-	unsigned int flags = dir->layer->flags & (SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY);
+	ssize_t size;
 	char opaque;
 
+	if (!dir->layer->index || !(dir->layer->flags & SHALE_LAYER_OVERLAY))
+		return 0;
+	size = shale_real_get_private(fs, &path, OVERLAY_XATTR_OPAQUE, &opaque, 1);
+	if (size >= 0 || size == -ERANGE || size == -ENODATA || size == -EOPNOTSUPP)
+		return size == 1 && opaque == 'x';
+	return size;
+}
+
+static int merge_flags(struct shale_fs *fs, const struct shale_path *dir, unsigned int *ret_flags)
+{
+	unsigned int flags = dir->layer->flags & (SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY);
+	int ret = has_xwhiteouts(fs, dir);
+
+	if (ret < 0)
+		return ret;
+	if (ret)
+		flags |= SHALE_MERGE_XWHITEOUTS;
 	if (dir->dentry == dir->layer->root)
 		flags |= SHALE_MERGE_ROOT;
-	if ((flags & SHALE_LAYER_OVERLAY) && dir->layer != shale_upper_layer(fs) &&
-	    shale_real_get_private(fs, &path, OVERLAY_XATTR_OPAQUE, &opaque, 1) == 1 &&
-	    opaque == 'x')
-		flags |= SHALE_MERGE_XWHITEOUTS;
-	return flags;
+	*ret_flags = flags;
+	return 0;
 }
 
 static int is_name_whiteout(const struct shale_path *dir, const char *s, unsigned int len)
@@ -209,9 +224,13 @@ static int dircache_add_layer(struct shale_merge *m, struct dentry *dir, const s
 	struct dircache_fill fill = {
 		.ctx.actor = dircache_actor, .fs = fs, .layer = part->layer, .merge = m,
 	};
+	unsigned int flags;
 	int err;
 
-	shale_merge_layer_begin(m, merge_flags(fs, part));
+	err = merge_flags(fs, part, &flags);
+	if (err)
+		return err;
+	shale_merge_layer_begin(m, flags);
 	err = dircache_read(&fill, part);
 	if (!err)
 		err = dircache_settle(m, part);
@@ -504,6 +523,8 @@ static int through_iterate(struct file *file, struct dir_context *ctx)
 	int err;
 
 	err = through_seek(df, ctx->pos);
+	/* How wide a position may be is for the reader to say; NFS servers do. */
+	df->real->f_mode |= file->f_mode & (FMODE_32BITHASH | FMODE_64BITHASH);
 	while (!err && page_emit(df, ctx)) {
 		old = shale_cred_begin(file_inode(file)->i_sb);
 		err = page_fill(df, file->f_path.dentry);
@@ -534,17 +555,20 @@ static int through_open(struct dir_file *df, struct shale_fs *fs, const struct s
 {
 	const struct path path = shale_path_real(*dir);
 	struct file *real;
+	int err;
 
 	if (!df->page)
 		df->page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (!df->page)
 		return -ENOMEM;
+	err = merge_flags(fs, dir, &df->flags);
+	if (err)
+		return err;
 	real = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	df->real = real;
 	df->layer = dir->layer;
-	df->flags = merge_flags(fs, dir);
 	return 0;
 }
 
