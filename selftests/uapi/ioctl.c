@@ -339,6 +339,12 @@ static struct shale_ioc_stats stats_get(void)
 	return stats;
 }
 
+/* Where files can share blocks, copying one up moves no bytes. */
+static bool shares_blocks(void)
+{
+	return !strcmp(union_backing(), "xfs") || !strcmp(union_backing(), "btrfs");
+}
+
 struct count_case {
 	struct ktap_row row;
 	const char *ops;
@@ -376,7 +382,10 @@ TEST_TABLE(count, struct count_case, count_cases, c)
 	after = stats_get();
 	memcpy(&a, (char *)&before + c->offset, sizeof(a));
 	memcpy(&b, (char *)&after + c->offset, sizeof(b));
-	EXPECT_EQ(b - a, c->want);
+	if (c->offset == COUNTER(copy_up_bytes) && shares_blocks())
+		EXPECT_EQ(b - a, 0);
+	else
+		EXPECT_EQ(b - a, c->want);
 }
 
 TEST(count_lookups, "names that are not cached count as lookups, and as lookups in layers")
