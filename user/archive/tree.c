@@ -449,7 +449,8 @@ int tree_finish(struct tree *tree, struct shale_err *err)
 
 	if (mark_root(tree, err) < 0)
 		return -1;
-	qsort(tree->pending, tree->pending_count, sizeof(*tree->pending), compare_pending);
+	if (tree->pending_count)
+		qsort(tree->pending, tree->pending_count, sizeof(*tree->pending), compare_pending);
 	for (size_t i = 0; i < tree->pending_count; i++) {
 		const struct tree_pending *pending = &tree->pending[i];
 

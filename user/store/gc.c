@@ -161,7 +161,8 @@ static int mark_mounted(void *arg, const struct digest *diff_id, const char *tar
 
 static void marks_sort(struct marks *marks)
 {
-	qsort(marks->live.items, marks->live.count, sizeof(struct digest), digest_compare);
+	if (marks->live.count)
+		qsort(marks->live.items, marks->live.count, sizeof(struct digest), digest_compare);
 }
 
 static int mark_needed(struct marks *marks, const struct index *index, struct shale_err *err)
