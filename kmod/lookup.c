@@ -98,12 +98,22 @@ static ssize_t get_private(const struct shale_layer *layer, struct dentry *real,
 	return shale_real_get_private(layer->fs, &path, name, value, size);
 }
 
-static bool has_value(const struct shale_layer *layer, struct dentry *real, const char *name,
-		      char wanted)
+/* What an absent xattr says, or a filesystem without any. */
+static bool is_absent(ssize_t err)
+{
+	return err == -ENODATA || err == -EOPNOTSUPP;
+}
+
+/* Here and below: 1, 0 or -errno. A layer that cannot be read must not show what it may hide. */
+static int has_value(const struct shale_layer *layer, struct dentry *real, const char *name,
+		     char wanted)
 {
 	char value;
+	ssize_t len = get_private(layer, real, name, &value, 1);
 
-	return get_private(layer, real, name, &value, 1) == 1 && value == wanted;
+	if (len < 0)
+		return is_absent(len) || len == -ERANGE ? 0 : len;
+	return len == 1 && value == wanted;
 }
 
 /* overlayfs also marks whiteouts that are empty files; only lower layers may hold them. */
@@ -125,53 +135,58 @@ bool shale_is_whiteout(const struct shale_layer *layer, const struct dentry *rea
 	return is_marked_whiteout(layer, (struct dentry *)real);
 }
 
-static bool has_aufs_name(const struct shale_layer *layer, struct dentry *parent,
-			  const struct qstr *name)
+static int has_aufs_name(const struct shale_layer *layer, struct dentry *parent,
+			 const struct qstr *name)
 {
 	struct dentry *real = shale_real_lookup(layer, parent, name);
 
 	if (IS_ERR_OR_NULL(real))
-		return false;
+		return PTR_ERR(real);
 	dput(real);
-	return true;
+	return 1;
 }
 
 /* Is there a .wh.NAME beside the missing NAME? */
-static bool is_deleted_aufs(const struct shale_layer *layer, struct dentry *parent,
+static int is_deleted_aufs(const struct shale_layer *layer, struct dentry *parent,
 			   const struct qstr *name)
 {
 	const size_t prefix = sizeof(AUFS_WHITEOUT_PREFIX) - 1;
 	char buf[NAME_MAX + 1];
 
 	if (!(layer->flags & SHALE_LAYER_AUFS) || name->len + prefix > NAME_MAX)
-		return false;
+		return 0;
 	memcpy(buf, AUFS_WHITEOUT_PREFIX, prefix);
 	memcpy(buf + prefix, name->name, name->len);
 	buf[prefix + name->len] = '\0';
 	return has_aufs_name(layer, parent, &(struct qstr)QSTR_INIT(buf, prefix + name->len));
 }
 
-bool shale_is_opaque(const struct shale_layer *layer, struct dentry *real)
+int shale_is_opaque(const struct shale_layer *layer, struct dentry *real)
 {
 	static const struct qstr mark = QSTR_INIT(AUFS_WHITEOUT_OPAQUE,
 						  sizeof(AUFS_WHITEOUT_OPAQUE) - 1);
+	int ret = 0;
 
-	if ((layer->flags & SHALE_LAYER_OVERLAY) &&
-	    has_value(layer, real, OVERLAY_XATTR_OPAQUE, 'y'))
-		return true;
-	return (layer->flags & SHALE_LAYER_AUFS) && has_aufs_name(layer, real, &mark);
+	if (layer->flags & SHALE_LAYER_OVERLAY)
+		ret = has_value(layer, real, OVERLAY_XATTR_OPAQUE, 'y');
+	if (!ret && (layer->flags & SHALE_LAYER_AUFS))
+		ret = has_aufs_name(layer, real, &mark);
+	return ret;
 }
 
-unsigned long shale_dir_flags(struct shale_fs *fs, struct dentry *upper)
+int shale_dir_flags(struct shale_fs *fs, struct dentry *upper, unsigned long *ret_flags)
 {
 	const struct shale_layer *layer = shale_upper_layer(fs);
-	unsigned long flags = 0;
+	int opaque, impure;
 
-	if (has_value(layer, upper, OVERLAY_XATTR_OPAQUE, 'y'))
-		flags |= BIT(SHALE_I_OPAQUE);
-	if (has_value(layer, upper, SHALE_XATTR_IMPURE, 'y'))
-		flags |= BIT(SHALE_I_IMPURE);
-	return flags;
+	opaque = has_value(layer, upper, OVERLAY_XATTR_OPAQUE, 'y');
+	if (opaque < 0)
+		return opaque;
+	impure = has_value(layer, upper, SHALE_XATTR_IMPURE, 'y');
+	if (impure < 0)
+		return impure;
+	*ret_flags = opaque * BIT(SHALE_I_OPAQUE) | impure * BIT(SHALE_I_IMPURE);
+	return 0;
 }
 
 static bool is_plain_name(const char *name, size_t len)
@@ -206,7 +221,7 @@ static int redirect_read(const struct shale_layer *layer, struct dentry *real, c
 	char *redirect;
 
 	*ret_redirect = NULL;
-	if (len == -ENODATA || len == -EOPNOTSUPP)
+	if (is_absent(len))
 		return 0;
 	if (len < 0 || len >= PATH_MAX)
 		return len < 0 ? len : -EIO;
@@ -269,9 +284,12 @@ static int dir_inspect(struct search *s, const struct shale_layer *layer, struct
 
 	if (is_bottom(s, layer) || s->is_finished)
 		return 0;
-	if (shale_is_opaque(layer, real) || is_deleted_aufs(layer, parent, name)) {
+	err = shale_is_opaque(layer, real);
+	if (!err)
+		err = is_deleted_aufs(layer, parent, name);
+	if (err) {
 		s->is_finished = true;
-		return 0;
+		return min(err, 0);
 	}
 	err = redirect_read(layer, real, &redirect);
 	return err ?: redirect_apply(s, redirect, name->len, rest_len);
@@ -283,8 +301,14 @@ static int file_inspect(struct search *s, const struct shale_layer *layer, struc
 	char *redirect;
 	int err;
 
-	s->wants_data = d_is_reg(real) && !s->wants_any &&
-			get_private(layer, real, OVERLAY_XATTR_METACOPY, NULL, 0) >= 0;
+	s->wants_data = false;
+	if (d_is_reg(real) && !s->wants_any) {
+		ssize_t len = get_private(layer, real, OVERLAY_XATTR_METACOPY, NULL, 0);
+
+		if (len < 0 && !is_absent(len))
+			return len;
+		s->wants_data = len >= 0;
+	}
 	if (!s->wants_data || is_bottom(s, layer)) {
 		s->is_finished = true;
 		return 0;
@@ -327,6 +351,7 @@ static int search_lower(struct search *s, const struct shale_path *parent, bool 
 {
 	struct qstr name = QSTR_INIT(s->name->name, s->name->len);
 	struct dentry *real;
+	int deleted;
 
 	if (s->redirect)
 		name = (struct qstr)QSTR_INIT(s->redirect, strlen(s->redirect));
@@ -336,9 +361,11 @@ static int search_lower(struct search *s, const struct shale_path *parent, bool 
 		return PTR_ERR(real);
 	if (real)
 		return found_lower(s, parent->layer, parent->dentry, real, &name);
-	if (!is_last && is_deleted_aufs(parent->layer, parent->dentry, &name))
-		s->is_finished = true;
-	return 0;
+	if (is_last)
+		return 0;
+	deleted = is_deleted_aufs(parent->layer, parent->dentry, &name);
+	s->is_finished = deleted;
+	return min(deleted, 0);
 }
 
 /* A directory on the way of a path: it may end the search for all layers below, too. */
@@ -364,9 +391,10 @@ static int search_path_at(struct search *s, const struct shale_layer *layer, con
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	if (!real) {
-		if (!is_bottom(s, layer) && is_deleted_aufs(layer, *at, &name))
+		err = is_bottom(s, layer) ? 0 : is_deleted_aufs(layer, *at, &name);
+		if (err)
 			s->is_finished = true;
-		return 0;
+		return min(err, 0);
 	}
 	if (!rest_len)
 		return found_lower(s, layer, *at, real, &name);
@@ -431,7 +459,9 @@ static int upper_dir_inspect(struct search *s)
 	const struct shale_layer *layer = shale_upper_layer(s->fs);
 	int err;
 
-	s->flags |= shale_dir_flags(s->fs, s->upper);
+	err = shale_dir_flags(s->fs, s->upper, &s->flags);
+	if (err)
+		return err;
 	if (s->flags & BIT(SHALE_I_OPAQUE)) {
 		s->is_finished = true;
 		return 0;
@@ -446,18 +476,21 @@ static int upper_dir_inspect(struct search *s)
 /* Files say by P.shale.nlink that they are linked in the index as well. */
 static int upper_identify(struct search *s)
 {
+	ssize_t len;
 	int err;
 
 	if (!test_bit(SHALE_I_IMPURE, &SHALE_I(s->dir)->flags))
 		return 0;
 	err = shale_origin_get(s->fs, s->upper, &s->key);
 	if (err)
-		return err == -ENODATA || err == -EOPNOTSUPP ? 0 : err;
+		return is_absent(err) ? 0 : err;
 	s->has_key = true;
-	if (!s->is_dir && d_inode(s->upper)->i_nlink > 1 &&
-	    get_private(shale_upper_layer(s->fs), s->upper, SHALE_XATTR_NLINK, NULL, 0) >= 0)
+	if (s->is_dir || d_inode(s->upper)->i_nlink < 2)
+		return 0;
+	len = get_private(shale_upper_layer(s->fs), s->upper, SHALE_XATTR_NLINK, NULL, 0);
+	if (len >= 0)
 		s->flags |= BIT(SHALE_I_INDEXED);
-	return 0;
+	return is_absent(len) ? 0 : min_t(ssize_t, len, 0);
 }
 
 static int search_upper(struct search *s)

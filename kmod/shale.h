@@ -236,9 +236,9 @@ struct dentry *shale_lookup(struct inode *dir, struct dentry *dentry, unsigned i
  * create ask to know whether a whiteout is needed. Creds are the mounter's. */
 int shale_lookup_in_lower(struct dentry *dir, const struct qstr *name);
 /* SHALE_I_* of a directory by the private xattrs of its upper part. Creds are the mounter's. */
-unsigned long shale_dir_flags(struct shale_fs *fs, struct dentry *upper);
-/* Does this directory of a layer hide what is below it? */
-bool shale_is_opaque(const struct shale_layer *layer, struct dentry *real);
+int shale_dir_flags(struct shale_fs *fs, struct dentry *upper, unsigned long *ret_flags);
+/* Does this directory of a layer hide what is below it? 1, 0 or -errno. */
+int shale_is_opaque(const struct shale_layer *layer, struct dentry *real);
 /* Is this object of a layer a whiteout? */
 bool shale_is_whiteout(const struct shale_layer *layer, const struct dentry *real);
 

@@ -261,41 +261,64 @@ static void sb_init(struct super_block *sb)
 	fs->upper_err = errseq_sample(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err);
 }
 
-/* The roots of the lower layers, down to one that hides those below it. */
-static unsigned int visible_roots(const struct shale_fs *fs)
+/* How many roots of lower layers show: those down to one that hides the ones below it. */
+static int visible_roots(const struct shale_fs *fs)
 {
 	unsigned int i;
+	int opaque;
 
-	for (i = 1; i + 1 < fs->nr_layers; i++)
-		if (shale_is_opaque(&fs->layers[i], fs->layers[i].root))
-			break;
+	for (i = 1; i + 1 < fs->nr_layers; i++) {
+		opaque = shale_is_opaque(&fs->layers[i], fs->layers[i].root);
+		if (opaque)
+			return opaque < 0 ? opaque : i;
+	}
 	return i;
 }
 
 static struct shale_stack *root_stack(struct shale_fs *fs)
 {
-	struct shale_stack *stack = shale_stack_alloc(visible_roots(fs));
+	int nr = visible_roots(fs);
+	struct shale_stack *stack;
 	unsigned int i;
 
-	for (i = 0; stack && i < stack->nr; i++) {
+	if (nr < 0)
+		return ERR_PTR(nr);
+	stack = shale_stack_alloc(nr);
+	if (!stack)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < stack->nr; i++) {
 		stack->path[i].layer = &fs->layers[i + 1];
 		stack->path[i].dentry = dget(fs->layers[i + 1].root);
 	}
 	return stack;
 }
 
+static int root_args(struct shale_fs *fs, struct shale_iget *ret_args)
+{
+	int err = 0;
+
+	if (shale_has_upper(fs))
+		err = shale_dir_flags(fs, shale_upper_layer(fs)->root, &ret_args->flags);
+	if (err)
+		return err;
+	ret_args->lower = root_stack(fs);
+	if (IS_ERR(ret_args->lower))
+		return PTR_ERR(ret_args->lower);
+	if (shale_has_upper(fs))
+		ret_args->upper = dget(shale_upper_layer(fs)->root);
+	return 0;
+}
+
 static int root_make(struct super_block *sb)
 {
 	struct shale_fs *fs = SHALE_FS(sb);
-	struct shale_iget args = { .lower = root_stack(fs) };
+	struct shale_iget args = {};
 	struct inode *inode;
+	int err;
 
-	if (!args.lower)
-		return -ENOMEM;
-	if (shale_has_upper(fs)) {
-		args.upper = dget(shale_upper_layer(fs)->root);
-		args.flags = shale_dir_flags(fs, args.upper);
-	}
+	err = root_args(fs, &args);
+	if (err)
+		return err;
 	inode = shale_iget(sb, &args);
 	if (IS_ERR(inode)) {
 		dput(args.upper);
