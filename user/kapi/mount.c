@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "kapi/context.h"
 #include "kapi/module.h"
+#include "kapi/mountinfo.h"
 
 #define MAGIC_PATH_MAX (sizeof("/proc/self/fd/") + 3 * sizeof(int))
 
@@ -124,6 +125,18 @@ static int params_set(struct context *context, const struct mount_spec *spec,
 	return 0;
 }
 
+/*
+ * Are the layers mapped already? containers/storage binds each of them through an idmapped mount and
+ * gives the mapping as well; to map once more would leave no owner anybody knows.
+ */
+static bool has_mapped_layers(const struct mount_spec *spec)
+{
+	__cleanup_fd int fd = open(spec->layers[0], O_PATH | O_CLOEXEC);
+	__cleanup_mountinfo struct mountinfo info = { .line = NULL };
+
+	return fd >= 0 && !mountinfo_get(fd, &info, NULL) && strstr(info.attrs, ",idmapped");
+}
+
 static int idmap_set(int mntfd, const struct mount_spec *spec, struct shale_err *err)
 {
 	__cleanup_fd int nsfd = -1;
@@ -161,7 +174,7 @@ int mount_open(const struct mount_spec *spec, int *ret_fd, struct mount_log *log
 	if (context_open_loading(&context, log, err) || params_set(&context, spec, err) ||
 	    layers_set(&context, spec, err) || context_create(&context, spec->attr_set, &fd, err))
 		return -1;
-	if (spec->uids && idmap_set(fd, spec, err))
+	if (spec->uids && !has_mapped_layers(spec) && idmap_set(fd, spec, err))
 		return -1;
 	*ret_fd = steal_fd(&fd);
 	return 0;

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "kapi/context.h"
 #include "kapi/ioctl.h"
+#include "kapi/mountinfo.h"
 
 #define ATTR_ALL                                                                                   \
 	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |            \
@@ -95,40 +96,9 @@ static bool option_is_shown(const char *options, const char *option)
 	size_t len = strlen(option);
 
 	for (const char *p = options; (p = strstr(p, option)); p += len)
-		if ((p == options || p[-1] == ',') && (!p[len] || p[len] == ',' || p[len] == '\n'))
+		if ((p == options || p[-1] == ',') && (!p[len] || p[len] == ','))
 			return true;
 	return false;
-}
-
-/* The superblock's options: what follows the third word after " - " in the mount's line. */
-static char *line_options(char *line)
-{
-	char *p = strstr(line, " - ");
-
-	for (int word = 0; p && word < 3; word++)
-		p = strchr(p + 1, ' ');
-	return p ? p + 1 : NULL;
-}
-
-static int options_read(int fd, char **ret_options, struct shale_err *err)
-{
-	__cleanup(file_closep) FILE *file = fopen("/proc/self/mountinfo", "re");
-	__cleanup_free char *line = NULL;
-	struct statx st;
-	size_t size = 0;
-
-	if (!file || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st))
-		return shale_err_errno(err, "cannot read the mount's options");
-	while (getline(&line, &size, file) > 0) {
-		char *options = line_options(line);
-
-		if (!options || strtoull(line, NULL, 10) != st.stx_mnt_id)
-			continue;
-		memmove(line, options, strlen(options) + 1);
-		*ret_options = steal_ptr(line);
-		return 0;
-	}
-	return shale_err_set(err, ENOENT, "the mount is not in /proc/self/mountinfo");
 }
 
 /* What a mount has without being told, and so does not show. */
@@ -186,15 +156,15 @@ int mount_reconfigure(const struct mount_spec *spec, const char *target, struct 
 {
 	__cleanup_context struct context context = CONTEXT_INIT;
 	__cleanup_fd int fd = -1;
-	__cleanup_free char *shown = NULL;
+	__cleanup_mountinfo struct mountinfo info = { .line = NULL };
 
 	if (mount_check_ours(target, err))
 		return -1;
 	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return shale_err_errno(err, "cannot open it");
-	if (stack_check(fd, spec, err) || options_read(fd, &shown, err) ||
-	    context_pick(&context, target, log, err) || params_set(&context, spec, shown, err) ||
+	if (stack_check(fd, spec, err) || mountinfo_get(fd, &info, err) ||
+	    context_pick(&context, target, log, err) || params_set(&context, spec, info.options, err) ||
 	    context_reconfigure(&context, err))
 		return -1;
 	return attr_set(fd, spec, err);
