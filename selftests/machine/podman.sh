@@ -6,4 +6,4 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 exec scripts/vm --kernel "${K:-6.1}" --image containers --disk ext4:2G --mem 2048 --timeout 1500 -- \
-	bash selftests/clients/podman-guest "$@"
+	bash selftests/machine/podman-guest "$@"
