@@ -81,6 +81,19 @@ TEST(err_long, "a message that does not fit is cut, not overrun")
 	EXPECT_EQ(strlen(err.msg), sizeof(err.msg) - 1);
 }
 
+TEST(err_controls, "names cannot break the line or talk to the terminal")
+{
+	struct shale_err err;
+
+	shale_err_set(&err, EINVAL, "'%s' is wrong", "a\nb\033[2Jc\177");
+	EXPECT_STREQ(err.msg, "'a?b?[2Jc?' is wrong");
+	shale_err_wrap(&err, "layer %s", "\r");
+	EXPECT_STREQ(err.msg, "layer ?: 'a?b?[2Jc?' is wrong");
+	errno = ENOENT;
+	shale_err_errno(&err, "\t\xc3\xa9");
+	EXPECT_STREQ(err.msg, "?\xc3\xa9: No such file or directory");
+}
+
 TEST(buf_grow, "a buffer grows, holds NULs and ends in one")
 {
 	__cleanup_buf struct buf buf = BUF_INIT;

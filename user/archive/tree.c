@@ -39,6 +39,7 @@ void tree_init(struct tree *tree, int root_fd, const char *xattr_prefix, bool is
 		.is_root = is_root,
 		.parent = BUF_INIT,
 		.parent_fd = -1,
+		.max_pending = TREE_MAX_PENDING,
 	};
 }
 
@@ -82,7 +83,7 @@ static int add_pending(struct tree *tree, const char *path, const struct attr *a
 	size_t count = tree->pending_count;
 
 	tree->pending_bytes += sizeof(*pending) + strlen(path) + 1;
-	if (tree->pending_bytes > TREE_MAX_PENDING)
+	if (tree->pending_bytes > tree->max_pending)
 		return shale_err_set(err, E2BIG, "the layer has too many directories");
 	if (count == tree->pending_cap) {
 		pending = reallocarray(pending, count * 2 + 64, sizeof(*pending));

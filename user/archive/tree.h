@@ -34,6 +34,7 @@ struct tree {
 	size_t pending_count;
 	size_t pending_cap;
 	size_t pending_bytes;
+	size_t max_pending;
 };
 
 /* root_fd stays the caller's. */

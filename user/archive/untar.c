@@ -180,6 +180,7 @@ static int add_entry(struct untar *ut, struct archive_entry *entry, const char *
 
 static int add_entries(struct untar *ut)
 {
+	uint64_t max = ut->opts->max_entries ? ut->opts->max_entries : UNTAR_MAX_ENTRIES;
 	struct archive_entry *entry;
 	const char *name;
 	int status;
@@ -191,9 +192,9 @@ static int add_entries(struct untar *ut)
 		/* A warning is about a name that is not UTF-8: names are bytes here. */
 		if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
 			return fail_reading(ut);
-		if (++ut->stats.entries > UNTAR_MAX_ENTRIES)
-			return shale_err_set(ut->err, E2BIG, "more than %d entries",
-					     UNTAR_MAX_ENTRIES);
+		if (++ut->stats.entries > max)
+			return shale_err_set(ut->err, E2BIG, "more than %llu entries",
+					     (unsigned long long)max);
 		name = archive_entry_pathname(entry);
 		if (!name)
 			return shale_err_set(ut->err, EINVAL, "an entry without a name");
@@ -229,6 +230,8 @@ int untar(const struct untar_opts *opts, struct untar_stats *ret_stats, struct s
 	__attribute__((cleanup(untar_release))) struct untar ut = { .opts = opts, .err = err };
 
 	tree_init(&ut.tree, opts->root_fd, opts->xattr_prefix, opts->is_root);
+	if (opts->max_pending)
+		ut.tree.max_pending = opts->max_pending;
 	if (open_archive(&ut) < 0 || add_entries(&ut) < 0)
 		return -1;
 	if (tree_finish(&ut.tree, err) < 0)

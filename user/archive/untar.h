@@ -34,6 +34,8 @@ struct untar_opts {
 	bool is_root;		  /* owners and devices can be made */
 	untar_read_fn read;
 	void *arg;
+	uint64_t max_entries; /* 0: UNTAR_MAX_ENTRIES */
+	size_t max_pending;   /* 0: TREE_MAX_PENDING */
 };
 
 struct untar_stats {

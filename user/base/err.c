@@ -10,6 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names from an archive must neither break the line nor talk to the terminal. */
+static void hide_controls(struct shale_err *err)
+{
+	for (char *at = err->msg; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+}
+
 int shale_err_set(struct shale_err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -20,6 +28,7 @@ int shale_err_set(struct shale_err *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
+	hide_controls(err);
 	return -1;
 }
 
@@ -39,6 +48,7 @@ int shale_err_errno(struct shale_err *err, const char *fmt, ...)
 	used = strlen(err->msg);
 	snprintf(err->msg + used, sizeof(err->msg) - used, ": %s",
 		 strerror_r(code, why, sizeof(why)));
+	hide_controls(err);
 	return -1;
 }
 
@@ -56,5 +66,6 @@ int shale_err_wrap(struct shale_err *err, const char *fmt, ...)
 	va_end(ap);
 	used = strlen(err->msg);
 	snprintf(err->msg + used, sizeof(err->msg) - used, ": %s", inner);
+	hide_controls(err);
 	return -1;
 }

@@ -37,6 +37,10 @@ static void short_id(const char *id, char *text, size_t len)
 	else if (slash && slash[1])
 		id = slash + 1;
 	snprintf(text, len, "%.12s", id);
+	/* A path in an archive must not talk to the terminal. */
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
 }
 
 static struct progress_line *find_line(struct progress *progress, const char *id)
