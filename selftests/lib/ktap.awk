@@ -80,6 +80,7 @@ function end(what, rc,	lost) {
 
 /^#: fail / {
 	line = substr($0, 9)
+	notes = ""
 	cut = index(line, " - ")
 	fail(substr(line, 1, cut - 1), substr(line, cut + 3), "-")
 	next
