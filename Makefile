@@ -10,6 +10,10 @@ K ?= 6.1
 
 setup = scripts/setup $(1)
 kernels = $(foreach k,$(K),--kernel $(k))
+backings = $(foreach f,$(FS),--fs $(f))
+# Nobody named a kernel, nor a test.
+check_kernels = $(if $(filter file,$(origin K)),--kernel 6.1 $(if $(T),,--kernel debug),$(kernels))
+soak_kernels = $(if $(filter file,$(origin K)),,$(kernels))
 
 all: user ## the programs
 
@@ -25,9 +29,18 @@ selftests: user ## the test programs, into build/selftests
 	@$(call setup,build test)
 	@$(MAKE) --no-print-directory -C selftests
 
-check: selftests ## all tests, or those of T=ring/program, on kernel K
+check: selftests ## all tests, on 6.1 and debug; or those of T=ring/program, on kernel K, on FS=ext4...
 	@$(call setup,build module vm test dkms)
-	@selftests/run $(kernels) $(T)
+	@selftests/run $(check_kernels) $(backings) $(T)
+
+matrix: selftests ## the tests in the virtual machine, on every kernel and backing filesystem
+	@$(call setup,build module vm test dkms)
+	@selftests/run --kernel 6.1 --kernel 6.12 --kernel 7.3 --kernel debug \
+		$(or $(backings),--fs ext4 --fs xfs --fs btrfs --fs tmpfs) $(or $(T),fs)
+
+soak: selftests ## mixed load, MINUTES=20 on each of 6.1 and debug, or on kernel K
+	@$(call setup,build module vm test)
+	@selftests/soak/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),20)
 
 bench: selftests ## instructions of common operations beside overlayfs, on kernel K
 	@$(call setup,build module vm test)
@@ -66,4 +79,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
