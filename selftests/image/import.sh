@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 94
+ktap_plan 103
 
 small="d:etc,f:etc/issue:hello"
 
@@ -78,6 +78,25 @@ ktap_is "a whiteout after its directory makes it opaque" y "$(xattr trusted.over
 ktap_is "a whiteout after its file says nothing" new "$(cat "$top/both")"
 ktap_is "AUFS's own files are left out" "" "$(find "$top" -name '.wh*')"
 ktap_is "a layer is marked as having overlayfs's whiteouts" overlay "$(xattr trusted.shale.whiteout "$top")"
+
+# --- directories a layer does not list
+mkimage --name demo:1 "$work/img" \
+	"d:tmp@mode=1777@mtime=1400000000,d:own@uid=7@gid=8@mode=2750@x.user.a=1,d:own/sub@mode=700,f:file:x,d:hidden@mode=700,d:new@mode=700" \
+	"f:other:x" \
+	"f:tmp/x:x,f:own/sub/y:y,f:file/z:z,d:hidden,f:hidden/.wh..wh..opq:,f:.wh.new:" \
+	"f:own/sub/deep:x,f:hidden/in/x:x,f:new/x:x,f:nowhere/x:x"
+rm -rf "$root"
+ktap_ok "layers that do not list directories" shale import "$work/img"
+third=$(layer_dir docker.io/library/demo:1 2)
+top=$(layer_dir docker.io/library/demo:1 1)
+ktap_is "such a directory is as in the layers below" "1777 0:0 1400000000" "$(stat -c '%a %u:%g %Y' "$third/tmp")"
+ktap_is "with its owner, setgid bit and xattrs" "2750 7:8 1" "$(stat -c '%a %u:%g' "$third/own") $(xattr user.a "$third/own")"
+ktap_is "deeper" 700 "$(stat -c %a "$third/own/sub")"
+ktap_is "over a layer that does not list it either" "2750 700" "$(stat -c %a "$top/own" "$top/own/sub" | xargs)"
+ktap_is "a file below is not what it covers" 755 "$(stat -c %a "$third/file")"
+ktap_is "what is deleted below is not either" 755 "$(stat -c %a "$top/new")"
+ktap_is "nor what an opaque directory hides" 755 "$(stat -c %a "$top/hidden/in")"
+ktap_is "one that is nowhere" "755 0:0" "$(stat -c '%a %u:%g' "$top/nowhere")"
 
 # --- whiteouts below what is no directory, as umoci writes them
 mkdir "$work/victim" && echo safe >"$work/victim/file"

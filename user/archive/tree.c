@@ -22,12 +22,13 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 
-/* An implicit directory is one a tar uses without listing it. */
-static const struct attr implicit_attr = { .mode = S_IFDIR | 0755 };
+/* An implied directory is one a tar uses without listing it. */
+static const struct attr implied_attr = { .mode = S_IFDIR | 0755 };
 
 struct tree_pending {
 	char *path;
 	size_t order;
+	bool is_implied;
 	struct attr attr;
 };
 
@@ -92,7 +93,11 @@ static int add_pending(struct tree *tree, const char *path, const struct attr *a
 		tree->pending = pending;
 		tree->pending_cap = count * 2 + 64;
 	}
-	pending[count] = (struct tree_pending){ .path = strdup(path), .order = count };
+	pending[count] = (struct tree_pending){
+		.path = strdup(path),
+		.order = count,
+		.is_implied = attr == &implied_attr,
+	};
 	tree->pending_count++;
 	if (!pending[count].path ||
 	    copy_attr(attr, &pending[count].attr, &tree->pending_bytes) < 0)
@@ -159,7 +164,7 @@ static int enter_parent(struct tree *tree, int dirfd, const char *name, const ch
 
 	if (fd < 0 && errno == ENOENT) {
 		if (make_dir(tree, dirfd, name, false, err) < 0 ||
-		    add_pending(tree, path, &implicit_attr, err) < 0)
+		    add_pending(tree, path, &implied_attr, err) < 0)
 			return -1;
 		fd = open_step(dirfd, name);
 	} else if (fd < 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -169,7 +174,7 @@ static int enter_parent(struct tree *tree, int dirfd, const char *name, const ch
 		if (!is_whiteout(&st))
 			return shale_err_set(err, ENOTDIR, "%.200s is not a directory", path);
 		if (replace_by_dir(tree, dirfd, name, err) < 0 ||
-		    add_pending(tree, path, &implicit_attr, err) < 0)
+		    add_pending(tree, path, &implied_attr, err) < 0)
 			return -1;
 		fd = open_step(dirfd, name);
 	}
@@ -444,7 +449,7 @@ static int mark_root(const struct tree *tree, struct shale_err *err)
 	return 0;
 }
 
-int tree_finish(struct tree *tree, struct shale_err *err)
+int tree_finish(struct tree *tree, tree_implied_fn implied, void *arg, struct shale_err *err)
 {
 	const char *last = NULL;
 
@@ -460,6 +465,8 @@ int tree_finish(struct tree *tree, struct shale_err *err)
 		last = pending->path;
 		if (finish_dir(tree, pending, err) < 0)
 			return shale_err_wrap(err, "%s", *last ? last : "/");
+		if (pending->is_implied && implied && implied(arg, last) < 0)
+			return shale_err_errno(err, "remembering a directory");
 	}
 	return 0;
 }

@@ -24,6 +24,9 @@
 
 struct tree_pending;
 
+/* Told of a directory which the tar uses and does not list; -1 stops. */
+typedef int (*tree_implied_fn)(void *arg, const char *path);
+
 struct tree {
 	int root_fd;
 	const char *xattr_prefix; /* "trusted." or "user." */
@@ -54,7 +57,10 @@ int tree_add_link(struct tree *tree, const char *path, const char *target, struc
 int tree_add_whiteout(struct tree *tree, const char *path, struct shale_err *err);
 int tree_add_opaque(struct tree *tree, const char *path, struct shale_err *err);
 
-/* Gives directories their attributes and marks the root as one with overlayfs's whiteouts. */
-int tree_finish(struct tree *tree, struct shale_err *err);
+/*
+ * Gives directories their attributes and marks the root as one with overlayfs's whiteouts. @implied
+ * may be NULL.
+ */
+int tree_finish(struct tree *tree, tree_implied_fn implied, void *arg, struct shale_err *err);
 
 #endif

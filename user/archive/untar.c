@@ -234,7 +234,7 @@ int untar(const struct untar_opts *opts, struct untar_stats *ret_stats, struct s
 		ut.tree.max_pending = opts->max_pending;
 	if (open_archive(&ut) < 0 || add_entries(&ut) < 0)
 		return -1;
-	if (tree_finish(&ut.tree, err) < 0)
+	if (tree_finish(&ut.tree, opts->implied, opts->implied_arg, err) < 0)
 		return -1;
 	*ret_stats = ut.stats;
 	return 0;

@@ -34,6 +34,9 @@ struct untar_opts {
 	bool is_root;		  /* owners and devices can be made */
 	untar_read_fn read;
 	void *arg;
+	/* May be NULL; is told, after everything else, each directory the tar does not list. */
+	int (*implied)(void *arg, const char *path);
+	void *implied_arg;
 	uint64_t max_entries; /* 0: UNTAR_MAX_ENTRIES */
 	size_t max_pending;   /* 0: TREE_MAX_PENDING */
 };

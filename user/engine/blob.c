@@ -265,7 +265,30 @@ static int write_size(int dirfd, uint64_t bytes)
 	return dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
 }
 
-static int unpack_into(const struct blob_job *job, struct plain *plain, int dirfd,
+void blob_paths_release(struct blob_paths *paths)
+{
+	for (size_t i = 0; i < paths->count; i++)
+		free(paths->paths[i]);
+	free(paths->paths);
+	*paths = (struct blob_paths){ 0 };
+}
+
+static int add_implied(void *arg, const char *path)
+{
+	struct blob_paths *list = arg;
+	char **paths = reallocarray(list->paths, list->count + 1, sizeof(*paths));
+
+	if (!paths)
+		return -1;
+	list->paths = paths;
+	paths[list->count] = strdup(path);
+	if (!paths[list->count])
+		return -1;
+	list->count++;
+	return 0;
+}
+
+static int unpack_into(struct blob_job *job, struct plain *plain, int dirfd,
 		       struct shale_err *err)
 {
 	struct untar_stats stats = { 0 };
@@ -275,6 +298,8 @@ static int unpack_into(const struct blob_job *job, struct plain *plain, int dirf
 		.is_root = geteuid() == 0,
 		.read = plain_read,
 		.arg = plain,
+		.implied = add_implied,
+		.implied_arg = &job->implied,
 	};
 
 	if (mkdirat(dirfd, "diff", 0755) < 0)
@@ -291,7 +316,7 @@ static int unpack_into(const struct blob_job *job, struct plain *plain, int dirf
 }
 
 /* Two blobs of one image may hold the same tar: the second is only checked. */
-static int unpack(const struct blob_job *job, const struct digest_text *text, bool present,
+static int unpack(struct blob_job *job, const struct digest_text *text, bool present,
 		  struct shale_err *err)
 {
 	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
@@ -314,7 +339,7 @@ static int unpack(const struct blob_job *job, const struct digest_text *text, bo
 	return unpack_into(job, plain, dirfd, err);
 }
 
-int blob_import(const struct blob_job *job, struct shale_err *err)
+int blob_import(struct blob_job *job, struct shale_err *err)
 {
 	struct digest_text text = digest_text(&job->layer.blob);
 	struct shale_event done = {

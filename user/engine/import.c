@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "engine/blob.h"
+#include "engine/implied.h"
 #include "engine/plan.h"
 #include "store/index.h"
 
@@ -159,6 +160,31 @@ static int run_jobs(struct import *import, struct shale_err *err)
 	return shale_err_set(err, import->first_err.code, "%s", import->first_err.msg);
 }
 
+/* The job that has unpacked a layer; NULL when the store had it. */
+static const struct blob_job *find_job(const struct import *import, const struct digest *diff_id)
+{
+	for (size_t i = 0; i < import->job_count; i++)
+		if (import->jobs[i].implied.count &&
+		    digest_is_equal(&import->jobs[i].layer.diff_id, diff_id))
+			return &import->jobs[i];
+	return NULL;
+}
+
+static int settle_implied(struct import *import, struct shale_err *err)
+{
+	for (size_t i = 0; i < import->plan.count; i++) {
+		const struct image *image = &import->plan.images[i].image;
+
+		for (size_t l = 0; l < image->layer_count; l++) {
+			const struct blob_job *job = find_job(import, &image->layers[l].diff_id);
+
+			if (job && implied_settle(&import->session, image, l, job, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 static int add_documents(struct import *import, struct shale_err *err)
 {
 	for (size_t i = 0; i < import->plan.count; i++) {
@@ -253,7 +279,8 @@ static int import_run(struct import *import, struct shale_err *err)
 		return -1;
 	if (run_jobs(import, err) < 0)
 		return shale_err_wrap(err, "%s", import->opts->source);
-	if (add_documents(import, err) < 0 || commit(import, err) < 0)
+	if (settle_implied(import, err) < 0 || add_documents(import, err) < 0 ||
+	    commit(import, err) < 0)
 		return -1;
 	report_images(import);
 	return 0;
@@ -261,6 +288,8 @@ static int import_run(struct import *import, struct shale_err *err)
 
 static void import_release(struct import *import)
 {
+	for (size_t i = 0; i < import->job_count; i++)
+		blob_paths_release(&import->jobs[i].implied);
 	free(import->jobs);
 	plan_release(&import->plan);
 	source_close(&import->source);

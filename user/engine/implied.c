@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Implied directories; see implied.h. What one covers depends on the image, while a layer is kept
+ * once for all images: the first image that brings it in decides. Another one with the same layer on
+ * other directories of the same name would see the first one's owner and mode there, nothing else.
+ * Called by import.c, before anything is committed.
+ */
+#include "engine/implied.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/shale_disk.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "archive/attr.h"
+#include "base/fs.h"
+
+static int open_layer(const struct session *session, const struct digest *diff_id)
+{
+	struct digest_text text = digest_text(diff_id);
+	char path[DIGEST_HEX + sizeof("/diff")];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/diff", digest_hex(&text));
+	fd = fs_open_beneath(session->layers_fd, path, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 && errno == ENOENT)
+		fd = fs_open_beneath(session->store->layers_fd, path, O_PATH | O_DIRECTORY, 0);
+	return fd;
+}
+
+static bool is_opaque(int fd, const char *prefix)
+{
+	char name[64];
+	char value;
+
+	snprintf(name, sizeof(name), "%s%s", prefix, OVERLAY_XATTR_OPAQUE);
+	return fgetxattr(fd, name, &value, 1) == 1 && value == 'y';
+}
+
+enum found { FOUND_DIR, FOUND_NOTHING, FOUND_END };
+
+/*
+ * Looks for a directory in one layer: there, or not and maybe further down, or hidden here, by an
+ * opaque directory on the way or by something that is no directory.
+ */
+static enum found look(int layer, const char *path, const char *prefix, int *ret_fd)
+{
+	__cleanup_fd int fd = fcntl(layer, F_DUPFD_CLOEXEC, 3);
+	__cleanup_free char *copy = strdup(path);
+	bool opaque = false;
+	char *save = NULL;
+	int next;
+
+	if (fd < 0 || !copy)
+		return FOUND_END;
+	for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0)
+			return errno == ENOENT && !opaque ? FOUND_NOTHING : FOUND_END;
+		close(fd);
+		fd = next;
+		opaque |= is_opaque(fd, prefix);
+	}
+	*ret_fd = steal_fd(&fd);
+	return opaque ? FOUND_END : FOUND_DIR;
+}
+
+static int copy_xattr(int from, int to, const char *name)
+{
+	__cleanup_free void *value = malloc(XATTR_SIZE_MAX);
+	ssize_t len;
+
+	if (!value)
+		return -1;
+	len = fgetxattr(from, name, value, XATTR_SIZE_MAX);
+	return len < 0 ? -1 : fsetxattr(to, name, value, len, 0);
+}
+
+static int copy_xattrs(int from, int to)
+{
+	__cleanup_free char *names = malloc(XATTR_LIST_MAX);
+	ssize_t len;
+
+	if (!names)
+		return -1;
+	len = flistxattr(from, names, XATTR_LIST_MAX);
+	for (ssize_t at = 0; at < len; at += strlen(names + at) + 1)
+		if (!attr_is_private_xattr(names + at) && copy_xattr(from, to, names + at) < 0)
+			return -1;
+	return len < 0 ? -1 : 0;
+}
+
+static int copy_attributes(int from, int to)
+{
+	struct stat st;
+
+	if (fstat(from, &st) < 0)
+		return -1;
+	if (geteuid() == 0 && fchown(to, st.st_uid, st.st_gid) < 0)
+		return -1;
+	if (fchmod(to, st.st_mode & 07777) < 0 || copy_xattrs(from, to) < 0)
+		return -1;
+	return futimens(to, (struct timespec[]){ st.st_mtim, st.st_mtim });
+}
+
+struct settling {
+	const struct session *session;
+	const struct image *image;
+	const char *prefix;
+};
+
+/* Layers are opened one at a time: there may be more of them than descriptors. */
+static enum found look_in(const struct settling *settling, size_t layer, const char *path,
+			  int *ret_fd)
+{
+	__cleanup_fd int fd = -1;
+
+	fd = open_layer(settling->session, &settling->image->layers[layer].diff_id);
+	return fd < 0 ? FOUND_END : look(fd, path, settling->prefix, ret_fd);
+}
+
+static int settle_one(const struct settling *settling, size_t at, const char *path,
+		      struct shale_err *err)
+{
+	__cleanup_fd int from = -1;
+	__cleanup_fd int to = -1;
+
+	if (look_in(settling, at, path, &to) != FOUND_DIR)
+		return 0;
+	while (at--) {
+		if (look_in(settling, at, path, &from) == FOUND_NOTHING)
+			continue;
+		if (from >= 0 && copy_attributes(from, to) < 0)
+			return shale_err_errno(err, "directory %.300s", path);
+		return 0;
+	}
+	return 0;
+}
+
+int implied_settle(struct session *session, const struct image *image, size_t at,
+		   const struct blob_job *job, struct shale_err *err)
+{
+	struct settling settling = { session, image, job->xattr_prefix };
+
+	for (size_t i = 0; i < job->implied.count; i++)
+		if (settle_one(&settling, at, job->implied.paths[i], err) < 0)
+			return -1;
+	return 0;
+}
