@@ -5,7 +5,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 91
+ktap_plan 100
 
 mkimage --name kept:1 "$work/img" "d:etc,f:etc/issue:kept"
 shale import "$work/img" >/dev/null || exit 1
@@ -165,6 +165,26 @@ rejects "an unknown layout version" "oci-layout: unknown version '9'" --edit-fil
 rejects "neither layout nor archive" "neither an OCI layout nor a docker-archive" --edit-files 'files.pop("oci-layout")' "f:x:x"
 rejects "a docker-archive whose config is a path outside" "the name contains '..'" --format docker --edit-docker 'manifest[0]["Config"] = "../../etc/passwd"' "f:x:x"
 rejects "a docker-archive without layers" "manifest.json: no field 'Layers'" --format docker --edit-docker 'del manifest[0]["Layers"]' "f:x:x"
+rejects "indexes nested too deep" "image indexes are nested deeper than 2" --edit-index '
+for i in range(3):
+    inner = json.dumps({"schemaVersion": 2, "manifests": index["manifests"]}).encode()
+    index["manifests"] = [add(inner, "application/vnd.oci.image.index.v1+json")]' "f:x:x"
+rejects "an archive with links in a circle" "No such file or directory" --format docker --edit-files \
+	'files["%064x/layer.tar" % 0] = "layer2.tar"; files["%064x/layer2.tar" % 0] = "layer.tar"' "f:x:x"
+rejects "a link of an archive to outside" "/layer.tar in " --format docker --edit-files \
+	'files["%064x/layer.tar" % 0] = "../../../etc/passwd"' "f:x:x"
+rejects "an archive of more than 65536 files" "more than 65536 files" --format tar --edit-files \
+	'files.update(("x/%d" % i, b"") for i in range(65537))' "f:x:x"
+rejects "a manifest.json that is an object" "manifest.json: not a JSON array" --format docker --edit-files \
+	'files["manifest.json"] = b"{}"' "f:x:x"
+rejects "a manifest.json without images" "manifest.json: there is no image" --format docker --edit-files \
+	'files["manifest.json"] = b"[]"' "f:x:x"
+rejects "a bad name in RepoTags" "manifest.json: RepoTags: 'Bad' is not an image name" --format docker \
+	--edit-docker 'manifest[0]["RepoTags"] = ["Bad"]' "f:x:x"
+rejects "a RepoTags that is a number" "manifest.json: RepoTags[0] is not a string" --format docker \
+	--edit-docker 'manifest[0]["RepoTags"] = [1]' "f:x:x"
+rejects "a docker config with another digest" "does not have its digest" --format docker --edit-files \
+	'k = [k for k in files if k.endswith(".json") and k != "manifest.json"][0]; files[k] += b" "' "f:x:x"
 mkimage --name bad:1 --format docker --edit-docker 'manifest.append(manifest[0])' "$work/img" "f:x:x"
 expect "one name for two images" "it has 2 images, which cannot all be called 'a:b'" shale import -t a:b "$work/img"
 ktap_end
