@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 105
+ktap_plan 109
 
 small="d:etc,f:etc/issue:hello"
 
@@ -170,6 +170,22 @@ ktap_is "has three layers with the other" 3 "$(ls "$root/layers/sha256" | wc -l)
 mkimage --name demo:2 "$work/img" "f:three:3"
 ktap_ok "a name can be given to another image" shale import "$work/img"
 ktap_is "the one before stays without a name" 1 "$(shale images | grep -c '^<none>')"
+
+# --- progress
+rm -rf "$root"
+ktap_is "off a terminal there is no progress" "Loaded image: demo:2" "$(shale import "$work/img" 2>&1)"
+rm -rf "$root"
+if command -v script >/dev/null; then
+	terminal=$(script -qec "'$program' --root '$root' import '$work/img'" /dev/null)
+	ktap_is "on a terminal every layer gets to its end" 1 "$(grep -o '[0-9a-f]\{12\}: Done' <<<"$terminal" | wc -l)"
+	ktap_ok "and the image is printed after that" grep -q 'Loaded image: demo:2' <<<"$terminal"
+	rm -rf "$root"
+	ktap_is "-q prints only the ID" 71 "$(script -qec "'$program' --root '$root' import -q '$work/img'" /dev/null | tr -d '\r\n' | wc -c)"
+else
+	for what in "on a terminal every layer gets to its end" "and the image is printed after that" "-q prints only the ID"; do
+		ktap_skip "$what" "no script(1)"
+	done
+fi
 
 # --- what others see
 mkimage --name demo:1 "$work/img" "$small" "f:etc/.wh.issue:,f:x:1"

@@ -68,9 +68,10 @@ static bool is_too_soon(struct progress_line *line, const struct shale_event *ev
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	passed = (now.tv_sec - line->drawn.tv_sec) * 1000000000L + now.tv_nsec -
 		 line->drawn.tv_nsec;
-	if (event->kind != SHALE_EVENT_LAYER_DONE && event->done != event->total &&
-	    line->drawn.tv_sec && passed < REDRAW_NSEC)
+	if (line->is_drawn && line->kind == event->kind && passed < REDRAW_NSEC)
 		return true;
+	line->is_drawn = true;
+	line->kind = event->kind;
 	line->drawn = now;
 	return false;
 }

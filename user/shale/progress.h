@@ -14,6 +14,8 @@
 
 struct progress_line {
 	char id[13];
+	bool is_drawn;
+	enum shale_event_kind kind; /* last drawn */
 	struct timespec drawn;
 };
 
