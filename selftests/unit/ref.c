@@ -29,6 +29,8 @@ static const struct name_case names[] = {
 	{ { "hub", "the registry in full" }, "docker.io/debian", "docker.io/library/debian:latest", "debian" },
 	{ { "legacy", "its old name" }, "index.docker.io/debian:1", "docker.io/library/debian:1", "debian" },
 	{ { "deep", "a deep path on the hub" }, "docker.io/library/a/b", "docker.io/library/a/b:latest", "library/a/b" },
+	{ { "like_registry", "a path on the hub that looks like a registry" }, "docker.io/x.io/y", "docker.io/x.io/y:latest", "docker.io/x.io/y" },
+	{ { "like_local", "or like localhost" }, "docker.io/localhost/y", "docker.io/localhost/y:latest", "docker.io/localhost/y" },
 	{ { "registry", "another registry" }, "quay.io/a/b:c", "quay.io/a/b:c", "quay.io/a/b" },
 	{ { "port", "a port" }, "host:5000/x", "host:5000/x:latest", "host:5000/x" },
 	{ { "port_tag", "a port and a tag" }, "host:5000/x:y", "host:5000/x:y", "host:5000/x" },

@@ -190,16 +190,17 @@ struct ref_text ref_text(const struct ref *ref)
 	return text;
 }
 
+/* Not shortened is what would be taken for another registry's: docker.io/example.com/x. */
 const char *ref_familiar(const struct ref *ref)
 {
-	const char *name = ref->name;
 	const char *hub = DEFAULT_DOMAIN "/";
+	const char *name = ref->name;
 
 	if (strncmp(name, hub, strlen(hub)))
 		return name;
 	name += strlen(hub);
 	if (!strncmp(name, OFFICIAL_PATH, strlen(OFFICIAL_PATH)) &&
 	    !strchr(name + strlen(OFFICIAL_PATH), '/'))
-		name += strlen(OFFICIAL_PATH);
-	return name;
+		return name + strlen(OFFICIAL_PATH);
+	return has_domain(name, strcspn(name, "/")) ? ref->name : name;
 }
