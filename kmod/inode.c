@@ -434,6 +434,9 @@ int shale_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	err = setattr_prepare(idmap, dentry, attr);
 	if (err)
 		return err;
+	/* What is promoted gets its new size at once: the layer then sees no change that it would date. */
+	if ((attr->ia_valid & ATTR_SIZE) && attr->ia_size != i_size_read(inode))
+		attr->ia_valid |= ATTR_MTIME | ATTR_CTIME;
 	if (attr->ia_valid & ATTR_SIZE)
 		err = shale_promote_truncated(dentry, attr->ia_size);
 	else
