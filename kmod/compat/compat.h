@@ -9,7 +9,7 @@
 #define _SHALE_COMPAT_H
 
 /* Where bin2hex() is, in kernels that moved it out of kernel.h. */
-#if __has_include(<linux/hex.h>)
+#ifdef HAVE_HEX_H
 #include <linux/hex.h>
 #endif
 

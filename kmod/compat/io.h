@@ -7,7 +7,7 @@
 
 #include <linux/cred.h>
 #include <linux/fs.h>
-#if __has_include(<linux/filelock.h>)
+#ifdef HAVE_FILELOCK_H
 #include <linux/filelock.h>
 #endif
 #include <linux/mm.h>
