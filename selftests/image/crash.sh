@@ -9,7 +9,7 @@ set -u
 . "$(dirname "$0")/common"
 
 kills=50
-ktap_plan 18
+ktap_plan 20
 
 # Every image that is listed has all its blobs, with their digests, and its layers unpacked.
 is_whole() {
@@ -118,10 +118,45 @@ steps() {
 	done
 	echo "# killed at $points calls"
 } 2>/dev/null
+# failures VERB...: the first, second, ... call fails; what the verb reports as failed has left nothing,
+# except that the last sync of all, of the directory with the new index, and the words that it is done
+# come too late for that.
+failures() {
+	local n call out
+
+	broken=0 points=0
+	for call in renameat,renameat2:EIO fsync,syncfs:EIO mkdirat:ENOSPC write,pwrite64:ENOSPC \
+		linkat:EMLINK fchmod:EPERM fsetxattr:ENOSPC utimensat:EIO; do
+		for ((n = 1; n < 200; n = n < 12 ? n + 1 : n * 3 / 2)); do
+			if out=$(strace -f -qq -o /dev/null -e trace="${call%:*}" \
+				-e inject="${call%:*}:error=${call#*:}:when=$n" \
+				"$program" --root "$root" "$@" 2>&1); then
+				break
+			fi
+			points=$((points + 1))
+			[[ $out == "shale: "* ]] || { echo "# $call $n: $out" && broken=$((broken + 1)); }
+			if [ "$(snapshot)" = "$whole" ] &&
+				[[ $call == fsync* || $out == *"standard output"* ]]; then
+				shale rmi victim:1 >/dev/null
+			elif [ "$(snapshot)" != "$empty" ]; then
+				echo "# $call $n: $out"
+				diff <(echo "$empty") <(snapshot) | sed 's/^/# /' | head -n 20
+				broken=$((broken + 1))
+			fi
+		done
+		shale rmi victim:1 >/dev/null 2>&1
+	done
+	echo "# failed at $points calls"
+}
 if strace -qq -o /dev/null true 2>/dev/null; then
 	steps import "$work/img"
 	ktap_is "an import killed at every rename, sync, mkdir and unlink" "0 $empty" "$broken $(snapshot)"
 	ktap_ok "those were enough" test $points -ge 40
+	shale import "$work/img" >/dev/null
+	shale rmi victim:1 >/dev/null
+	failures import "$work/img"
+	ktap_is "an import whose renames, syncs, writes and mkdirs fail leaves nothing" "0 $empty" "$broken $(snapshot)"
+	ktap_ok "those were enough" test $points -ge 60
 	shale import "$work/img" >/dev/null
 	steps rmi victim:1
 	ktap_is "a removal killed there" "0 $whole" "$broken $(snapshot)"
@@ -129,6 +164,7 @@ if strace -qq -o /dev/null true 2>/dev/null; then
 	shale rmi victim:1 >/dev/null
 else
 	for what in "an import killed at every rename, sync, mkdir and unlink" "those were enough" \
+		"an import whose renames, syncs, writes and mkdirs fail leaves nothing" "those were enough" \
 		"a removal killed there" "those were enough"; do
 		ktap_skip "$what" "no strace"
 	done

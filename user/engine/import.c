@@ -227,9 +227,11 @@ static int commit(struct import *import, struct shale_err *err)
 	for (size_t i = 0; i < import->plan.count; i++)
 		if (enter_image(&index, &import->plan.images[i], err) < 0)
 			return -1;
-	if (session_commit_locked(&import->session, err) < 0)
-		return -1;
-	return index_save(&import->store, &index, err);
+	if (session_commit_locked(&import->session, err) == 0 &&
+	    index_save(&import->store, &index, err) == 0)
+		return 0;
+	session_revert_locked(&import->session);
+	return -1;
 }
 
 static int rename_image(struct import *import, struct shale_err *err)

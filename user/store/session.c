@@ -216,3 +216,10 @@ int session_commit_locked(struct session *session, struct shale_err *err)
 		return shale_err_errno(err, "moving into %s", store->path);
 	return store_sync_names(store, err);
 }
+
+void session_revert_locked(struct session *session)
+{
+	/* Our own leases would keep it. */
+	if (fs_remove_tree(session->fd, "leases") == 0)
+		gc_collect_locked(session, NULL, NULL, NULL);
+}

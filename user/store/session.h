@@ -45,7 +45,12 @@ int session_lease_layer(struct session *session, const struct digest *diff_id, b
 
 /* Syncs what the session wrote; without the lock, since it may take long. */
 int session_sync(struct session *session, struct shale_err *err);
-/* Moves blobs/ and layers/ into the store. The caller holds the exclusive lock and has synced. */
+/*
+ * Moves blobs/ and layers/ into the store. The caller holds the exclusive lock and has synced. When
+ * this, or the caller's writing of the index afterwards, fails, session_revert_locked() takes out
+ * again what the index does not need.
+ */
 int session_commit_locked(struct session *session, struct shale_err *err);
+void session_revert_locked(struct session *session);
 
 #endif
