@@ -14,7 +14,7 @@ TAINT_FAULT=$((1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))
 
 reports()
 {
-	grep -aE "^(\[[^]]*\])*\[ *[0-9]+\.[0-9]+\](\[[^]]*\])? ($REPORTS)" "$tmp/console"
+	grep -aE "^(\[[^]]*\] ?)*($REPORTS)" "$tmp/console"
 }
 
 show_log()
