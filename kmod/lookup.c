@@ -8,6 +8,7 @@
 
 #include "cred.h"
 #include "real.h"
+#include "redirect.h"
 #include "trace.h"
 
 /* Objects found in as many layers need no memory of their own. */
@@ -189,32 +190,6 @@ int shale_dir_flags(struct shale_fs *fs, struct dentry *upper, unsigned long *re
 	return 0;
 }
 
-static bool is_plain_name(const char *name, size_t len)
-{
-	if (!len || (len == 1 && name[0] == '.'))
-		return false;
-	return !(len == 2 && name[0] == '.' && name[1] == '.');
-}
-
-/* A name, or a path of names from the root. */
-static bool is_valid_redirect(const char *redirect, size_t len)
-{
-	const char *at = redirect;
-	size_t name_len;
-
-	if (strlen(redirect) != len)
-		return false;
-	if (*at != '/')
-		return is_plain_name(at, len) && !strchr(at, '/');
-	while (*at++ == '/') {
-		name_len = strcspn(at, "/");
-		if (!is_plain_name(at, name_len))
-			return false;
-		at += name_len;
-	}
-	return true;
-}
-
 static int redirect_read(const struct shale_layer *layer, struct dentry *real, char **ret_redirect)
 {
 	ssize_t len = get_private(layer, real, OVERLAY_XATTR_REDIRECT, NULL, 0);
@@ -229,18 +204,13 @@ static int redirect_read(const struct shale_layer *layer, struct dentry *real, c
 	if (!redirect)
 		return -ENOMEM;
 	len = get_private(layer, real, OVERLAY_XATTR_REDIRECT, redirect, len);
-	if (len >= 0 && is_valid_redirect(redirect, len)) {
+	if (len >= 0 && shale_redirect_is_valid(redirect, len)) {
 		*ret_redirect = redirect;
 		return 0;
 	}
 	pr_warn_ratelimited("%pd2 has a redirect that leads nowhere\n", real);
 	kfree(redirect);
 	return len < 0 ? len : -EIO;
-}
-
-static bool is_path(const char *redirect)
-{
-	return redirect && redirect[0] == '/';
 }
 
 static bool is_bottom(const struct search *s, const struct shale_layer *layer)
@@ -252,20 +222,16 @@ static bool is_bottom(const struct search *s, const struct shale_layer *layer)
  * searched by a path, NAME is followed there by REST_LEN more bytes. */
 static int redirect_apply(struct search *s, char *redirect, size_t name_len, size_t rest_len)
 {
-	size_t len, kept;
 	char *path;
 
 	if (!redirect)
 		return 0;
-	if (!is_path(s->redirect)) {
+	if (!shale_redirect_is_path(s->redirect)) {
 		kfree(s->redirect);
 		s->redirect = redirect;
 		return 0;
 	}
-	len = strlen(s->redirect);
-	kept = is_path(redirect) ? 0 : len - rest_len - name_len;
-	path = kasprintf(GFP_KERNEL, "%.*s%s%s", (int)kept, s->redirect, redirect,
-			 s->redirect + len - rest_len);
+	path = shale_redirect_follow(s->redirect, name_len, rest_len, redirect);
 	kfree(redirect);
 	if (!path)
 		return -ENOMEM;
@@ -436,13 +402,13 @@ static int search_lowers(struct search *s)
 	unsigned int i, nr = parents ? parents->nr : 0, below = 1;
 	int err;
 
-	for (i = 0; i < nr && !s->is_finished && !is_path(s->redirect); i++) {
+	for (i = 0; i < nr && !s->is_finished && !shale_redirect_is_path(s->redirect); i++) {
 		err = search_lower(s, &parents->path[i], i + 1 == nr);
 		if (err)
 			return err;
 		below = parents->path[i].layer->index + 1;
 	}
-	if (!is_path(s->redirect))
+	if (!shale_redirect_is_path(s->redirect))
 		return 0;
 	for (i = below; i < s->fs->nr_layers && !s->is_finished; i++) {
 		err = search_path(s, &s->fs->layers[i]);

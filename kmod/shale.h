@@ -36,6 +36,7 @@
 #include <uapi/linux/shale.h>
 #include <uapi/linux/shale_disk.h>
 
+#include "stack.h"
 #include "stats.h"
 
 #undef pr_fmt
@@ -62,25 +63,6 @@ struct shale_layer {
 	unsigned int fsid;    /* in shale_fs.realfs */
 	unsigned int flags;   /* SHALE_LAYER_* of the uapi */
 	const char *name;     /* as given at mount, unescaped */
-};
-
-/* An object in one layer. */
-struct shale_path {
-	const struct shale_layer *layer;
-	struct dentry *dentry;
-};
-
-/* The objects of lower layers behind one inode, top first. Immutable; holds a reference to each
- * dentry. For a regular file only path[0] (metadata) and path[nr - 1] (data) matter. */
-struct shale_stack {
-	unsigned int nr;
-	struct shale_path path[];
-};
-
-/* Who an inode is, for ever: where it was first found. Gives st_ino and the inode hash. */
-struct shale_key {
-	u64 ino;
-	u32 fsid;
 };
 
 /* A directory as an option named it, and what the name meant to the caller. */
@@ -209,12 +191,6 @@ static inline struct path shale_path_real(struct shale_path p)
 {
 	return (struct path){ .mnt = p.layer->mnt, .dentry = p.dentry };
 }
-
-/* stack.c - MODEL: stacks of lower objects, inode identity. Pure. */
-struct shale_stack *shale_stack_alloc(unsigned int nr);
-void shale_stack_free(struct shale_stack *stack); /* puts the dentries; NULL is fine */
-u64 shale_key_to_ino(const struct shale_key *key, unsigned int fsid_bits);
-bool shale_key_equal(const struct shale_key *a, const struct shale_key *b);
 
 /* layer.c - opening, checking and claiming layers at mount */
 int shale_layers_open(struct shale_fs *fs, struct fs_context *fc);

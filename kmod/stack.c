@@ -3,10 +3,11 @@
  * stack.c - MODEL: stacks of lower objects and the numbers that tell inodes apart. Pure: decides
  * without asking a filesystem, and is tested in user space. Stacks are filled by lookup.c and super.c.
  */
+#include <linux/dcache.h>
 #include <linux/hash.h>
 #include <linux/slab.h>
 
-#include "shale.h"
+#include "stack.h"
 
 /* st_ino has 64 bits; the highest is left to numbers that do not fit the scheme. */
 #define INO_BITS 63

@@ -23,7 +23,9 @@ static inline void *shim_alloc(size_t nr, size_t size)
 }
 
 #define kmalloc(size, gfp)	shim_alloc(1, size)
+#define kvzalloc(size, gfp)	shim_alloc(1, size)
 #define kvcalloc(nr, size, gfp) shim_alloc(nr, size)
+#define struct_size(p, member, nr) (sizeof(*(p)) + (nr) * sizeof((p)->member[0]))
 #define kfree(p)		free(p)
 #define kvfree(p)		free(p)
 
