@@ -23,7 +23,8 @@
  *	P.shale.origin		struct shale_disk_origin, on an object that was copied up: which
  *				object of a lower layer it was. Gives it the same st_ino for ever.
  *	P.shale.nlink		on an indexed hard link: "U+N" or "U-N", N added to the upper's link
- *				count gives st_nlink (N counts names still only in lower layers)
+ *				count gives st_nlink (N counts names still only in lower layers);
+ *				"=N" while a lower name is given its link: st_nlink is N
  *	P.shale.whiteout	on a layer's root: "overlay" or "aufs", the only family of whiteouts
  *				in this layer; saves looking for the other
  *	P.shale.impure		"y" on an upper directory that may hold objects with an origin
