@@ -42,10 +42,11 @@ static struct file *open_real(struct file *file)
 	struct file *real;
 	struct path path;
 
-	/* Lower layers are read-only, whatever the descriptor may do once there is an upper. */
-	if (!shale_inode_upper(inode))
-		flags &= ~(O_ACCMODE | O_APPEND);
+	/* Lower layers are read-only, whatever the descriptor may do once there is an upper. What PATH is
+	 * decides, since a promotion may end any time. */
 	shale_inode_data(inode, &path);
+	if (path.mnt != shale_upper_layer(SHALE_FS(inode->i_sb))->mnt)
+		flags &= ~(O_ACCMODE | O_APPEND);
 	old = shale_cred_begin(inode->i_sb);
 	real = shale_real_open_for(file, &path, flags);
 	shale_cred_end(old);
