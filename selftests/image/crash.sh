@@ -134,7 +134,9 @@ failures() {
 				break
 			fi
 			points=$((points + 1))
-			[[ $out == "shale: "* ]] || { echo "# $call $n: $out" && broken=$((broken + 1)); }
+			# strace counts the calls of each thread: the write that fails can be the message itself.
+			[[ $out == "shale: "* || (-z $out && $call == write*) ]] ||
+				{ echo "# $call $n: $out" && broken=$((broken + 1)); }
 			if [ "$(snapshot)" = "$whole" ] &&
 				[[ $call == fsync* || $out == *"standard output"* ]]; then
 				shale rmi victim:1 >/dev/null
