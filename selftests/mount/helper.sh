@@ -42,7 +42,7 @@ attrs_are()
 	ktap_is "$1" "$2" "$(shown m VFS-OPTIONS)"
 }
 
-ktap_plan 66
+ktap_plan 72
 
 fresh
 ktap_ok "mount(8): layers, read-only" mount -t shale shale m -o lowerdir=a:b
@@ -191,7 +191,19 @@ mkdir m2
 ktap_is "an upper in use" "32 mount.shale: m2: upperdir: is in use by another mount" \
 	"$(says mount.shale s m2 -o lowerdir=b,upperdir=u,workdir=w)"
 ktap_is "mount(8) passes the exit code on" 32 "$(says mount -t shale s m2 -o lowerdir=b,upperdir=u,workdir=w | cut -d' ' -f1)"
+ktap_is "mount_program: the same layers at the same place are mounted once more" "0" \
+	"$(says mount.shale -o lowerdir=a,upperdir=u,workdir=w,,volatile m)"
+echo twice >m/twice
 umount m
+ktap_is "unmounted once, the mount is still there" "1 twice" "$(grep -c " $dir/m shale " /proc/mounts) $(cat m/twice)"
+ktap_is "other lowers are not" "32 mount.shale: m: upperdir: is in use by another mount" \
+	"$(says mount.shale -o lowerdir=b,upperdir=u,workdir=w m)"
+ktap_is "another place is not" "32 mount.shale: m2: upperdir: is in use by another mount" \
+	"$(says mount.shale -o lowerdir=a,upperdir=u,workdir=w m2)"
+ktap_is "nor with a source" "32 mount.shale: m: upperdir: is in use by another mount" \
+	"$(says mount.shale s m -o lowerdir=a,upperdir=u,workdir=w)"
+umount m
+ktap_is "unmounted as often as mounted, nothing is left" "" "$(grep " $dir/m shale " /proc/mounts)"
 ktap_is "xattr_permissions=2 is refused" 1 "$(says mount.shale s m -o lowerdir=a,xattr_permissions=2 | cut -d' ' -f1)"
 ktap_is "who is not root cannot mount" "1 mount.shale: m: only root can mount" \
 	"$(says setpriv --reuid 1000 --regid 1000 --clear-groups "$tree/build/user/mount.shale" s m -o lowerdir=/)"

@@ -20,6 +20,7 @@
 #include "kapi/context.h"
 #include "kapi/module.h"
 #include "kapi/mountinfo.h"
+#include "kapi/stack.h"
 
 #define MAGIC_PATH_MAX (sizeof("/proc/self/fd/") + 3 * sizeof(int))
 
@@ -224,5 +225,28 @@ int mount_detach(const char *target, int flags, struct shale_err *err)
 		return -1;
 	if (umount2(target, flags))
 		return shale_err_errno(err, "cannot unmount it");
+	return 0;
+}
+
+int mount_share(const struct mount_spec *spec, const char *target, int *ret_fd,
+		struct shale_err *err)
+{
+	__cleanup_fd int fd = -1;
+	__cleanup_fd int tree = -1;
+	const char *other = NULL;
+
+	if (mount_check_ours(target, NULL))
+		return shale_err_set(err, EBUSY, "the layers are in use by another mount");
+	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return shale_err_errno(err, "cannot open it");
+	if (stack_compare(fd, spec, &other, err))
+		return -1;
+	if (other)
+		return shale_err_set(err, EBUSY, "what is mounted there has another %s", other);
+	tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0)
+		return shale_err_errno(err, "cannot mount it once more");
+	*ret_fd = steal_fd(&tree);
 	return 0;
 }

@@ -31,6 +31,14 @@ int mount_attach(const struct mount_spec *spec, int mntfd, const char *target,
 		 struct shale_err *err);
 
 /*
+ * What is mounted at target already, to be attached there once more: containers/storage mounts a
+ * container again while it is in use, and unmounts it as often. Fails with err->code EBUSY unless
+ * that mount is ours and of the layers of spec. Options and attributes stay as they are.
+ */
+int mount_share(const struct mount_spec *spec, const char *target, int *ret_fd,
+		struct shale_err *err);
+
+/*
  * Remount: options and attributes of spec replace those of the mount at target, as mount(8) means
  * it. Options which the mount shows already are left out, since mount(8) repeats them all.
  */

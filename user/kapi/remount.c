@@ -7,74 +7,24 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "kapi/context.h"
-#include "kapi/ioctl.h"
 #include "kapi/mountinfo.h"
+#include "kapi/stack.h"
 
 #define ATTR_ALL                                                                                   \
 	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |            \
 	 MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW)
 
-/* The same directory, by name or by what is there. */
-static bool is_same_dir(const char *a, const char *b)
-{
-	struct stat sta, stb;
-
-	if (!strcmp(a, b))
-		return true;
-	return !stat(a, &sta) && !stat(b, &stb) && sta.st_dev == stb.st_dev &&
-	       sta.st_ino == stb.st_ino;
-}
-
-static int err_stack(struct shale_err *err, const char *what)
-{
-	return shale_err_set(err, EINVAL, "a remount cannot change %s", what);
-}
-
-/* Number of lowers the mount has, after its upper was compared. */
-static int upper_check(int fd, const struct mount_spec *spec, uint32_t *ret_first,
-		       uint32_t *ret_count, struct shale_err *err)
-{
-	struct ioctl_layer top;
-	__cleanup_free char *path = NULL;
-	bool has_upper;
-
-	if (ioctl_stack(fd, 0, &top, err))
-		return -1;
-	path = top.path;
-	has_upper = top.flags & SHALE_LAYER_UPPER;
-	if (spec->upper && (!has_upper || !is_same_dir(spec->upper, path)))
-		return err_stack(err, "upperdir");
-	*ret_first = has_upper;
-	*ret_count = top.count - has_upper;
-	return 0;
-}
-
 static int stack_check(int fd, const struct mount_spec *spec, struct shale_err *err)
 {
-	uint32_t first = 0, count = 0;
+	const char *other = NULL;
 
-	if (upper_check(fd, spec, &first, &count, err))
+	if (stack_compare(fd, spec, &other, err))
 		return -1;
-	if (!spec->nr_layers)
-		return 0;
-	if (spec->nr_layers != count)
-		return err_stack(err, "lowerdir");
-	for (uint32_t i = 0; i < count; i++) {
-		struct ioctl_layer layer;
-		__cleanup_free char *path = NULL;
-
-		if (ioctl_stack(fd, first + i, &layer, err))
-			return -1;
-		path = layer.path;
-		if (!is_same_dir(spec->layers[i], path))
-			return err_stack(err, "lowerdir");
-	}
-	return 0;
+	return other ? shale_err_set(err, EINVAL, "a remount cannot change %s", other) : 0;
 }
 
 /* mountinfo writes blanks and backslashes as "\040"; options are compared in that form. */

@@ -67,13 +67,26 @@ static void remark(const struct call *call, const char *text)
 		fprintf(stderr, "mount.shale: %s: warning: %s\n", call->target, text);
 }
 
+/* Only containers/storage, which gives no source, means the mount that is there already. */
+static int open_or_share(struct call *call, int *ret_fd, struct mount_log *log,
+			 struct shale_err *err)
+{
+	struct mount_spec *spec = &call->parsed.spec;
+
+	if (!mount_open(spec, ret_fd, log, err))
+		return 0;
+	if (err->code != EBUSY || call->source || mount_share(spec, call->target, ret_fd, NULL))
+		return -1;
+	return 0;
+}
+
 static int mount_do(struct call *call, struct shale_err *err)
 {
 	struct mount_spec *spec = &call->parsed.spec;
 	__cleanup_fd int mntfd = -1;
 	struct mount_log log = { "" };
 
-	if (mount_open(spec, &mntfd, &log, err) ||
+	if (open_or_share(call, &mntfd, &log, err) ||
 	    mount_attach(spec, mntfd, call->target, err))
 		return -1;
 	remark(call, log.text);
