@@ -259,6 +259,8 @@ TEST(nonsense, "a handle of random bytes gives ESTALE and nothing worse")
 {
 	struct handle good, bad;
 
+	if (!is_shale() && !strcmp(union_backing(), "xfs"))
+		SKIP("the XFS of 6.1 never returns from some of these handles");
 	lower(0, "f=1");
 	mount_exported();
 	good = must_take("m/f");
@@ -275,6 +277,26 @@ TEST(nonsense, "a handle of random bytes gives ESTALE and nothing worse")
 		if (open_handle(&bad, O_RDONLY) < 0)
 			EXPECT(errno == ESTALE || errno == EINVAL || errno == ENOENT);
 	}
+}
+
+/* The XFS of 6.1 looks for a cached inode by the number's low bits only, and then waits for another. */
+TEST(high_bits, "a handle with one more bit in any place gives ESTALE and comes back")
+{
+	struct handle good, bad;
+	int held;
+
+	need_shale("others hand such a handle on to the layers as it is");
+	lower(0, "d/f=1");
+	mount_exported();
+	held = ASSERT_OK(open("m/d/f", O_RDONLY));
+	good = must_take("m/d/f");
+	for (unsigned int bit = 0; bit < 8 * good.head.handle_bytes; bit++) {
+		bad = good;
+		bad.bytes[bit / 8] ^= 1 << bit % 8;
+		if (open_handle(&bad, O_RDONLY) < 0)
+			EXPECT_EQ(errno, ESTALE);
+	}
+	close(held);
 }
 
 TEST(too_small, "too small a buffer gives EOVERFLOW and the size that is needed")
