@@ -5,8 +5,10 @@
  */
 #include "ktap.h"
 
-#include <stdarg.h>
+#include <dirent.h>
+#include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -156,10 +158,7 @@ static unsigned int timeout_seconds(void)
 static enum ktap_result result_of(int status)
 {
 	if (WIFSIGNALED(status)) {
-		if (WTERMSIG(status) == SIGALRM)
-			ktap_note("took longer than %u seconds", timeout_seconds());
-		else
-			ktap_note("killed by %s", strsignal(WTERMSIG(status)));
+		ktap_note("killed by %s", strsignal(WTERMSIG(status)));
 		return KTAP_FAIL;
 	}
 	if (shared->failures)
@@ -170,12 +169,95 @@ static enum ktap_result result_of(int status)
 	return KTAP_FAIL;
 }
 
-/* Whatever the test left running is in its process group, or has become our child. */
-static void reap_leftovers(pid_t group)
+static const char *full_name(const struct ktap_test *test)
+{
+	static char name[256];
+
+	if (!test->table)
+		return test->name;
+	snprintf(name, sizeof(name), "%s.%s", test->table, test->name);
+	return name;
+}
+
+static void interrupt_wait(int signal)
+{
+	(void)signal;
+}
+
+static void catch_alarm(void)
+{
+	/* Without SA_RESTART: the alarm is there to end a wait. */
+	struct sigaction action = {.sa_handler = interrupt_wait};
+
+	sigaction(SIGALRM, &action, NULL);
+}
+
+static bool wait_within(unsigned int seconds, pid_t pid, int *ret_status)
+{
+	pid_t found;
+
+	alarm(seconds);
+	found = waitpid(pid, ret_status, 0);
+	alarm(0);
+	return found == pid;
+}
+
+static void print_stack(pid_t pid)
+{
+	char path[64], line[256];
+	FILE *stack;
+
+	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+	stack = fopen(path, "re");
+	printf("# process %d sleeps in the kernel:\n", pid);
+	while (stack && fgets(line, sizeof(line), stack))
+		printf("#   %s", line);
+	if (stack)
+		fclose(stack);
+}
+
+static void print_stacks_of(pid_t group)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid > 0 && getpgid(pid) == group)
+			print_stack(pid);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* Nobody can wait for what a signal does not end: the runner sees that the other tests are missing. */
+static void give_up(const struct ktap_test *test, pid_t group) __attribute__((noreturn));
+static void give_up(const struct ktap_test *test, pid_t group)
+{
+	printf("# %s: still there %u seconds after it was killed\n", full_name(test), KTAP_GRACE);
+	print_stacks_of(group);
+	fflush(stdout);
+	_exit(KTAP_FAIL);
+}
+
+static void kill_group(const struct ktap_test *test, pid_t group, int *ret_status)
 {
 	kill(-group, SIGKILL);
+	if (!wait_within(KTAP_GRACE, group, ret_status))
+		give_up(test, group);
+}
+
+/* Whatever the test left running is in its process group, or has become our child. */
+static void reap_leftovers(const struct ktap_test *test, pid_t group)
+{
+	kill(-group, SIGKILL);
+	alarm(KTAP_GRACE);
 	while (waitpid(-group, NULL, 0) > 0)
 		;
+	if (errno == EINTR)
+		give_up(test, group);
+	alarm(0);
 }
 
 enum ktap_result ktap_run_one(const struct ktap_test *test, bool quiet)
@@ -195,28 +277,21 @@ enum ktap_result ktap_run_one(const struct ktap_test *test, bool quiet)
 		return KTAP_FAIL;
 	if (pid == 0) {
 		setpgid(0, 0);
-		alarm(timeout_seconds());
+		signal(SIGALRM, SIG_DFL);
 		test->run(test->row);
 		fflush(stdout);
 		exit(ktap_has_failed() ? KTAP_FAIL : KTAP_PASS);
 	}
 	setpgid(pid, pid);
-	waitpid(pid, &status, 0);
-	reap_leftovers(pid);
+	if (!wait_within(timeout_seconds(), pid, &status)) {
+		ktap_note("took longer than %u seconds", timeout_seconds());
+		kill_group(test, pid, &status);
+	}
+	reap_leftovers(test, pid);
 	result = result_of(status);
 	if (ktap_after && !ktap_after(test))
 		result = KTAP_FAIL;
 	return result;
-}
-
-static const char *full_name(const struct ktap_test *test)
-{
-	static char name[256];
-
-	if (!test->table)
-		return test->name;
-	snprintf(name, sizeof(name), "%s.%s", test->table, test->name);
-	return name;
 }
 
 static bool is_selected(const struct ktap_test *test, char **patterns)
@@ -271,6 +346,7 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		return KTAP_FAIL;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	catch_alarm();
 	for (struct ktap_test *test = tests; test; test = test->next)
 		count += is_selected(test, argv + 1);
 	printf("KTAP version 1\n1..%d\n", count);

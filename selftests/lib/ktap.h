@@ -93,6 +93,9 @@ enum ktap_result ktap_run_one(const struct ktap_test *test, bool quiet);
 /* Seconds a test may take before it is killed; SHALE_TEST_SLOW multiplies it. */
 #define KTAP_TIMEOUT 60
 
+/* Seconds in which a killed test has to be gone. */
+#define KTAP_GRACE 30
+
 void ktap_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void ktap_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
