@@ -11,8 +11,6 @@ K ?= 6.1
 setup = scripts/setup $(1)
 kernels = $(foreach k,$(K),--kernel $(k))
 backings = $(foreach f,$(FS),--fs $(f))
-# Nobody named a kernel, nor a test.
-check_backings = $(or $(backings),$(if $(T),,--fs ext4 --fs tmpfs))
 soak_kernels = $(if $(filter file,$(origin K)),,$(kernels))
 
 all: user ## the programs
@@ -29,9 +27,9 @@ selftests: user ## the test programs, into build/selftests
 	@$(call setup,build test)
 	@$(MAKE) --no-print-directory -C selftests
 
-check: selftests ## all tests, on 6.1, ext4 and tmpfs; or those of T=ring/program, on kernel K, on FS=xfs...
+check: selftests ## all tests on 6.1 and four filesystems; or those of T=ring/program, on kernel K, on FS=xfs...
 	@$(call setup,build module vm test dkms)
-	@selftests/run $(kernels) $(check_backings) $(T)
+	@selftests/run $(kernels) $(backings) $(T)
 
 matrix: selftests ## the tests in the virtual machine, on every kernel and backing filesystem
 	@$(call setup,build module vm test dkms)
