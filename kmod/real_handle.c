@@ -19,12 +19,19 @@ struct xfs_wide {
 	u32 parent_generation;
 } __packed;
 
+/* With its directory's, a file that is not cached can be found by name. tmpfs, which keeps all its names
+ * cached, has no such handles, and the kernel gives none at all to who asks for them there. */
+static bool has_parent_in_handle(const struct dentry *dentry)
+{
+	return !d_is_dir(dentry) && dentry->d_sb->s_export_op->fh_to_parent;
+}
+
 int shale_real_encode_fh(struct dentry *dentry, struct shale_real_fh *fh)
 {
 	int room = fh->nr;
 
 	fh->type = exportfs_encode_fh(dentry, (struct fid *)fh->words, &fh->nr,
-				      d_is_dir(dentry) ? 0 : 1);
+				      has_parent_in_handle(dentry));
 	pr_debug("encode_fh(%pd2) = %d\n", dentry, fh->type);
 	if (fh->type == FILEID_INVALID || fh->type < 0)
 		return fh->nr > room ? -EOVERFLOW : -EOPNOTSUPP;
