@@ -23,7 +23,8 @@ struct removal {
 	struct inode *dir;
 	struct dentry *dentry;
 	bool is_dir;
-	bool should_clear; /* the upper directory has whiteouts in it */
+	bool leaves_whiteout; /* a lower layer has the name too */
+	bool should_clear;    /* the upper directory has whiteouts in it */
 };
 
 /* Names of one directory of the upper, collected under its lock to be looked at without it. */
@@ -140,15 +141,9 @@ static int remove_dir(struct removal *r, struct dentry *upper)
 
 static int remove_upper(struct removal *r, struct dentry *upper)
 {
-	const struct qstr *name = &r->dentry->d_name;
-	int below = 1;
-
-	if (upper)
-		below = shale_lookup_in_lower(r->dentry->d_parent, name);
-	if (below < 0)
-		return below;
-	if (below)
-		return shale_real_whiteout(r->fs, shale_inode_upper(r->dir), name, upper);
+	if (r->leaves_whiteout)
+		return shale_real_whiteout(r->fs, shale_inode_upper(r->dir), &r->dentry->d_name,
+					   upper);
 	return r->is_dir ? remove_dir(r, upper) : shale_real_unlink(r->fs, upper);
 }
 
@@ -171,6 +166,16 @@ static int remove_name(struct removal *r)
 	return err;
 }
 
+static int removal_look_below(struct removal *r)
+{
+	int below = 1;
+
+	if (shale_has_upper_name(r->dentry))
+		below = shale_lookup_in_lower(r->dentry->d_parent, &r->dentry->d_name);
+	r->leaves_whiteout = below > 0;
+	return min(below, 0);
+}
+
 int shale_unlink(struct inode *dir, struct dentry *dentry)
 {
 	struct removal r = { .fs = SHALE_FS(dir->i_sb), .dir = dir, .dentry = dentry };
@@ -184,7 +189,7 @@ int shale_unlink(struct inode *dir, struct dentry *dentry)
 		return err;
 
 	old = shale_cred_begin(dir->i_sb);
-	err = shale_index_nlink_begin(inode);
+	err = removal_look_below(&r) ?: shale_index_nlink_begin(inode);
 	if (!err) {
 		err = remove_name(&r);
 		if (!err && !shale_inode_upper(inode))
@@ -205,10 +210,13 @@ int shale_unlink(struct inode *dir, struct dentry *dentry)
 
 static int rmdir_as_mounter(struct removal *r)
 {
-	bool is_merged = shale_dir_lower(d_inode(r->dentry));
-	int err = 0;
+	int err;
 
-	if (is_merged)
+	err = removal_look_below(r);
+	if (err)
+		return err;
+	/* The upper filesystem knows no lower names, and lets a full directory change places. */
+	if (r->leaves_whiteout || shale_dir_lower(d_inode(r->dentry)))
 		err = shale_dir_is_empty(r->dentry);
 	if (!err)
 		err = remove_name(r);
