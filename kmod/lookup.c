@@ -240,15 +240,30 @@ static int redirect_apply(struct search *s, char *redirect, size_t name_len, siz
 	return strlen(path) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+/* An absolute redirect also leads out of an opaque directory on the way to it, below which nothing else
+ * shows. */
+static int redirect_take(struct search *s, const struct shale_layer *layer, struct dentry *real,
+			 size_t name_len, size_t rest_len)
+{
+	char *redirect;
+	int err;
+
+	err = redirect_read(layer, real, &redirect);
+	if (err)
+		return err;
+	if (shale_redirect_is_path(redirect))
+		s->is_finished = false;
+	return redirect_apply(s, redirect, name_len, rest_len);
+}
+
 /* What the directory NAME in PARENT says about the layers below it: nothing of them shows, or they
  * have it elsewhere. In the AUFS family a directory may stand beside its own whiteout. */
 static int dir_inspect(struct search *s, const struct shale_layer *layer, struct dentry *parent,
 		       struct dentry *real, const struct qstr *name, size_t rest_len)
 {
-	char *redirect;
 	int err;
 
-	if (is_bottom(s, layer) || s->is_finished)
+	if (is_bottom(s, layer))
 		return 0;
 	err = shale_is_opaque(layer, real);
 	if (!err)
@@ -257,16 +272,12 @@ static int dir_inspect(struct search *s, const struct shale_layer *layer, struct
 		s->is_finished = true;
 		return min(err, 0);
 	}
-	err = redirect_read(layer, real, &redirect);
-	return err ?: redirect_apply(s, redirect, name->len, rest_len);
+	return redirect_take(s, layer, real, name->len, rest_len);
 }
 
 static int file_inspect(struct search *s, const struct shale_layer *layer, struct dentry *real,
 			size_t name_len)
 {
-	char *redirect;
-	int err;
-
 	s->wants_data = false;
 	if (d_is_reg(real) && !s->wants_any) {
 		ssize_t len = get_private(layer, real, OVERLAY_XATTR_METACOPY, NULL, 0);
@@ -279,8 +290,7 @@ static int file_inspect(struct search *s, const struct shale_layer *layer, struc
 		s->is_finished = true;
 		return 0;
 	}
-	err = redirect_read(layer, real, &redirect);
-	return err ?: redirect_apply(s, redirect, name_len, 0);
+	return redirect_take(s, layer, real, name_len, 0);
 }
 
 /* A file below a directory is hidden by it, and a directory below a file is no data for it. */

@@ -382,6 +382,24 @@ TEST(upper_becomes_lower, "the upper of one mount works as a lower layer of the 
 	EXPECT_TREE_SOUND("m");
 }
 
+TEST(redirect_below_opaque, "a directory moved into an opaque one keeps its contents when both are a lower layer")
+{
+	need_union();
+	lower(0, "a/b=1 c/d=2");
+	union_mount();
+	ops_run("m", "rename c e; mkdir c; rename a c/a");
+	union_umount();
+	tree_make("u2", "");
+	tree_make("w2", "");
+	mount_on("m", is_overlay() ? "lowerdir=u:l0,upperdir=u2,workdir=w2,redirect_dir=on" :
+				     "lowerdir=u:l0,upperdir=u2,workdir=w2");
+	ops_run("m", "rename c/a f");
+	union_umount();
+	mount_on("m", is_overlay() ? "lowerdir=u:l0,upperdir=u2,workdir=w2,redirect_dir=on" :
+				     "lowerdir=u:l0,upperdir=u2,workdir=w2");
+	EXPECT_TREE("m", "c/ e/d=2 f/b=1");
+}
+
 /* ------------------------------------------------------------------ going back to overlayfs */
 
 static const struct back_case {
