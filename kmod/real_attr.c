@@ -34,7 +34,12 @@ int shale_real_setattr(struct shale_fs *fs, struct dentry *dentry, struct iattr 
 
 int shale_real_permission(const struct path *path, int mask)
 {
-	return inode_permission(mnt_idmap(path->mnt), d_inode(path->dentry), mask);
+	struct inode *inode = d_inode_rcu(path->dentry);
+
+	/* Asked under RCU about an object whose last reference has gone meanwhile. */
+	if (!inode)
+		return mask & MAY_NOT_BLOCK ? -ECHILD : -ESTALE;
+	return inode_permission(mnt_idmap(path->mnt), inode, mask);
 }
 
 void shale_real_touch(const struct path *path)

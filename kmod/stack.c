@@ -21,14 +21,17 @@ struct shale_stack *shale_stack_alloc(unsigned int nr)
 	return stack;
 }
 
-void shale_stack_free(struct shale_stack *stack)
+void shale_stack_put(struct shale_stack *stack)
 {
 	unsigned int i;
 
-	if (!stack)
-		return;
-	for (i = 0; i < stack->nr; i++)
+	for (i = 0; stack && i < stack->nr; i++)
 		dput(stack->path[i].dentry);
+}
+
+void shale_stack_free(struct shale_stack *stack)
+{
+	shale_stack_put(stack);
 	kvfree(stack);
 }
 

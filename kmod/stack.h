@@ -31,7 +31,8 @@ struct shale_key {
 };
 
 struct shale_stack *shale_stack_alloc(unsigned int nr);
-void shale_stack_free(struct shale_stack *stack); /* puts the dentries; NULL is fine */
+void shale_stack_put(struct shale_stack *stack);  /* the dentries; NULL is fine */
+void shale_stack_free(struct shale_stack *stack); /* puts them first; NULL is fine */
 u64 shale_key_to_ino(const struct shale_key *key, unsigned int fsid_bits);
 bool shale_key_equal(const struct shale_key *a, const struct shale_key *b);
 

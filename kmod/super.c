@@ -31,6 +31,7 @@ static struct inode *shale_alloc_inode(struct super_block *sb)
 	return &si->vfs_inode;
 }
 
+/* Walks under RCU may still come to ->permission, and find real dentries without an inode. */
 static void shale_destroy_inode(struct inode *inode)
 {
 	struct shale_inode *si = SHALE_I(inode);
@@ -40,11 +41,13 @@ static void shale_destroy_inode(struct inode *inode)
 		kfree(si->redirect);
 	}
 	dput(si->__upper);
-	shale_stack_free(si->lower);
+	shale_stack_put(si->lower);
 }
 
+/* After a grace period. */
 static void shale_free_inode(struct inode *inode)
 {
+	kvfree(SHALE_I(inode)->lower);
 	kmem_cache_free(inode_cache, SHALE_I(inode));
 }
 
