@@ -327,6 +327,7 @@ int shale_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
 	const struct cred *old;
 	struct path top;
+	bool is_lower;
 	int err;
 
 	shale_inode_top(inode, &top);
@@ -334,7 +335,8 @@ int shale_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 	if (err)
 		return err;
 	/* Writing to a lower object means reading it for promotion. */
-	if ((mask & MAY_WRITE) && !shale_inode_upper(inode) && !special_file(inode->i_mode)) {
+	is_lower = top.mnt != shale_upper_layer(SHALE_FS(inode->i_sb))->mnt;
+	if ((mask & MAY_WRITE) && is_lower && !special_file(inode->i_mode)) {
 		mask &= ~(MAY_WRITE | MAY_APPEND);
 		mask |= MAY_READ;
 	}
