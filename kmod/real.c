@@ -5,7 +5,6 @@
  * real_file.c. Called by every part of the module that needs a layer; the caller has the mounter's
  * creds.
  */
-#include <linux/slab.h>
 
 #include "compat/dirops.h"
 #include "real.h"
@@ -190,53 +189,13 @@ int shale_real_rmdir(struct shale_fs *fs, struct dentry *dentry)
 	return remove_object(fs, dentry, true);
 }
 
-/* One name of a directory being emptied; a listing is started anew after each batch. */
-struct leftover {
-	struct list_head node;
-	unsigned int len;
-	char name[];
-};
-
-struct leftovers {
-	struct dir_context ctx;
-	struct list_head list;
-	int err;
-};
-
-static bool is_dots(const char *name, int len)
-{
-	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
-}
-
-static bool leftover_add(struct dir_context *ctx, const char *name, int len, loff_t pos, u64 ino,
-			 unsigned int type)
-{
-	struct leftovers *all = container_of(ctx, struct leftovers, ctx);
-	struct leftover *one;
-
-	if (is_dots(name, len))
-		return true;
-	one = kmalloc(sizeof(*one) + len + 1, GFP_KERNEL);
-	if (!one) {
-		all->err = -ENOMEM;
-		return false;
-	}
-	memcpy(one->name, name, len);
-	one->name[len] = '\0';
-	one->len = len;
-	list_add_tail(&one->node, &all->list);
-	return true;
-}
-
 static void cleanup_at(struct shale_fs *fs, struct dentry *dentry, unsigned int depth);
 
-static void cleanup_name(struct shale_fs *fs, struct dentry *dir, const struct leftover *one,
+static void cleanup_name(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
 			 unsigned int depth)
 {
-	struct dentry *child;
+	struct dentry *child = shale_real_lookup(shale_upper_layer(fs), dir, name);
 
-	child = shale_real_lookup(shale_upper_layer(fs), dir,
-				  &(struct qstr)QSTR_INIT(one->name, one->len));
 	if (IS_ERR_OR_NULL(child))
 		return;
 	cleanup_at(fs, child, depth);
@@ -245,21 +204,14 @@ static void cleanup_name(struct shale_fs *fs, struct dentry *dir, const struct l
 
 static void empty_directory(struct shale_fs *fs, struct dentry *dir, unsigned int depth)
 {
-	struct leftovers all = { .ctx.actor = leftover_add };
-	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = dir };
-	struct leftover *one, *next;
-	struct file *file;
+	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = dir };
+	struct shale_real_name *one;
+	LIST_HEAD(names);
 
-	INIT_LIST_HEAD(&all.list);
-	file = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
-	if (IS_ERR(file))
-		return;
-	shale_real_iterate(file, &all.ctx);
-	fput(file);
-	list_for_each_entry_safe(one, next, &all.list, node) {
-		cleanup_name(fs, dir, one, depth);
-		kfree(one);
-	}
+	shale_real_names_read(&path, &names);
+	list_for_each_entry(one, &names, node)
+		cleanup_name(fs, dir, &one->name, depth);
+	shale_real_names_free(&names);
 }
 
 static void cleanup_at(struct shale_fs *fs, struct dentry *dentry, unsigned int depth)

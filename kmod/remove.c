@@ -27,80 +27,41 @@ struct removal {
 	bool should_clear;    /* the upper directory has whiteouts in it */
 };
 
-/* Names of one directory of the upper, collected under its lock to be looked at without it. */
-struct leftovers {
-	struct dir_context ctx;
-	struct list_head names;
-	int err;
-};
-
-struct leftover {
-	struct list_head node;
-	unsigned int len;
-	char name[];
-};
-
-static bool leftover_collect(struct dir_context *ctx, const char *name, int len, loff_t offset,
-			     u64 ino, unsigned int type)
-{
-	struct leftovers *all = container_of(ctx, struct leftovers, ctx);
-	struct leftover *one;
-
-	if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
-		return true;
-	one = kmalloc(struct_size(one, name, len + 1), GFP_KERNEL);
-	if (!one) {
-		all->err = -ENOMEM;
-		return false;
-	}
-	one->len = len;
-	memcpy(one->name, name, len);
-	one->name[len] = '\0';
-	list_add_tail(&one->node, &all->names);
-	return true;
-}
-
-static int leftovers_read(struct shale_fs *fs, struct dentry *upper, struct leftovers *all)
-{
-	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
-	struct file *file;
-	loff_t pos;
-	int err;
-
-	file = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	do {
-		pos = all->ctx.pos;
-		err = shale_real_iterate(file, &all->ctx);
-		if (!err)
-			err = all->err;
-	} while (!err && all->ctx.pos != pos);
-	fput(file);
-	return err;
-}
-
-static bool is_leftover_whiteout(struct shale_fs *fs, const struct leftover *one,
+static bool is_leftover_whiteout(struct shale_fs *fs, const struct qstr *name,
 				 const struct dentry *real)
 {
 	if (shale_is_whiteout(shale_upper_layer(fs), real))
 		return true;
 	return (shale_upper_layer(fs)->flags & SHALE_LAYER_AUFS) &&
-	       !strncmp(one->name, AUFS_WHITEOUT_PREFIX, sizeof(AUFS_WHITEOUT_PREFIX) - 1);
+	       !strncmp(name->name, AUFS_WHITEOUT_PREFIX, sizeof(AUFS_WHITEOUT_PREFIX) - 1);
 }
 
-static int leftover_remove(struct shale_fs *fs, struct dentry *upper, const struct leftover *one)
+static int leftover_remove(struct shale_fs *fs, struct dentry *upper, const struct qstr *name)
 {
-	const struct qstr name = QSTR_INIT(one->name, one->len);
 	struct dentry *real;
 	int err = -ENOTEMPTY;
 
-	real = shale_real_lookup(shale_upper_layer(fs), upper, &name);
+	real = shale_real_lookup(shale_upper_layer(fs), upper, name);
 	if (IS_ERR_OR_NULL(real))
 		return PTR_ERR_OR_ZERO(real);
-	if (is_leftover_whiteout(fs, one, real))
+	if (is_leftover_whiteout(fs, name, real))
 		err = shale_real_unlink(fs, real);
 	dput(real);
+	return err;
+}
+
+static int leftovers_remove(struct shale_fs *fs, struct dentry *upper)
+{
+	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	struct shale_real_name *one;
+	LIST_HEAD(names);
+	int err;
+
+	err = shale_real_names_read(&path, &names);
+	list_for_each_entry(one, &names, node)
+		if (!err)
+			err = leftover_remove(fs, upper, &one->name);
+	shale_real_names_free(&names);
 	return err;
 }
 
@@ -109,8 +70,6 @@ int shale_dir_clear(struct dentry *dentry)
 	struct shale_fs *fs = SHALE_FS(dentry->d_sb);
 	struct shale_inode *si = SHALE_I(d_inode(dentry));
 	struct dentry *upper = shale_inode_upper(d_inode(dentry));
-	struct leftovers all = { .ctx.actor = leftover_collect, .names = LIST_HEAD_INIT(all.names) };
-	struct leftover *one, *next;
 	int err;
 
 	err = shale_real_set_private(fs, upper, OVERLAY_XATTR_OPAQUE, "y", 1);
@@ -118,14 +77,7 @@ int shale_dir_clear(struct dentry *dentry)
 		return err;
 	set_bit(SHALE_I_OPAQUE, &si->flags);
 	si->version++;
-
-	err = leftovers_read(fs, upper, &all);
-	list_for_each_entry_safe(one, next, &all.names, node) {
-		if (!err)
-			err = leftover_remove(fs, upper, one);
-		kfree(one);
-	}
-	return err;
+	return leftovers_remove(fs, upper);
 }
 
 static int remove_dir(struct removal *r, struct dentry *upper)

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * real_names.c - GROUND: the names in a directory of a layer, collected under its lock to be looked at
+ * without it. For emptying directories; what lists them for user space is readdir.c's.
+ */
+#include <linux/slab.h>
+
+#include "real.h"
+
+struct collector {
+	struct dir_context ctx;
+	struct list_head *names;
+	int err;
+};
+
+static bool is_dots(const char *name, int len)
+{
+	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+static bool collect(struct dir_context *ctx, const char *text, int len, loff_t pos, u64 ino,
+		    unsigned int type)
+{
+	struct collector *c = container_of(ctx, struct collector, ctx);
+	struct shale_real_name *one;
+
+	if (is_dots(text, len))
+		return true;
+	one = kmalloc(struct_size(one, text, len + 1), GFP_KERNEL);
+	if (!one) {
+		c->err = -ENOMEM;
+		return false;
+	}
+	memcpy(one->text, text, len);
+	one->text[len] = '\0';
+	one->name = (struct qstr)QSTR_INIT(one->text, len);
+	list_add_tail(&one->node, c->names);
+	return true;
+}
+
+int shale_real_names_read(const struct path *dir, struct list_head *names)
+{
+	struct collector c = { .ctx.actor = collect, .names = names };
+	struct file *file;
+	loff_t pos;
+	int err;
+
+	file = shale_real_open(dir, O_RDONLY | O_DIRECTORY);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	do {
+		pos = c.ctx.pos;
+		err = shale_real_iterate(file, &c.ctx) ?: c.err;
+	} while (!err && c.ctx.pos != pos);
+	fput(file);
+	return err;
+}
+
+void shale_real_names_free(struct list_head *names)
+{
+	struct shale_real_name *one, *next;
+
+	list_for_each_entry_safe(one, next, names, node)
+		kfree(one);
+	INIT_LIST_HEAD(names);
+}
