@@ -119,6 +119,7 @@ else
 		"a mount in another namespace counts" "after unmounting it can go"; do
 		ktap_skip "$what" "overlayfs cannot be mounted here"
 	done
+	shale rmi derived:1 quay.io/a/b:v1 >/dev/null
 fi
 
 # --- damage is found, not made worse
