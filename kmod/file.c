@@ -45,7 +45,7 @@ static struct file *open_real(struct file *file)
 	/* Lower layers are read-only, whatever the descriptor may do once there is an upper. What PATH is
 	 * decides, since a promotion may end any time. */
 	shale_inode_data(inode, &path);
-	if (path.mnt != shale_upper_layer(SHALE_FS(inode->i_sb))->mnt)
+	if (!shale_is_in_upper(SHALE_FS(inode->i_sb), &path))
 		flags &= ~(O_ACCMODE | O_APPEND);
 	old = shale_cred_begin(inode->i_sb);
 	real = shale_real_open_for(file, &path, flags);

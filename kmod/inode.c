@@ -335,7 +335,7 @@ int shale_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 	if (err)
 		return err;
 	/* Writing to a lower object means reading it for promotion. */
-	is_lower = top.mnt != shale_upper_layer(SHALE_FS(inode->i_sb))->mnt;
+	is_lower = !shale_is_in_upper(SHALE_FS(inode->i_sb), &top);
 	if ((mask & MAY_WRITE) && is_lower && !special_file(inode->i_mode)) {
 		mask &= ~(MAY_WRITE | MAY_APPEND);
 		mask |= MAY_READ;

@@ -426,7 +426,7 @@ static struct page_entry *page_next(struct dir_file *df, unsigned int *at)
 
 static bool is_dots(const struct page_entry *e)
 {
-	return e->name[0] == '.' && (e->len == 1 || (e->len == 2 && e->name[1] == '.'));
+	return name_is_dot_dotdot(e->name, e->len);
 }
 
 static int page_settle(struct dir_file *df)

@@ -5,7 +5,6 @@
  * real_file.c. Called by every part of the module that needs a layer; the caller has the mounter's
  * creds.
  */
-
 #include "compat/dirops.h"
 #include "real.h"
 

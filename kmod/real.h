@@ -85,15 +85,6 @@ struct file *shale_real_open(const struct path *path, int flags);
 /* Opens it on behalf of USER, whose path is what /proc shows for mappings of the result. */
 struct file *shale_real_open_for(struct file *user, const struct path *path, int flags);
 int shale_real_iterate(struct file *file, struct dir_context *ctx); /* from ctx->pos, leaves it there */
-
-/* real_names.c: what a directory holds, without . and .. */
-struct shale_real_name {
-	struct list_head node;
-	struct qstr name;
-	char text[];
-};
-int shale_real_names_read(const struct path *dir, struct list_head *names); /* free them on failure, too */
-void shale_real_names_free(struct list_head *names);
 loff_t shale_real_llseek(struct file *file, loff_t offset, int whence);
 int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
 int shale_real_sync_fs(struct shale_fs *fs, bool wait);
@@ -113,6 +104,15 @@ int shale_real_encode_fh(struct dentry *dentry, struct shale_real_fh *fh); /* -E
 struct dentry *shale_real_decode_fh(const struct shale_layer *layer, const struct shale_real_fh *fh);
 struct dentry *shale_real_decode_named(const struct shale_layer *layer,
 				       const struct shale_real_fh *fh, struct dentry *except);
+
+/* real_names.c: what a directory holds, without . and .. */
+struct shale_real_name {
+	struct list_head node;
+	struct qstr name;
+	char text[];
+};
+int shale_real_names_read(const struct path *dir, struct list_head *names); /* free them on failure, too */
+void shale_real_names_free(struct list_head *names);
 
 /* real_io.c: data of open files. REAL is open, what writes is of the upper. */
 

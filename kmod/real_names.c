@@ -13,18 +13,13 @@ struct collector {
 	int err;
 };
 
-static bool is_dots(const char *name, int len)
-{
-	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
-}
-
 static bool collect(struct dir_context *ctx, const char *text, int len, loff_t pos, u64 ino,
 		    unsigned int type)
 {
 	struct collector *c = container_of(ctx, struct collector, ctx);
 	struct shale_real_name *one;
 
-	if (is_dots(text, len))
+	if (name_is_dot_dotdot(text, len))
 		return true;
 	one = kmalloc(struct_size(one, text, len + 1), GFP_KERNEL);
 	if (!one) {

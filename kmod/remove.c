@@ -165,13 +165,12 @@ static int rmdir_as_mounter(struct removal *r)
 	int err;
 
 	err = removal_look_below(r);
+	/* The upper filesystem knows no lower names, and lets a full directory change places. */
+	if (!err && (r->leaves_whiteout || shale_dir_lower(d_inode(r->dentry))))
+		err = shale_dir_is_empty(r->dentry);
 	if (err)
 		return err;
-	/* The upper filesystem knows no lower names, and lets a full directory change places. */
-	if (r->leaves_whiteout || shale_dir_lower(d_inode(r->dentry)))
-		err = shale_dir_is_empty(r->dentry);
-	if (!err)
-		err = remove_name(r);
+	err = remove_name(r);
 	if (err != -ENOTEMPTY || !shale_has_upper_name(r->dentry))
 		return err;
 

@@ -177,6 +177,13 @@ static inline bool shale_has_upper(const struct shale_fs *fs)
 	return fs->layers[0].mnt;
 }
 
+/* Is REAL, of an object of this filesystem, in the upper? What it was when it was looked up, whatever was
+ * promoted since. */
+static inline bool shale_is_in_upper(struct shale_fs *fs, const struct path *real)
+{
+	return real->mnt == shale_upper_layer(fs)->mnt;
+}
+
 static inline bool shale_has_upper_name(const struct dentry *dentry)
 {
 	return test_bit(SHALE_D_UPPER_NAME, (const unsigned long *)&dentry->d_fsdata);

@@ -111,6 +111,10 @@ static inline void set_default_d_op(struct super_block *sb, const struct dentry_
 }
 #endif
 
+#ifndef HAVE_NAME_IS_DOT_DOTDOT
+#define name_is_dot_dotdot is_dot_dotdot
+#endif
+
 /* Gives an O_TMPFILE's dentry the name that /proc shows. */
 #ifndef HAVE_D_MARK_TMPFILE
 static inline void d_mark_tmpfile(struct file *file, struct inode *inode)
