@@ -192,11 +192,11 @@ static void catch_alarm(void)
 	sigaction(SIGALRM, &action, NULL);
 }
 
-static bool wait_within(unsigned int seconds, pid_t pid, int *ret_status)
+static bool wait_in_time(pid_t pid, int *ret_status)
 {
 	pid_t found;
 
-	alarm(seconds);
+	alarm(timeout_seconds());
 	found = waitpid(pid, ret_status, 0);
 	alarm(0);
 	return found == pid;
@@ -241,14 +241,7 @@ static void give_up(const struct ktap_test *test, pid_t group)
 	_exit(KTAP_FAIL);
 }
 
-static void kill_group(const struct ktap_test *test, pid_t group, int *ret_status)
-{
-	kill(-group, SIGKILL);
-	if (!wait_within(KTAP_GRACE, group, ret_status))
-		give_up(test, group);
-}
-
-/* Whatever the test left running is in its process group, or has become our child. */
+/* The test itself if it was too slow, and what it left running: in its process group, our children. */
 static void reap_leftovers(const struct ktap_test *test, pid_t group)
 {
 	kill(-group, SIGKILL);
@@ -263,6 +256,7 @@ static void reap_leftovers(const struct ktap_test *test, pid_t group)
 enum ktap_result ktap_run_one(const struct ktap_test *test, bool quiet)
 {
 	enum ktap_result result;
+	bool is_in_time;
 	int status;
 	pid_t pid;
 
@@ -283,12 +277,11 @@ enum ktap_result ktap_run_one(const struct ktap_test *test, bool quiet)
 		exit(ktap_has_failed() ? KTAP_FAIL : KTAP_PASS);
 	}
 	setpgid(pid, pid);
-	if (!wait_within(timeout_seconds(), pid, &status)) {
+	is_in_time = wait_in_time(pid, &status);
+	if (!is_in_time)
 		ktap_note("took longer than %u seconds", timeout_seconds());
-		kill_group(test, pid, &status);
-	}
 	reap_leftovers(test, pid);
-	result = result_of(status);
+	result = is_in_time ? result_of(status) : KTAP_FAIL;
 	if (ktap_after && !ktap_after(test))
 		result = KTAP_FAIL;
 	return result;
