@@ -365,6 +365,15 @@ TEST(under_overlay, "a union can be a lower layer of overlayfs")
 	EXPECT_TREE("m", "a=1 d/b=2");
 }
 
+/* The upper becomes the topmost lower layer of a new mount. */
+static void mount_sealed(void)
+{
+	tree_make("u2", "");
+	tree_make("w2", "");
+	mount_on("m", is_overlay() ? "lowerdir=u:l0,upperdir=u2,workdir=w2,redirect_dir=on" :
+				     "lowerdir=u:l0,upperdir=u2,workdir=w2");
+}
+
 TEST(upper_becomes_lower, "the upper of one mount works as a lower layer of the next")
 {
 	need_union();
@@ -372,10 +381,7 @@ TEST(upper_becomes_lower, "the upper of one mount works as a lower layer of the 
 	union_mount();
 	ops_run("m", "append a x; unlink b; rename d n; unlink e/f; rmdir e; mkdir e; create e/z 9");
 	union_umount();
-	tree_make("u2", "");
-	tree_make("w2", "");
-	mount_on("m", is_overlay() ? "lowerdir=u:l0,upperdir=u2,workdir=w2,redirect_dir=on" :
-				     "lowerdir=u:l0,upperdir=u2,workdir=w2");
+	mount_sealed();
 	EXPECT_TREE("m", "a=1x e/z=9 g/h=5 n/c=3");
 	ops_run("m", "append a y; rename n o; create b new");
 	EXPECT_TREE("m", "a=1xy b=new e/z=9 g/h=5 o/c=3");
@@ -389,14 +395,10 @@ TEST(redirect_below_opaque, "a directory moved into an opaque one keeps its cont
 	union_mount();
 	ops_run("m", "rename c e; mkdir c; rename a c/a");
 	union_umount();
-	tree_make("u2", "");
-	tree_make("w2", "");
-	mount_on("m", is_overlay() ? "lowerdir=u:l0,upperdir=u2,workdir=w2,redirect_dir=on" :
-				     "lowerdir=u:l0,upperdir=u2,workdir=w2");
+	mount_sealed();
 	ops_run("m", "rename c/a f");
 	union_umount();
-	mount_on("m", is_overlay() ? "lowerdir=u:l0,upperdir=u2,workdir=w2,redirect_dir=on" :
-				     "lowerdir=u:l0,upperdir=u2,workdir=w2");
+	mount_sealed();
 	EXPECT_TREE("m", "c/ e/d=2 f/b=1");
 }
 

@@ -237,20 +237,43 @@ static int split(char *text, char **words)
 	return count;
 }
 
-static void op_run(const char *op)
+/* A write that came out short has no errno of its own. */
+static int verb_run(char *text)
 {
-	char *copy = strdup(op), *arrow = strstr(copy, " -> "), *words[WORDS_MAX];
-	const char *want = arrow ? arrow + 4 : "OK";
-	const char *got;
-	int count;
+	char *words[WORDS_MAX];
+	int count = split(text, words);
+
+	if (count == 0)
+		return 0;
+	errno = 0;
+	if (verb_find(words[0], count - 1)->run(words + 1) >= 0)
+		return 0;
+	return errno ?: EIO;
+}
+
+int ops_try(const char *dir, const char *op)
+{
+	int home = ASSERT_OK(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), err;
+	char *copy = strdup(op);
+
+	ASSERT_OK(chdir(dir));
+	err = verb_run(copy);
+	ASSERT_OK(fchdir(home));
+	close(home);
+	free(copy);
+	return err;
+}
+
+static void op_run(const char *dir, const char *op)
+{
+	char *copy = strdup(op), *arrow = strstr(copy, " -> ");
+	const char *want = arrow ? arrow + 4 : "OK", *got;
+	int err;
 
 	if (arrow)
 		*arrow = '\0';
-	count = split(copy, words);
-	if (count == 0)
-		return;
-	errno = 0;
-	got = verb_find(words[0], count - 1)->run(words + 1) < 0 ? strerrorname_np(errno) : "OK";
+	err = ops_try(dir, copy);
+	got = err ? strerrorname_np(err) : "OK";
 	while (*want == ' ')
 		want++;
 	if (strcmp(want, "OK"))
@@ -260,30 +283,17 @@ static void op_run(const char *op)
 	free(copy);
 }
 
-static void run_in(int dir, int home, const char *op)
-{
-	ASSERT_OK(fchdir(dir));
-	op_run(op);
-	ASSERT_OK(fchdir(home));
-}
-
 void ops_run(const char *dir, const char *script)
 {
 	char *copy = strdup(script), *save = NULL;
-	int home = ASSERT_OK(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
 	for (char *op = strtok_r(copy, ";", &save); op; op = strtok_r(NULL, ";", &save)) {
-		int fd;
-
 		while (*op == ' ')
 			op++;
 		if (!strcmp(op, "remount"))
 			union_remount();
-		fd = ASSERT_OK(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-		run_in(fd, home, op);
-		close(fd);
+		op_run(dir, op);
 	}
-	close(home);
 	free(copy);
 }
 

@@ -14,6 +14,8 @@
 #include "ktap.h"
 
 void ops_run(const char *dir, const char *script);
+/* One operation, without an arrow: 0 or its errno. */
+int ops_try(const char *dir, const char *op);
 
 struct op_case {
 	struct ktap_row row;
