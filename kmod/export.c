@@ -268,10 +268,8 @@ static struct dentry *dentry_of_upper(struct shale_fs *fs, struct dentry *upper)
 
 	args.has_key = !shale_origin_get(fs, upper, &args.key);
 	inode = shale_iget(fs->sb, &args);
-	if (IS_ERR(inode)) {
-		dput(args.upper);
+	if (IS_ERR(inode))
 		return ERR_CAST(inode);
-	}
 	dentry = d_obtain_alias(inode);
 	if (!IS_ERR(dentry))
 		shale_set_upper_name(dentry);

@@ -177,9 +177,15 @@ static int iget_test(struct inode *inode, void *data)
 	return 0;
 }
 
+/* All that iget_test() compares, before the inode can be found. */
 static int iget_set(struct inode *inode, void *data)
 {
-	SHALE_I(inode)->key = ((struct shale_iget *)data)->key;
+	const struct shale_iget *args = data;
+	struct shale_inode *si = SHALE_I(inode);
+
+	si->key = args->key;
+	si->lower = args->lower;
+	smp_store_release(&si->__upper, args->upper);
 	return 0;
 }
 
@@ -212,9 +218,7 @@ static void inode_fill(struct inode *inode, struct shale_iget *args)
 	const struct inode *real;
 	struct path top;
 
-	si->lower = args->lower;
 	si->flags = args->flags | BIT(SHALE_I_HASHED);
-	smp_store_release(&si->__upper, args->upper);
 	shale_inode_top(inode, &top);
 	real = d_inode(top.dentry);
 	inode->i_ino = shale_key_to_ino(&si->key, SHALE_FS(inode->i_sb)->fsid_bits);
@@ -233,32 +237,64 @@ static void args_drop(struct shale_iget *args)
 	kfree(args->redirect);
 }
 
-/* Consumes what ARGS holds, except on failure. */
+/* Between the search for a lower file and its inode another name of it may have been promoted, and the
+ * inode of that be gone again. What is hashed now is what the next promotion uses. */
+static int index_check(struct shale_fs *fs, const struct inode *inode)
+{
+	const struct shale_stack *lower = shale_inode_lower(inode);
+	struct dentry *upper;
+	int err;
+
+	if (!lower || shale_inode_upper(inode))
+		return 0;
+	err = shale_index_lookup(fs, &lower->path[0], &upper);
+	if (err)
+		return err == -ENOENT || err == -EOPNOTSUPP ? 0 : err;
+	dput(upper);
+	return -ESTALE;
+}
+
+static int inode_begin(struct inode *inode, struct shale_iget *args)
+{
+	int err = index_check(SHALE_FS(inode->i_sb), inode);
+
+	inode_fill(inode, args);
+	if (err)
+		iget_failed(inode);
+	else
+		unlock_new_inode(inode);
+	return err;
+}
+
+/* Matched by the lower while its first link was being published: see promotion_wait(). */
+static int upper_wait(struct inode *inode)
+{
+	mutex_lock(&SHALE_I(inode)->lock);
+	mutex_unlock(&SHALE_I(inode)->lock);
+	if (shale_inode_upper(inode))
+		return 0;
+	iput(inode);
+	return -ESTALE;
+}
+
 struct inode *shale_iget(struct super_block *sb, struct shale_iget *args)
 {
 	struct inode *inode;
+	int err = 0;
 
 	key_of(args, SHALE_FS(sb), &args->key);
 	promotion_wait(sb, args);
 	inode = iget5_locked(sb, key_hash(&args->key), iget_test, iget_set, args);
+	if (inode && inode_state_read_once(inode) & I_NEW) {
+		err = inode_begin(inode, args);
+		return err ? ERR_PTR(err) : inode;
+	}
 	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	if (inode_state_read_once(inode) & I_NEW) {
-		inode_fill(inode, args);
-		unlock_new_inode(inode);
-		return inode;
-	}
-	if (args->upper && !shale_inode_upper(inode)) {
-		/* Matched by the lower while its first link was being published; see above. */
-		mutex_lock(&SHALE_I(inode)->lock);
-		mutex_unlock(&SHALE_I(inode)->lock);
-		if (!shale_inode_upper(inode)) {
-			iput(inode);
-			return ERR_PTR(-ESTALE);
-		}
-	}
+		err = -ENOMEM;
+	else if (args->upper && !shale_inode_upper(inode))
+		err = upper_wait(inode);
 	args_drop(args);
-	return inode;
+	return err ? ERR_PTR(err) : inode;
 }
 
 struct inode *shale_new_inode(struct super_block *sb, umode_t mode, dev_t rdev)

@@ -553,7 +553,6 @@ static int search_take(struct search *s, struct shale_iget *args)
 static struct inode *search_inode(struct search *s)
 {
 	struct shale_iget args = {};
-	struct inode *inode;
 	int err;
 
 	if (!s->upper && !s->nr)
@@ -561,13 +560,7 @@ static struct inode *search_inode(struct search *s)
 	err = search_take(s, &args);
 	if (err)
 		return ERR_PTR(err);
-	inode = shale_iget(s->fs->sb, &args);
-	if (IS_ERR(inode)) {
-		dput(args.upper);
-		shale_stack_free(args.lower);
-		kfree(args.redirect);
-	}
-	return inode;
+	return shale_iget(s->fs->sb, &args);
 }
 
 struct dentry *shale_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)

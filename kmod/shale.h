@@ -228,9 +228,9 @@ bool shale_is_whiteout(const struct shale_layer *layer, const struct dentry *rea
 /* inode.c - inodes, attributes, permission */
 extern const struct inode_operations shale_file_iops, shale_symlink_iops, shale_special_iops;
 struct shale_iget {
-	struct dentry *upper;	   /* consumed on success */
-	struct shale_stack *lower; /* consumed on success */
-	char *redirect;		   /* consumed on success */
+	struct dentry *upper;	   /* consumed */
+	struct shale_stack *lower; /* consumed */
+	char *redirect;		   /* consumed */
 	unsigned long flags;	   /* for shale_inode.flags */
 	struct shale_key key;
 	bool has_key; /* else made from the top object: see shale_key_of() */

@@ -323,11 +323,8 @@ static int root_make(struct super_block *sb)
 	if (err)
 		return err;
 	inode = shale_iget(sb, &args);
-	if (IS_ERR(inode)) {
-		dput(args.upper);
-		shale_stack_free(args.lower);
+	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	}
 	sb->s_root = d_make_root(inode);
 	if (!sb->s_root)
 		return -ENOMEM;

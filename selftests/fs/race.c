@@ -77,33 +77,57 @@ TEST(promote_same, "processes that promote the same files at once all have their
 	expect_work_clean();
 }
 
+#define ALIASED 60
+
 static void work_promote_alias(int number)
 {
 	char path[32];
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < ALIASED; i++) {
 		snprintf(path, sizeof(path), "m/f%d.%d", i, number);
 		append_line(path, '0' + number);
 	}
 }
 
-TEST(promote_alias, "processes that write different hard links of a file at once write one file")
+static void work_promote_alias_dropping(int number)
+{
+	char path[32];
+
+	for (int i = 0; i < ALIASED; i++) {
+		snprintf(path, sizeof(path), "m/f%d.%d", i, number);
+		if (number == 0)
+			drop_caches();
+		append_line(path, '0' + number);
+	}
+}
+
+static void promote_aliases(void (*work)(int number))
 {
 	char spec[256];
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < ALIASED; i++) {
 		snprintf(spec, sizeof(spec), "f%d.0=x f%d.1&f%d.0 f%d.2&f%d.0 f%d.3&f%d.0", i, i, i, i, i, i,
 			 i);
 		lower(0, spec);
 	}
 	union_mount();
-	run_workers(work_promote_alias);
+	run_workers(work);
 	union_remount();
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < ALIASED; i++) {
 		snprintf(spec, sizeof(spec), "m/f%d.0", i);
 		EXPECT_EQ(strlen(file_text(spec)), WORKERS + 1);
 		EXPECT_EQ(stat_of(spec).st_nlink, 4);
 	}
+}
+
+TEST(promote_alias, "processes that write different hard links of a file at once write one file")
+{
+	promote_aliases(work_promote_alias);
+}
+
+TEST(promote_alias_dropping, "hard links written at once are one file though caches are dropped")
+{
+	promote_aliases(work_promote_alias_dropping);
 }
 
 static void work_promote_dir(int number)
