@@ -196,6 +196,12 @@ static int is_unpromoted(struct inode *inode, void *data)
 	return shale_key_equal(&SHALE_I(inode)->key, &args->key) && !shale_inode_upper(inode);
 }
 
+static void promotion_finish(struct inode *inode)
+{
+	mutex_lock(&SHALE_I(inode)->lock);
+	mutex_unlock(&SHALE_I(inode)->lock);
+}
+
 /* An upper that says which lower object it was may be the one that a promotion is just giving to the
  * inode in memory: then that is waited for, and iget_test() will find it by the upper. */
 static void promotion_wait(struct super_block *sb, struct shale_iget *args)
@@ -207,8 +213,7 @@ static void promotion_wait(struct super_block *sb, struct shale_iget *args)
 	inode = ilookup5(sb, key_hash(&args->key), is_unpromoted, args);
 	if (!inode)
 		return;
-	mutex_lock(&SHALE_I(inode)->lock);
-	mutex_unlock(&SHALE_I(inode)->lock);
+	promotion_finish(inode);
 	iput(inode);
 }
 
@@ -269,8 +274,7 @@ static int inode_begin(struct inode *inode, struct shale_iget *args)
 /* Matched by the lower while its first link was being published: see promotion_wait(). */
 static int upper_wait(struct inode *inode)
 {
-	mutex_lock(&SHALE_I(inode)->lock);
-	mutex_unlock(&SHALE_I(inode)->lock);
+	promotion_finish(inode);
 	if (shale_inode_upper(inode))
 		return 0;
 	iput(inode);

@@ -79,25 +79,26 @@ TEST(promote_same, "processes that promote the same files at once all have their
 
 #define ALIASED 60
 
-static void work_promote_alias(int number)
+static void append_to_alias(int file, int number)
 {
 	char path[32];
 
-	for (int i = 0; i < ALIASED; i++) {
-		snprintf(path, sizeof(path), "m/f%d.%d", i, number);
-		append_line(path, '0' + number);
-	}
+	snprintf(path, sizeof(path), "m/f%d.%d", file, number);
+	append_line(path, '0' + number);
+}
+
+static void work_promote_alias(int number)
+{
+	for (int i = 0; i < ALIASED; i++)
+		append_to_alias(i, number);
 }
 
 static void work_promote_alias_dropping(int number)
 {
-	char path[32];
-
 	for (int i = 0; i < ALIASED; i++) {
-		snprintf(path, sizeof(path), "m/f%d.%d", i, number);
 		if (number == 0)
 			drop_caches();
-		append_line(path, '0' + number);
+		append_to_alias(i, number);
 	}
 }
 
