@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * world.c - makes the filesystem and the layers a workload finds, and mounts them; see world.h.
+ */
+#include "world.h"
+
+#include "say.h"
+#include "stamp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOG_SIZE      (256UL << 20)
+#define WORLD_DIR     "/run/shale-crash"
+#define DISK_DIR      WORLD_DIR "/disk"
+#define UNION_DIR     WORLD_DIR "/union"
+#define BUSY_TRIES    50
+#define BUSY_PAUSE_US 20000
+#define SPARSE_RUN    (16UL << 10)
+
+const struct world_file world_files[] = {
+	{"l0", "a", 64 << 10},
+	{"l0", "b", 64 << 10},
+	{"l0", "big", 256 << 10},
+	{"l0", "odd", 10001},
+	{"l0", "holes", 128 << 10, .is_sparse = true},
+	{"l0", "h1", 24 << 10, .link = "h2"},
+	{"l0", "d/x", 16 << 10},
+	{"l0", "d/y", 16 << 10},
+	{"l1", "a", 96 << 10, .is_hidden = true},
+	{"l1", "c", 64 << 10},
+	{"l1", "d/z", 16 << 10},
+	{"l1", "gone", 32 << 10, .is_hidden = true},
+	{"l1", "low/p", 8 << 10},
+	{"u", "u", 64 << 10},
+	{"u", "v", 20000},
+	{"u", "up/p", 16 << 10},
+};
+const int world_file_count = sizeof(world_files) / sizeof(world_files[0]);
+const char *const world_dirs[] = {"d", "low", "up", NULL};
+
+/* Small, since images are copied; nothing is left to be initialized later, in the background. */
+static const struct backing {
+	const char *fs;
+	size_t mib;
+	const char *mkfs;
+} backings[] = {
+	{"ext4", 40, "mkfs.ext4 -q -F -b 4096 -J size=4 -E nodiscard,lazy_itable_init=0,lazy_journal_init=0"},
+	{"xfs", 48, "mkfs.xfs -q -f -K --unsupported -m reflink=1"},
+	{"btrfs", 112, "mkfs.btrfs -q -f -K"},
+};
+
+static const char *fstype(void)
+{
+	const char *type = getenv("SHALE_TEST_FSTYPE");
+
+	return type && *type ? type : "shale";
+}
+
+bool world_is_bare(void)
+{
+	return !strcmp(fstype(), "bare");
+}
+
+const char *world_union(void)
+{
+	return world_is_bare() ? DISK_DIR "/m" : UNION_DIR;
+}
+
+const char *world_upper_path(const char *path)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "%s/%s", world_is_bare() ? DISK_DIR "/m" : DISK_DIR "/u", path);
+	return text;
+}
+
+void world_fill(int file, unsigned char *bytes)
+{
+	const struct world_file *f = &world_files[file];
+
+	stamp_fill(bytes, file, 0, 0, f->size);
+	if (!f->is_sparse)
+		return;
+	for (size_t at = SPARSE_RUN; at < f->size; at += 2 * SPARSE_RUN)
+		memset(bytes + at, 0, SPARSE_RUN);
+}
+
+/* ------------------------------------------------------------------ making the layers */
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+	return bytes[0] == 0 && !memcmp(bytes, bytes + 1, size - 1);
+}
+
+static void file_write(int dir, const char *path, const unsigned char *bytes, size_t size)
+{
+	int fd = openat(dir, path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0 || ftruncate(fd, size) < 0)
+		die("%s", path);
+	for (size_t at = 0; at < size; at += BLOCK) {
+		size_t part = size - at < BLOCK ? size - at : BLOCK;
+
+		if (!is_zero(bytes + at, part) && pwrite(fd, bytes + at, part, at) != (ssize_t)part)
+			die("write %s", path);
+	}
+	close(fd);
+}
+
+static void parent_make(int dir, const char *path)
+{
+	char parent[64];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strchr(parent, '/');
+	if (!slash)
+		return;
+	*slash = '\0';
+	if (mkdirat(dir, parent, 0755) < 0 && errno != EEXIST)
+		die("mkdir %s", parent);
+}
+
+static void file_make(int file, const char *layer)
+{
+	const struct timespec times[2] = {{.tv_sec = WORLD_TIME}, {.tv_sec = WORLD_TIME}};
+	const struct world_file *f = &world_files[file];
+	int dir = open(layer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unsigned char *bytes = calloc(1, f->size);
+
+	world_fill(file, bytes);
+	parent_make(dir, f->path);
+	file_write(dir, f->path, bytes, f->size);
+	if (utimensat(dir, f->path, times, 0) < 0)
+		die("utimensat %s", f->path);
+	if (f->link && linkat(dir, f->path, dir, f->link, 0) < 0)
+		die("link %s", f->link);
+	free(bytes);
+	close(dir);
+}
+
+static void make_dir(const char *path)
+{
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		die("mkdir %s", path);
+}
+
+static void layers_make(void)
+{
+	static const char *const dirs[] = {"l0", "l1", "u", "w", "m"};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		make_dir(dirs[i]);
+	for (int i = 0; i < world_file_count; i++)
+		if (!world_is_bare() || !world_files[i].is_hidden)
+			file_make(i, world_is_bare() ? "m" : world_files[i].layer);
+	if (mknod("u/gone", S_IFCHR, 0) < 0)
+		die("whiteout");
+}
+
+static const struct backing *backing_find(const char *fs)
+{
+	for (size_t i = 0; i < sizeof(backings) / sizeof(backings[0]); i++)
+		if (!strcmp(backings[i].fs, fs))
+			return &backings[i];
+	errno = 0;
+	die("no crash points on %s: ext4, xfs or btrfs", fs);
+}
+
+static void disk_fill(const struct disk *disk, const struct backing *backing)
+{
+	shell("%s %s >/dev/null", backing->mkfs, disk->path);
+	if (mount(disk->path, DISK_DIR, backing->fs, 0, NULL) < 0 || chdir(DISK_DIR) < 0)
+		die("mount %s", backing->fs);
+	layers_make();
+	if (chdir("/") < 0 || umount2(DISK_DIR, 0) < 0)
+		die("umount");
+}
+
+static unsigned char *image_copy(const struct disk *disk)
+{
+	unsigned char *copy = mmap(NULL, disk->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		die("mmap");
+	for (size_t at = 0; at < disk->size; at += BLOCK)
+		if (!is_zero(disk->bytes + at, BLOCK))
+			memcpy(copy + at, disk->bytes + at, BLOCK);
+	return copy;
+}
+
+void world_create(struct world *world, const char *fs)
+{
+	const struct backing *backing = backing_find(fs);
+
+	*world = (struct world){.fs = fs};
+	shell("for m in loop dm-mod dm-log-writes %s; do modprobe -q $m || true; done", fs);
+	make_dir(WORLD_DIR);
+	make_dir(DISK_DIR);
+	make_dir(UNION_DIR);
+	disk_create(&world->disk, backing->mib << 20);
+	disk_create(&world->log, LOG_SIZE);
+	disk_fill(&world->disk, backing);
+	world->base = image_copy(&world->disk);
+}
+
+void world_remove(struct world *world)
+{
+	munmap(world->base, world->disk.size);
+	disk_remove(&world->disk);
+	disk_remove(&world->log);
+}
+
+void world_cleanup(void)
+{
+	while (umount2(UNION_DIR, MNT_DETACH) == 0)
+		;
+	while (umount2(DISK_DIR, MNT_DETACH) == 0)
+		;
+	recorder_cleanup();
+}
+
+/* ------------------------------------------------------------------ mounting */
+
+/* btrfs remembers the newest state it has seen of each filesystem, and refuses an older one. */
+static void btrfs_forget(void)
+{
+	struct btrfs_ioctl_vol_args args = {0};
+	int fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	ioctl(fd, BTRFS_IOC_FORGET_DEV, &args);
+	close(fd);
+}
+
+static bool umount_patiently(const char *dir)
+{
+	for (int i = 0; i < BUSY_TRIES; i++) {
+		if (umount2(dir, 0) == 0)
+			return true;
+		if (errno != EBUSY)
+			break;
+		usleep(BUSY_PAUSE_US);
+	}
+	say("umount %s: %s", dir, strerror(errno));
+	umount2(dir, MNT_DETACH);
+	return false;
+}
+
+bool world_umount_union(void)
+{
+	return world_is_bare() || umount_patiently(UNION_DIR);
+}
+
+/* A volatile mount that crashed has left its mark, and the next mount would refuse. */
+static void volatile_mark_remove(void)
+{
+	rmdir(DISK_DIR "/w/work/incompat/volatile");
+	rmdir(DISK_DIR "/w/work/incompat");
+}
+
+bool world_mount_union(const struct world *world)
+{
+	const char *overlay = !strcmp(fstype(), "overlay") ? ",redirect_dir=on,index=on,xino=on" : "";
+	char options[256];
+
+	if (world_is_bare())
+		return true;
+	if (world->is_volatile)
+		volatile_mark_remove();
+	snprintf(options, sizeof(options), "lowerdir=%1$s/l0:%1$s/l1,upperdir=%1$s/u,workdir=%1$s/w%2$s%3$s",
+		 DISK_DIR, overlay, world->is_volatile ? ",volatile" : "");
+	if (mount("crash", UNION_DIR, fstype(), 0, options) == 0)
+		return true;
+	say("mount of the union: %s", strerror(errno));
+	return false;
+}
+
+bool world_mount(struct world *world)
+{
+	const char *device = recorder_start(&world->disk, &world->log);
+
+	btrfs_forget();
+	if (mount(device, DISK_DIR, world->fs, 0, NULL) < 0) {
+		say("mount of the %s: %s", world->fs, strerror(errno));
+		recorder_stop();
+		return false;
+	}
+	if (world_mount_union(world))
+		return true;
+	umount_patiently(DISK_DIR);
+	recorder_stop();
+	return false;
+}
+
+bool world_umount(void)
+{
+	bool good = world_umount_union();
+
+	good &= umount_patiently(DISK_DIR);
+	recorder_stop();
+	return good;
+}
+
+int world_work_count(void)
+{
+	DIR *dir = world_is_bare() ? NULL : opendir(DISK_DIR "/w/work");
+	const struct dirent *entry;
+	int count = 0;
+
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir)))
+		count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	closedir(dir);
+	return count;
+}
