@@ -213,11 +213,13 @@ void world_create(struct world *world, const char *fs)
 	disk_create(&world->log, LOG_SIZE);
 	disk_fill(&world->disk, backing);
 	world->base = image_copy(&world->disk);
+	world->now = image_copy(&world->disk);
 }
 
 void world_remove(struct world *world)
 {
 	munmap(world->base, world->disk.size);
+	munmap(world->now, world->disk.size);
 	disk_remove(&world->disk);
 	disk_remove(&world->log);
 }
@@ -278,8 +280,7 @@ bool world_mount_union(const struct world *world)
 
 	if (world_is_bare())
 		return true;
-	if (world->is_volatile)
-		volatile_mark_remove();
+	volatile_mark_remove();
 	snprintf(options, sizeof(options), "lowerdir=%1$s/l0:%1$s/l1,upperdir=%1$s/u,workdir=%1$s/w%2$s%3$s",
 		 DISK_DIR, overlay, world->is_volatile ? ",volatile" : "");
 	if (mount("crash", UNION_DIR, fstype(), 0, options) == 0)

@@ -32,7 +32,7 @@ extern const char *const world_dirs[];
 struct world {
 	const char *fs; /* ext4, xfs, btrfs */
 	struct disk disk, log;
-	unsigned char *base; /* the image to start from */
+	unsigned char *base, *now; /* the image to start from, and a second one for who replays */
 	bool is_volatile;    /* mount the union so */
 };
 

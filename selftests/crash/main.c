@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main.c - the crash points of all workloads; what selftests/crash/run starts in the virtual machine.
+ *
+ * crash [--fs ext4|xfs|btrfs]... [--points N] [--minutes N] [--subsets N] [--seed N] [WORKLOAD]...
+ *
+ * WORKLOAD: the first letters of names. --points and --minutes are for all together, a filesystem gets its
+ * share. Exit status 0 if there were points, no violations, and violations where there must be some.
+ */
+#include "replay.h"
+#include "say.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILESYSTEMS_MAX 3
+/* What makes the harness show that it can fail. */
+#define CONTROL_POINTS 40
+
+struct settings {
+	const char *fs[FILESYSTEMS_MAX];
+	int fs_count;
+	size_t points;
+	long minutes;
+	struct replay_options replay;
+	char **patterns;
+};
+
+static bool is_selected(const struct settings *settings, const struct workload *workload)
+{
+	char **pattern = settings->patterns;
+
+	if (!*pattern)
+		return true;
+	for (; *pattern; pattern++)
+		if (!strncmp(workload->name, *pattern, strlen(*pattern)))
+			return true;
+	return false;
+}
+
+static size_t count_selected(const struct settings *settings)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < workload_count; i++)
+		count += is_selected(settings, &workloads[i]);
+	return count;
+}
+
+/* Those that come later get what is left by those that had too few. */
+static size_t share_of(const struct settings *settings, size_t used, size_t runs_left)
+{
+	size_t share = settings->points > used ? (settings->points - used) / runs_left : 1;
+
+	return settings->points ? share ?: 1 : 0;
+}
+
+static void run_filesystem(struct settings *settings, const char *fs, size_t *runs_left, struct replay_result *total)
+{
+	struct replay_result result = {0};
+	struct world world;
+	size_t count = 0;
+
+	world_create(&world, fs);
+	for (size_t i = 0; i < workload_count; i++) {
+		struct replay_result one = {0};
+
+		if (!is_selected(settings, &workloads[i]))
+			continue;
+		settings->replay.points_max = share_of(settings, total->points + result.points, (*runs_left)--);
+		replay_workload(&world, &workloads[i], &settings->replay, &one);
+		say("%-6s %-12s %4zu points, %zu violations", fs, workloads[i].name, one.points, one.violations);
+		result.points += one.points;
+		result.violations += one.violations;
+		count += one.points > 0;
+	}
+	world_remove(&world);
+	printf("crash: %s: %zu workloads, %zu points, %zu violations\n", fs, count, result.points,
+	       result.violations);
+	fflush(stdout);
+	total->points += result.points;
+	total->violations += result.violations;
+}
+
+/* Nothing is synced, though the workload says so: by the harness, or by a volatile mount. */
+static bool control(const char *fs, bool by_mount)
+{
+	struct replay_options options = {.points_max = CONTROL_POINTS, .subsets = 2, .seed = 1,
+					 .is_lying = !by_mount, .is_volatile = by_mount};
+	struct replay_result result = {0};
+	struct world world;
+
+	world_create(&world, fs);
+	replay_workload(&world, &workloads[0], &options, &result);
+	world_remove(&world);
+	printf("crash: control, %s: %zu points, %zu violations%s\n",
+	       by_mount ? "a volatile mount" : "steps that do not sync", result.points, result.violations,
+	       result.violations ? ", as it must be" : ": THE HARNESS SEES NOTHING");
+	fflush(stdout);
+	return result.violations > 0;
+}
+
+static const char *next_fs(struct settings *settings)
+{
+	errno = 0;
+	if (settings->fs_count == FILESYSTEMS_MAX)
+		die("more than %d filesystems", FILESYSTEMS_MAX);
+	return settings->fs[settings->fs_count++] = optarg;
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: crash [--fs FS]... [--points N] [--minutes N] [--subsets N] [--seed N] [WORKLOAD]...\n");
+	exit(2);
+}
+
+static void settings_parse(struct settings *settings, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"fs", 1, NULL, 'f'}, {"points", 1, NULL, 'p'}, {"minutes", 1, NULL, 'm'},
+		{"subsets", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {NULL},
+	};
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (letter == 'f')
+			next_fs(settings);
+		else if (letter == 'p')
+			settings->points = strtoul(optarg, NULL, 10);
+		else if (letter == 'm')
+			settings->minutes = strtol(optarg, NULL, 10);
+		else if (letter == 's')
+			settings->replay.subsets = strtoul(optarg, NULL, 10);
+		else if (letter == 'r')
+			settings->replay.seed = strtoull(optarg, NULL, 10);
+		else
+			usage();
+	}
+	settings->patterns = argv + optind;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings = {.replay = {.subsets = 2, .seed = 1}};
+	static const char *const all[] = {"ext4", "xfs", "btrfs"};
+	struct replay_result total = {0};
+	time_t start = time(NULL);
+	bool is_seen;
+	size_t runs;
+
+	settings_parse(&settings, argc, argv);
+	for (int i = 0; i < FILESYSTEMS_MAX && settings.fs_count == i; i++)
+		settings.fs[settings.fs_count++] = all[i];
+	runs = count_selected(&settings) * settings.fs_count;
+	for (int i = 0; i < settings.fs_count; i++) {
+		if (settings.minutes)
+			settings.replay.deadline = start + settings.minutes * 60 * (i + 1) / settings.fs_count;
+		run_filesystem(&settings, settings.fs[i], &runs, &total);
+	}
+	is_seen = control(settings.fs[0], false) & (world_is_bare() || control(settings.fs[0], true));
+	printf("crash: %zu points, %zu violations in %ld s\n", total.points, total.violations,
+	       (long)(time(NULL) - start));
+	return !total.points || total.violations || !is_seen;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * run.c - the steps of a workload as system calls; see run.h. What is written comes from the model.
+ */
+#include "run.h"
+
+#include "durable.h"
+#include "say.h"
+#include "stamp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
+
+struct run {
+	const struct world *world;
+	const struct step *step;
+	const unsigned char *bytes; /* what the file holds once the step is done */
+	int root;
+	bool is_lying;
+};
+
+static int open_path(const struct run *run, const char *path, int flags)
+{
+	int fd = openat(run->root, path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		die("open %s", path);
+	return fd;
+}
+
+static bool write_bytes(const struct run *run, int flags)
+{
+	int fd = open_path(run, run->step->path, O_WRONLY | flags);
+	size_t length = run->step->length;
+	void *buffer = aligned_alloc(BLOCK, (length + BLOCK - 1) / BLOCK * BLOCK);
+	ssize_t put;
+
+	memcpy(buffer, run->bytes + run->step->offset, length);
+	put = flags & O_APPEND ? write(fd, buffer, length) : pwrite(fd, buffer, length, run->step->offset);
+	free(buffer);
+	return (put == (ssize_t)length) & (close(fd) == 0);
+}
+
+/* Mappings begin at a page. */
+static unsigned char *map_range(const struct run *run, size_t *ret_length, size_t *ret_skip)
+{
+	int fd = open_path(run, run->step->path, O_RDWR);
+	unsigned char *bytes;
+
+	*ret_skip = run->step->offset % BLOCK;
+	*ret_length = *ret_skip + run->step->length;
+	bytes = mmap(NULL, *ret_length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, run->step->offset - *ret_skip);
+	close(fd);
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+static bool store_bytes(const struct run *run)
+{
+	size_t length, skip;
+	unsigned char *map = map_range(run, &length, &skip);
+
+	if (!map)
+		return false;
+	memcpy(map + skip, run->bytes + run->step->offset, run->step->length);
+	return munmap(map, length) == 0;
+}
+
+static bool sync_map(const struct run *run)
+{
+	size_t length, skip;
+	unsigned char *map = map_range(run, &length, &skip);
+
+	if (!map)
+		return false;
+	return (msync(map, length, MS_SYNC) == 0) & (munmap(map, length) == 0);
+}
+
+static bool change_range(const struct run *run, int mode)
+{
+	int fd = open_path(run, run->step->path, O_RDWR);
+	int ret = fallocate(fd, mode, run->step->offset, run->step->length);
+
+	return (ret == 0) & (close(fd) == 0);
+}
+
+static bool truncate_file(const struct run *run)
+{
+	int fd = open_path(run, run->step->path, O_RDWR);
+	int ret = ftruncate(fd, run->step->offset);
+
+	return (ret == 0) & (close(fd) == 0);
+}
+
+static bool copy_range(const struct run *run)
+{
+	int from = open_path(run, run->step->path, O_RDONLY), to = open_path(run, run->step->to, O_RDWR);
+	loff_t in = run->step->offset, out = run->step->to_offset;
+	size_t left = run->step->length;
+
+	while (left) {
+		ssize_t done = copy_file_range(from, &in, to, &out, left, 0);
+
+		if (done <= 0)
+			return false;
+		left -= done;
+	}
+	return (close(from) == 0) & (close(to) == 0);
+}
+
+static bool create_file(const struct run *run)
+{
+	int fd = openat(run->root, run->step->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
+static bool sync_file(const struct run *run, int flags, int (*sync)(int))
+{
+	int fd = open_path(run, run->step->path, flags), ret = sync(fd);
+
+	return (ret == 0) & (close(fd) == 0);
+}
+
+/* What is not in the upper is not dirty. */
+static bool start_writeback(const struct run *run)
+{
+	int fd = open(world_upper_path(run->step->path), O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	ret = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	return (ret == 0) & (close(fd) == 0);
+}
+
+static bool set_time(const struct run *run)
+{
+	const struct timespec times[2] = {{.tv_sec = run->step->number}, {.tv_sec = run->step->number}};
+
+	return utimensat(run->root, run->step->path, times, 0) == 0;
+}
+
+static bool remount(struct run *run)
+{
+	close(run->root);
+	if (world_is_bare())
+		sync();
+	else if (!world_umount_union() || !world_mount_union(run->world))
+		return false;
+	run->root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return run->root >= 0;
+}
+
+static bool do_bytes(const struct run *run)
+{
+	switch (run->step->verb) {
+	case WRITE:
+		return write_bytes(run, 0);
+	case DWRITE:
+		return write_bytes(run, O_DIRECT);
+	case SWRITE:
+		return write_bytes(run, run->is_lying ? 0 : O_SYNC);
+	case DSWRITE:
+		return write_bytes(run, run->is_lying ? 0 : O_DSYNC);
+	case APPEND:
+		return write_bytes(run, O_APPEND);
+	case STORE:
+		return store_bytes(run);
+	case TRUNCATE:
+		return truncate_file(run);
+	case PUNCH:
+		return change_range(run, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	case ZERO:
+		return change_range(run, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
+	case ALLOCATE:
+		return change_range(run, 0);
+	default:
+		return copy_range(run);
+	}
+}
+
+static bool do_names(const struct run *run)
+{
+	const char *path = run->step->path, *to = run->step->to;
+	int root = run->root;
+
+	switch (run->step->verb) {
+	case CREATE:
+		return create_file(run);
+	case MAKEDIR:
+		return mkdirat(root, path, 0755) == 0;
+	case REMOVEDIR:
+		return unlinkat(root, path, AT_REMOVEDIR) == 0;
+	case LINK:
+		return linkat(root, path, root, to, 0) == 0;
+	case UNLINK:
+		return unlinkat(root, path, 0) == 0;
+	case RENAME:
+		return renameat(root, path, root, to) == 0;
+	default:
+		return renameat2(root, path, root, to, RENAME_EXCHANGE) == 0;
+	}
+}
+
+static bool do_sync(struct run *run)
+{
+	switch (run->step->verb) {
+	case FSYNC:
+		return sync_file(run, O_RDONLY, fsync);
+	case FDATASYNC:
+		return sync_file(run, O_RDWR, fdatasync);
+	case MSYNC:
+		return sync_map(run);
+	case SYNCDIR:
+		return sync_file(run, O_RDONLY | O_DIRECTORY, fsync);
+	case SYNCFS:
+		return syncfs(run->root) == 0;
+	case SYNC:
+		sync();
+		return true;
+	default:
+		return remount(run);
+	}
+}
+
+static bool step_do(struct run *run)
+{
+	enum verb verb = run->step->verb;
+
+	if (verb <= COPY)
+		return do_bytes(run);
+	if (step_is_of_names(run->step))
+		return do_names(run);
+	if (verb == CHMOD)
+		return fchmodat(run->root, run->step->path, run->step->number, 0) == 0;
+	if (verb == UTIMES)
+		return set_time(run);
+	if (verb == WRITEBACK)
+		return start_writeback(run);
+	return run->is_lying || do_sync(run);
+}
+
+void run_steps(const struct world *world, const struct model *model, bool is_lying)
+{
+	struct run run = {.world = world, .is_lying = is_lying};
+
+	run.root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (unsigned int i = 0; i < model->script.count; i++) {
+		int file = model->subject[i];
+
+		recorder_mark(i);
+		run.step = &model->script.step[i];
+		run.bytes = file < 0 ? NULL : model->version[i + 1].content[file]->bytes;
+		errno = 0;
+		if (!step_do(&run))
+			die("step %u failed: %s", i + 1, step_describe(run.step));
+	}
+	recorder_mark(model->script.count);
+	close(run.root);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * run.h - does a workload to the union that is mounted, with a mark in the record before each step.
+ */
+#ifndef SELFTESTS_CRASH_RUN_H
+#define SELFTESTS_CRASH_RUN_H
+
+#include "model.h"
+#include "world.h"
+
+/*
+ * Mark N means: N steps have returned, and the next one is about to begin. With IS_LYING nothing is synced
+ * though the model says so, which must come out. Ends the program if a step fails.
+ */
+void run_steps(const struct world *world, const struct model *model, bool is_lying);
+
+#endif /* SELFTESTS_CRASH_RUN_H */
