@@ -92,15 +92,18 @@ static bool control(const char *fs, bool by_mount)
 					 .is_lying = !by_mount, .is_volatile = by_mount};
 	struct replay_result result = {0};
 	struct world world;
+	bool is_seen;
 
 	world_create(&world, fs);
 	replay_workload(&world, &workloads[0], &options, &result);
 	world_remove(&world);
+	/* Points before the first sync are good: all bad would be another fault. */
+	is_seen = result.violations > 0 && result.violations < result.points;
 	printf("crash: control, %s: %zu points, %zu violations%s\n",
 	       by_mount ? "a volatile mount" : "steps that do not sync", result.points, result.violations,
-	       result.violations ? ", as it must be" : ": THE HARNESS SEES NOTHING");
+	       is_seen ? ", as it must be some" : ": THE HARNESS DOES NOT SEE IT");
 	fflush(stdout);
-	return result.violations > 0;
+	return is_seen;
 }
 
 static const char *next_fs(struct settings *settings)
@@ -160,7 +163,7 @@ int main(int argc, char **argv)
 			settings.replay.deadline = start + settings.minutes * 60 * (i + 1) / settings.fs_count;
 		run_filesystem(&settings, settings.fs[i], &runs, &total);
 	}
-	is_seen = control(settings.fs[0], false) & (world_is_bare() || control(settings.fs[0], true));
+	is_seen = control(settings.fs[0], false) & (!world_is_shale() || control(settings.fs[0], true));
 	printf("crash: %zu points, %zu violations in %ld s\n", total.points, total.violations,
 	       (long)(time(NULL) - start));
 	return !total.points || total.violations || !is_seen;

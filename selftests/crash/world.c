@@ -72,6 +72,11 @@ bool world_is_bare(void)
 	return !strcmp(fstype(), "bare");
 }
 
+bool world_is_shale(void)
+{
+	return !strcmp(fstype(), "shale");
+}
+
 const char *world_union(void)
 {
 	return world_is_bare() ? DISK_DIR "/m" : UNION_DIR;
@@ -275,7 +280,7 @@ static void volatile_mark_remove(void)
 
 bool world_mount_union(const struct world *world)
 {
-	const char *overlay = !strcmp(fstype(), "overlay") ? ",redirect_dir=on,index=on,xino=on" : "";
+	const char *overlay = !strcmp(fstype(), "overlay") ? ",redirect_dir=on,index=on" : "";
 	char options[256];
 
 	if (world_is_bare())

@@ -53,6 +53,7 @@ bool world_mount_union(const struct world *world);
 bool world_umount_union(void);
 
 bool world_is_bare(void);
+bool world_is_shale(void);
 const char *world_union(void);
 /* Where the upper has PATH. Overwritten by the next call. */
 const char *world_upper_path(const char *path);
