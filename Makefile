@@ -40,6 +40,11 @@ soak: selftests ## mixed load, MINUTES=20 on each of 6.1 and debug, or on kernel
 	@$(call setup,build module vm test)
 	@selftests/soak/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),20)
 
+crash: selftests ## crash points of all workloads, on kernel K; or POINTS=1000, MINUTES=10, FS=xfs, T=name
+	@$(call setup,build module vm test)
+	@selftests/crash/run $(kernels) $(backings) $(if $(POINTS),--points $(POINTS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(T)
+
 bench: selftests ## instructions of common operations beside overlayfs, on kernel K
 	@$(call setup,build module vm test)
 	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
@@ -77,4 +82,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help

@@ -37,7 +37,12 @@ static int open_or_die(const char *path)
 /* Another process may take the free number first. */
 static void loop_attach(struct disk *disk)
 {
-	struct loop_config config = {.fd = disk->file, .block_size = 512};
+	struct loop_config config = {
+		.fd = disk->file,
+		.block_size = 512,
+		/* It goes with its last user, also after a killed process. */
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
 	int control = open_or_die("/dev/loop-control");
 
 	for (;;) {
@@ -68,7 +73,6 @@ void disk_create(struct disk *disk, size_t size)
 
 void disk_remove(struct disk *disk)
 {
-	ioctl(disk->loop, LOOP_CLR_FD);
 	close(disk->loop);
 	munmap(disk->bytes, disk->size);
 	close(disk->file);

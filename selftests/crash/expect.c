@@ -95,7 +95,8 @@ static bool are_bytes_good(const struct check *check, int file, const struct see
 	return true;
 }
 
-static bool are_attributes_good(const struct check *check, int file, const struct stat *stat, unsigned int oldest)
+static bool are_attributes_good(const struct check *check, int file, const struct stat *stat,
+				unsigned int oldest)
 {
 	bool is_mode_good = false, is_time_good = false;
 

@@ -58,7 +58,8 @@ static size_t share_of(const struct settings *settings, size_t used, size_t runs
 	return settings->points ? share ?: 1 : 0;
 }
 
-static void run_filesystem(struct settings *settings, const char *fs, size_t *runs_left, struct replay_result *total)
+static void run_filesystem(struct settings *settings, const char *fs, size_t *runs_left,
+			   struct replay_result *total)
 {
 	struct replay_result result = {0};
 	struct world world;
@@ -85,20 +86,11 @@ static void run_filesystem(struct settings *settings, const char *fs, size_t *ru
 	total->violations += result.violations;
 }
 
-/* Nothing is synced, though the workload says so: by the harness, or by a volatile mount. */
 static bool control(const char *fs, bool by_mount)
 {
-	struct replay_options options = {.points_max = CONTROL_POINTS, .subsets = 2, .seed = 1,
-					 .is_lying = !by_mount, .is_volatile = by_mount};
 	struct replay_result result = {0};
-	struct world world;
-	bool is_seen;
+	bool is_seen = replay_control(fs, by_mount, CONTROL_POINTS, &result);
 
-	world_create(&world, fs);
-	replay_workload(&world, &workloads[0], &options, &result);
-	world_remove(&world);
-	/* Points before the first sync are good: all bad would be another fault. */
-	is_seen = result.violations > 0 && result.violations < result.points;
 	printf("crash: control, %s: %zu points, %zu violations%s\n",
 	       by_mount ? "a volatile mount" : "steps that do not sync", result.points, result.violations,
 	       is_seen ? ", as it must be some" : ": THE HARNESS DOES NOT SEE IT");
@@ -116,7 +108,8 @@ static const char *next_fs(struct settings *settings)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: crash [--fs FS]... [--points N] [--minutes N] [--subsets N] [--seed N] [WORKLOAD]...\n");
+	fprintf(stderr, "usage: crash [--fs FS]... [--points N] [--minutes N] [--subsets N] [--seed N] "
+			"[WORKLOAD]...\n");
 	exit(2);
 }
 

@@ -248,3 +248,20 @@ void replay_workload(struct world *world, const struct workload *workload,
 	model_free(replay.model);
 	free(replay.model);
 }
+
+bool replay_control(const char *fs, bool by_mount, size_t points, struct replay_result *ret_result)
+{
+	const struct replay_options options = {
+		.points_max = points,
+		.subsets = 1,
+		.seed = 1,
+		.is_lying = !by_mount,
+		.is_volatile = by_mount,
+	};
+	struct world world;
+
+	world_create(&world, fs);
+	replay_workload(&world, &control_workload, &options, ret_result);
+	world_remove(&world);
+	return ret_result->violations > 0 && ret_result->violations < ret_result->points;
+}

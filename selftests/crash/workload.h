@@ -44,6 +44,8 @@ struct workload {
 
 extern const struct workload workloads[];
 extern const size_t workload_count;
+/* Also good when things are right. */
+extern const struct workload control_workload;
 
 void script_parse(struct script *script, const char *text);
 /* For messages; the result is overwritten by the next call. */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * selection.c - few crash points of few workloads, on the backing filesystem that ring crash runs on: enough
+ * to see within seconds that syncing syncs, and that the harness would see if it did not. All of them are
+ * main.c's business.
+ */
+#include "ktap.h"
+#include "replay.h"
+
+#include <stdlib.h>
+
+#define POINTS	       7 /* of each workload */
+#define CONTROL_POINTS 10
+
+static const char *const selected[] = {
+	"overwrite", "append", "shrink", "punch", "replace", "mkdir", "remount",
+};
+
+#define SELECTED (sizeof(selected) / sizeof(selected[0]))
+
+static const char *backing(void)
+{
+	const char *fs = getenv("SHALE_TEST_FS");
+
+	if (!fs || !strcmp(fs, "tmpfs"))
+		SKIP("nothing on a tmpfs outlives a crash");
+	return fs;
+}
+
+static const struct workload *find(const char *name)
+{
+	for (size_t i = 0; i < workload_count; i++)
+		if (!strcmp(workloads[i].name, name))
+			return &workloads[i];
+	ktap_fail(__FILE__, __LINE__, "no workload %s", name);
+	ktap_stop();
+}
+
+TEST(points, "after a crash each block is old or new, and each synced byte is there")
+{
+	const struct replay_options options = {.points_max = POINTS, .subsets = 1, .seed = 1};
+	struct replay_result result = {0};
+	struct world world;
+
+	world_create(&world, backing());
+	for (size_t i = 0; i < SELECTED; i++)
+		replay_workload(&world, find(selected[i]), &options, &result);
+	world_remove(&world);
+	ktap_note("%zu points", result.points);
+	EXPECT_EQ(result.violations, 0);
+	EXPECT(result.points >= SELECTED * POINTS / 2);
+}
+
+TEST(unsynced, "steps that do not sync are found out")
+{
+	struct replay_result result = {0};
+
+	EXPECT(replay_control(backing(), false, CONTROL_POINTS, &result));
+}
+
+TEST(unsafe, "a volatile mount is found out")
+{
+	struct replay_result result = {0};
+	const char *fs = backing();
+
+	if (!world_is_shale())
+		SKIP("this is about shale's mark");
+	EXPECT(replay_control(fs, true, CONTROL_POINTS, &result));
+}
+
+void ktap_before(const struct ktap_test *test)
+{
+	(void)test;
+}
+
+bool ktap_after(const struct ktap_test *test)
+{
+	(void)test;
+	world_cleanup();
+	return true;
+}
