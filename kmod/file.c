@@ -189,20 +189,80 @@ static ssize_t __maybe_unused shale_splice_read(struct file *file, loff_t *pos,
 }
 
 /*
+ * Promotion links the upper to its name after the upper was synced, so the name is not on disk. A sync of
+ * data alone need not care for names, and on ext4 does not when it finds all blocks allocated. So until an
+ * upper was synced with its metadata once, it is so synced whatever was asked for. That this is forgotten
+ * when the inode is evicted costs one more such sync.
+ */
+bool shale_file_is_settled(const struct inode *inode)
+{
+	return SHALE_FS(inode->i_sb)->config.is_volatile || !shale_inode_has_origin(inode) ||
+	       test_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
+}
+
+/* Creds are the mounter's. */
+static int sync_real(struct inode *inode, struct file *real, loff_t start, loff_t end, bool datasync)
+{
+	bool whole = !datasync || !shale_file_is_settled(inode);
+	int err = shale_real_fsync(real, start, end, !whole);
+
+	if (!err && whole)
+		set_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
+	return err;
+}
+
+/* The first page stands for the data, which may be dirty. */
+int shale_file_settle(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	const struct cred *old;
+	struct file *real;
+	int err;
+
+	if (shale_file_is_settled(inode))
+		return 0;
+	real = shale_file_real(file);
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	old = shale_cred_begin(inode->i_sb);
+	err = sync_real(inode, real, 0, 0, false);
+	shale_cred_end(old);
+	return err;
+}
+
+static bool is_synced(const struct file *file)
+{
+	return (file->f_flags & O_DSYNC) || IS_SYNC(file_inode(file));
+}
+
+/* The upper is there, and settled if what is written will be synced. */
+static int upper_prepare(struct file *file, bool synced)
+{
+	int err = shale_promote_inode(file->f_path.dentry);
+
+	return err || !synced ? err : shale_file_settle(file);
+}
+
+static bool is_upper_prepared(const struct inode *inode, bool synced)
+{
+	return shale_inode_upper(inode) && (!synced || shale_file_is_settled(inode));
+}
+
+/*
  * Everything that writes begins with the caller's credentials here: there is an upper, our inode is
  * locked, no set-uid bit or capability is left, and the mounter's credentials are in force.
  */
-static int write_begin(struct file *file, bool nowait, struct file **ret_real,
+static int write_begin(struct file *file, bool nowait, bool synced, struct file **ret_real,
 		       const struct cred **ret_old)
 {
 	struct inode *inode = file_inode(file);
 	int err;
 
 	if (nowait) {
-		if (!shale_inode_upper(inode) || !inode_trylock(inode))
+		if (!is_upper_prepared(inode, synced) || !inode_trylock(inode))
 			return -EAGAIN;
 	} else {
-		err = shale_promote_inode(file->f_path.dentry);
+		err = upper_prepare(file, synced);
 		if (err)
 			return err;
 		inode_lock(inode);
@@ -249,7 +309,7 @@ static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 
 	if (!iov_iter_count(iter))
 		return 0;
-	ret = write_begin(file, iocb->ki_flags & IOCB_NOWAIT, &real, &old);
+	ret = write_begin(file, iocb->ki_flags & IOCB_NOWAIT, iocb_is_dsync(iocb), &real, &old);
 	if (ret)
 		return ret;
 	ret = shale_real_write_iter(real, iocb, iter, write_done);
@@ -264,7 +324,7 @@ static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *fil
 	struct file *real;
 	ssize_t ret;
 
-	ret = write_begin(file, false, &real, &old);
+	ret = write_begin(file, false, is_synced(file), &real, &old);
 	if (ret)
 		return ret;
 	ret = shale_real_splice_write(pipe, real, pos, len, flags);
@@ -278,7 +338,7 @@ static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t l
 	struct file *real;
 	int err;
 
-	err = write_begin(file, false, &real, &old);
+	err = write_begin(file, false, is_synced(file), &real, &old);
 	if (err)
 		return err;
 	err = shale_real_fallocate(real, mode, offset, len);
@@ -302,7 +362,7 @@ static int shale_fsync(struct file *file, loff_t start, loff_t end, int datasync
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(inode->i_sb);
-	err = shale_real_fsync(real, start, end, datasync);
+	err = sync_real(inode, real, start, end, datasync);
 	shale_cred_end(old);
 	return err;
 }
@@ -346,7 +406,7 @@ static loff_t range_op(const struct shale_range *r, loff_t (*op)(const struct sh
 	const struct cred *old;
 	loff_t ret;
 
-	ret = write_begin(r->out, false, &real.out, &old);
+	ret = write_begin(r->out, false, is_synced(r->out), &real.out, &old);
 	if (ret)
 		return ret;
 	real.in = shale_file_real(r->in);

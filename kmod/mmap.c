@@ -20,8 +20,8 @@
 /*
  * A shared writable mapping needs an upper, and ->mmap has mmap_lock, under which nothing of what a
  * promotion locks may be taken: directories and files are locked around copies to and from user
- * memory, which may fault. So the call is broken off, the file is promoted on the way out of the
- * kernel, and the system call starts again as after a signal.
+ * memory, which may fault. So the call is broken off, the file is promoted and settled on the way out
+ * of the kernel, and the system call starts again as after a signal.
  */
 struct promotion {
 	struct callback_head head;
@@ -33,6 +33,8 @@ static void promote_on_exit(struct callback_head *head)
 	struct promotion *p = container_of(head, struct promotion, head);
 	int err = shale_promote_inode(p->file->f_path.dentry);
 
+	if (!err)
+		err = shale_file_settle(p->file);
 	/* The result of a system call that then does not start again. */
 	if (err)
 		syscall_set_return_value(current, task_pt_regs(current), err, 0);
@@ -68,7 +70,9 @@ int shale_mmap(struct file *file, struct vm_area_struct *vma)
 	struct file *real;
 	int err;
 
-	if ((vma->vm_flags & stores) == stores && !shale_inode_upper(inode))
+	/* msync(2) goes to the upper's file and never comes by here. */
+	if ((vma->vm_flags & stores) == stores &&
+	    (!shale_inode_upper(inode) || !shale_file_is_settled(inode)))
 		return promote_and_restart(file);
 	real = shale_file_real(file);
 	if (IS_ERR(real))

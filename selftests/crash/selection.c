@@ -9,11 +9,11 @@
 
 #include <stdlib.h>
 
-#define POINTS	       7 /* of each workload */
+#define POINTS	       6 /* of each workload */
 #define CONTROL_POINTS 10
 
 static const char *const selected[] = {
-	"overwrite", "append", "shrink", "punch", "replace", "mkdir", "remount",
+	"overwrite", "partial", "append", "shrink", "store", "replace", "mkdir", "remount",
 };
 
 #define SELECTED (sizeof(selected) / sizeof(selected[0]))
