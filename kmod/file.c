@@ -204,8 +204,11 @@ bool shale_file_is_settled(const struct inode *inode)
 static int sync_real(struct inode *inode, struct file *real, loff_t start, loff_t end, bool datasync)
 {
 	bool whole = !datasync || !shale_file_is_settled(inode);
-	int err = shale_real_fsync(real, start, end, !whole);
+	int err;
 
+	err = shale_real_names_commit(SHALE_FS(inode->i_sb));
+	if (!err)
+		err = shale_real_fsync(real, start, end, !whole);
 	if (!err && whole)
 		set_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
 	return err;

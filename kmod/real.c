@@ -147,8 +147,11 @@ int shale_real_link(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
 		    const struct qstr *name, struct dentry **ret_dentry)
 {
 	struct shale_newattr attr = { .hardlink = old };
+	int err = shale_real_create(fs, dir, name, &attr, ret_dentry);
 
-	return shale_real_create(fs, dir, name, &attr, ret_dentry);
+	if (!err)
+		atomic64_inc(&fs->names_made);
+	return err;
 }
 
 /* The kernel says EINVAL when a dentry has moved away under us. */
@@ -264,6 +267,9 @@ int shale_real_rename(struct shale_fs *fs, struct dentry *old, struct dentry *ne
 		goto out;
 	err = vfs_rename(&rd);
 	end_renaming(&rd);
+	/* With a flag a whiteout takes part. */
+	if (!err && flags)
+		atomic64_inc(&fs->names_made);
 out:
 	pr_debug("rename(%pd2, %pd2/%.*s, 0x%x) = %d\n", old, new_dir, new_name->len,
 		 new_name->name, flags, err);

@@ -88,6 +88,8 @@ int shale_real_iterate(struct file *file, struct dir_context *ctx); /* from ctx-
 loff_t shale_real_llseek(struct file *file, loff_t offset, int whence);
 int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
 int shale_real_sync_fs(struct shale_fs *fs, bool wait);
+/* Before a file or directory of the upper is synced: what its filesystem would leave out of that. */
+int shale_real_names_commit(struct shale_fs *fs);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);
 /* Copies LEN bytes from IN to OUT at the same offsets: by clone where both can, else in chunks,
  * holes kept; -EINTR on a fatal signal. */

@@ -106,6 +106,8 @@ struct shale_fs {
 	struct shale_claim *claims; /* on upper and work directory, see layer.c */
 	u64 mount_id;
 	atomic_t temp_seq;	    /* names in workdir */
+	atomic64_t names_made;	    /* links and whiteouts in the upper, counted by real.c */
+	atomic64_t names_committed; /* as many are on disk, see shale_real_names_commit() */
 	errseq_t upper_err;	    /* s_wb_err of the upper at mount: a volatile mount fails after it moves */
 	struct list_head node;	    /* in genl.c's list, protected by its lock */
 	struct shale_stats __percpu *stats;
