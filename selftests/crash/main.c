@@ -2,10 +2,12 @@
 /*
  * main.c - the crash points of all workloads; what selftests/crash/run starts in the virtual machine.
  *
- * crash [--fs ext4|xfs|btrfs]... [--points N] [--minutes N] [--subsets N] [--seed N] [WORKLOAD]...
+ * crash [--fs ext4|xfs|btrfs]... [--points N] [--minutes N] [--subsets N] [--seed N] [--lower-apart]
+ *	[--options MOUNT-OPTIONS] [WORKLOAD]...
  *
  * WORKLOAD: the first letters of names. --points and --minutes are for all together, a filesystem gets its
- * share. Exit status 0 if there were points, no violations, and violations where there must be some.
+ * share. --lower-apart: the lower layers are on a filesystem of their own, so that promotion copies where it
+ * would clone. Exit status 0 if there were points, no violations, and violations where there must be some.
  */
 #include "replay.h"
 #include "say.h"
@@ -26,6 +28,7 @@ struct settings {
 	size_t points;
 	long minutes;
 	struct replay_options replay;
+	struct world_options world;
 	char **patterns;
 };
 
@@ -58,14 +61,14 @@ static size_t share_of(const struct settings *settings, size_t used, size_t runs
 	return settings->points ? share ?: 1 : 0;
 }
 
-static void run_filesystem(struct settings *settings, const char *fs, size_t *runs_left,
-			   struct replay_result *total)
+static void run_filesystem(struct settings *settings, size_t *runs_left, struct replay_result *total)
 {
+	const char *fs = settings->world.fs;
 	struct replay_result result = {0};
 	struct world world;
 	size_t count = 0;
 
-	world_create(&world, fs);
+	world_create(&world, &settings->world);
 	for (size_t i = 0; i < workload_count; i++) {
 		struct replay_result one = {0};
 
@@ -86,30 +89,34 @@ static void run_filesystem(struct settings *settings, const char *fs, size_t *ru
 	total->violations += result.violations;
 }
 
-static bool control(const char *fs, bool by_mount)
+static bool control(const struct settings *settings, bool by_mount)
 {
 	struct replay_result result = {0};
-	bool is_seen = replay_control(fs, by_mount, CONTROL_POINTS, &result);
+	struct world world;
+	bool is_seen;
 
-	printf("crash: control, %s: %zu points, %zu violations%s\n",
+	world_create(&world, &settings->world);
+	is_seen = replay_control(&world, by_mount, CONTROL_POINTS, &result);
+	world_remove(&world);
+	printf("crash: %s: control, %s: %zu points, %zu violations%s\n", settings->world.fs,
 	       by_mount ? "a volatile mount" : "steps that do not sync", result.points, result.violations,
 	       is_seen ? ", as it must be some" : ": THE HARNESS DOES NOT SEE IT");
 	fflush(stdout);
 	return is_seen;
 }
 
-static const char *next_fs(struct settings *settings)
+static void add_fs(struct settings *settings, const char *fs)
 {
 	errno = 0;
 	if (settings->fs_count == FILESYSTEMS_MAX)
 		die("more than %d filesystems", FILESYSTEMS_MAX);
-	return settings->fs[settings->fs_count++] = optarg;
+	settings->fs[settings->fs_count++] = fs;
 }
 
 static void usage(void)
 {
 	fprintf(stderr, "usage: crash [--fs FS]... [--points N] [--minutes N] [--subsets N] [--seed N] "
-			"[WORKLOAD]...\n");
+			"[--lower-apart] [--options MOUNT-OPTIONS] [WORKLOAD]...\n");
 	exit(2);
 }
 
@@ -117,13 +124,14 @@ static void settings_parse(struct settings *settings, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"fs", 1, NULL, 'f'}, {"points", 1, NULL, 'p'}, {"minutes", 1, NULL, 'm'},
-		{"subsets", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {NULL},
+		{"subsets", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {"lower-apart", 0, NULL, 'l'},
+		{"options", 1, NULL, 'o'}, {NULL},
 	};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (letter == 'f')
-			next_fs(settings);
+			add_fs(settings, optarg);
 		else if (letter == 'p')
 			settings->points = strtoul(optarg, NULL, 10);
 		else if (letter == 'm')
@@ -132,6 +140,10 @@ static void settings_parse(struct settings *settings, int argc, char **argv)
 			settings->replay.subsets = strtoul(optarg, NULL, 10);
 		else if (letter == 'r')
 			settings->replay.seed = strtoull(optarg, NULL, 10);
+		else if (letter == 'l')
+			settings->world.is_lower_apart = true;
+		else if (letter == 'o')
+			settings->world.mount = optarg;
 		else
 			usage();
 	}
@@ -141,22 +153,23 @@ static void settings_parse(struct settings *settings, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct settings settings = {.replay = {.subsets = 2, .seed = 1}};
-	static const char *const all[] = {"ext4", "xfs", "btrfs"};
+	static const char *const all[FILESYSTEMS_MAX] = {"ext4", "xfs", "btrfs"};
 	struct replay_result total = {0};
 	time_t start = time(NULL);
-	bool is_seen;
+	bool is_seen = true;
 	size_t runs;
 
 	settings_parse(&settings, argc, argv);
 	for (int i = 0; i < FILESYSTEMS_MAX && settings.fs_count == i; i++)
-		settings.fs[settings.fs_count++] = all[i];
+		add_fs(&settings, all[i]);
 	runs = count_selected(&settings) * settings.fs_count;
 	for (int i = 0; i < settings.fs_count; i++) {
 		if (settings.minutes)
 			settings.replay.deadline = start + settings.minutes * 60 * (i + 1) / settings.fs_count;
-		run_filesystem(&settings, settings.fs[i], &runs, &total);
+		settings.world.fs = settings.fs[i];
+		run_filesystem(&settings, &runs, &total);
+		is_seen &= control(&settings, false) & (!world_is_shale() || control(&settings, true));
 	}
-	is_seen = control(settings.fs[0], false) & (!world_is_shale() || control(settings.fs[0], true));
 	printf("crash: %zu points, %zu violations in %ld s\n", total.points, total.violations,
 	       (long)(time(NULL) - start));
 	return !total.points || total.violations || !is_seen;

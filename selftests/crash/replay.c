@@ -64,7 +64,7 @@ static void point_say(const struct replay *replay, const struct point *point, co
 	const struct step *step = moment.begun ? &replay->model->script.step[moment.begun - 1] : NULL;
 
 	say("%s on %s, write %zu of %zu%s, %u of %u steps done, last begun \"%s\":", replay->workload->name,
-	    replay->world->fs, point->end, replay->log.count, point->seed ? " and some before it lost" : "",
+	    replay->world->options.fs, point->end, replay->log.count, point->seed ? " and some before it lost" : "",
 	    moment.done, replay->model->script.count, step ? step_describe(step) : "none");
 	say("    %s", why);
 }
@@ -195,7 +195,7 @@ static void live_check(struct replay *replay)
 
 	errno = 0;
 	if (!seen_read(&seen, world_union()) || !expect_holds(replay->model, &seen, moment, why))
-		die("%s on %s, without any crash: %s", replay->workload->name, replay->world->fs, why);
+		die("%s on %s, without any crash: %s", replay->workload->name, replay->world->options.fs, why);
 	seen_free(&seen);
 }
 
@@ -249,7 +249,7 @@ void replay_workload(struct world *world, const struct workload *workload,
 	free(replay.model);
 }
 
-bool replay_control(const char *fs, bool by_mount, size_t points, struct replay_result *ret_result)
+bool replay_control(struct world *world, bool by_mount, size_t points, struct replay_result *ret_result)
 {
 	const struct replay_options options = {
 		.points_max = points,
@@ -258,10 +258,7 @@ bool replay_control(const char *fs, bool by_mount, size_t points, struct replay_
 		.is_lying = !by_mount,
 		.is_volatile = by_mount,
 	};
-	struct world world;
 
-	world_create(&world, fs);
-	replay_workload(&world, &control_workload, &options, ret_result);
-	world_remove(&world);
+	replay_workload(world, &control_workload, &options, ret_result);
 	return ret_result->violations > 0 && ret_result->violations < ret_result->points;
 }

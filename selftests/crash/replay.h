@@ -34,6 +34,6 @@ void replay_workload(struct world *world, const struct workload *workload,
  * Can the harness fail? A workload of which nothing is synced, though it says so: by the steps, or by a
  * volatile mount. True if that was seen at some points, and not at the first ones, which are good.
  */
-bool replay_control(const char *fs, bool by_mount, size_t points, struct replay_result *ret_result);
+bool replay_control(struct world *world, bool by_mount, size_t points, struct replay_result *ret_result);
 
 #endif /* SELFTESTS_CRASH_REPLAY_H */

@@ -18,13 +18,13 @@ static const char *const selected[] = {
 
 #define SELECTED (sizeof(selected) / sizeof(selected[0]))
 
-static const char *backing(void)
+static void make_world(struct world *world)
 {
-	const char *fs = getenv("SHALE_TEST_FS");
+	const struct world_options options = {.fs = getenv("SHALE_TEST_FS")};
 
-	if (!fs || !strcmp(fs, "tmpfs"))
+	if (!options.fs || !strcmp(options.fs, "tmpfs"))
 		SKIP("nothing on a tmpfs outlives a crash");
-	return fs;
+	world_create(world, &options);
 }
 
 static const struct workload *find(const char *name)
@@ -42,7 +42,7 @@ TEST(points, "after a crash each block is old or new, and each synced byte is th
 	struct replay_result result = {0};
 	struct world world;
 
-	world_create(&world, backing());
+	make_world(&world);
 	for (size_t i = 0; i < SELECTED; i++)
 		replay_workload(&world, find(selected[i]), &options, &result);
 	world_remove(&world);
@@ -54,18 +54,23 @@ TEST(points, "after a crash each block is old or new, and each synced byte is th
 TEST(unsynced, "steps that do not sync are found out")
 {
 	struct replay_result result = {0};
+	struct world world;
 
-	EXPECT(replay_control(backing(), false, CONTROL_POINTS, &result));
+	make_world(&world);
+	EXPECT(replay_control(&world, false, CONTROL_POINTS, &result));
+	world_remove(&world);
 }
 
 TEST(unsafe, "a volatile mount is found out")
 {
 	struct replay_result result = {0};
-	const char *fs = backing();
+	struct world world;
 
 	if (!world_is_shale())
 		SKIP("this is about shale's mark");
-	EXPECT(replay_control(fs, true, CONTROL_POINTS, &result));
+	make_world(&world);
+	EXPECT(replay_control(&world, true, CONTROL_POINTS, &result));
+	world_remove(&world);
 }
 
 void ktap_before(const struct ktap_test *test)

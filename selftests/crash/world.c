@@ -24,6 +24,7 @@
 #define WORLD_DIR     "/run/shale-crash"
 #define DISK_DIR      WORLD_DIR "/disk"
 #define UNION_DIR     WORLD_DIR "/union"
+#define LOWER_DIR     WORLD_DIR "/lower"
 #define BUSY_TRIES    50
 #define BUSY_PAUSE_US 20000
 #define SPARSE_RUN    (16UL << 10)
@@ -161,16 +162,33 @@ static void make_dir(const char *path)
 		die("mkdir %s", path);
 }
 
-static void layers_make(void)
+static const char *lower_dir(const struct world *world)
 {
-	static const char *const dirs[] = {"l0", "l1", "u", "w", "m"};
+	return world->options.is_lower_apart ? LOWER_DIR : DISK_DIR;
+}
 
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		make_dir(dirs[i]);
+/* Where the layer L0, L1 or U is. */
+static const char *layer_path(const struct world *world, const char *layer)
+{
+	static char path[64];
+
+	if (world_is_bare())
+		return DISK_DIR "/m";
+	snprintf(path, sizeof(path), "%s/%s", layer[0] == 'l' ? lower_dir(world) : DISK_DIR, layer);
+	return path;
+}
+
+static void layers_make(const struct world *world)
+{
+	static const char *const layers[] = {"l0", "l1", "u"};
+
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+		make_dir(layer_path(world, layers[i]));
+	make_dir(DISK_DIR "/w");
 	for (int i = 0; i < world_file_count; i++)
 		if (!world_is_bare() || !world_files[i].is_hidden)
-			file_make(i, world_is_bare() ? "m" : world_files[i].layer);
-	if (mknod("u/gone", S_IFCHR, 0) < 0)
+			file_make(i, layer_path(world, world_files[i].layer));
+	if (!world_is_bare() && mknod(DISK_DIR "/u/gone", S_IFCHR, 0) < 0)
 		die("whiteout");
 }
 
@@ -183,14 +201,15 @@ static const struct backing *backing_find(const char *fs)
 	die("no crash points on %s: ext4, xfs or btrfs", fs);
 }
 
-static void disk_fill(const struct disk *disk, const struct backing *backing)
+static void disk_make(struct disk *disk, const char *fs, const char *dir)
 {
+	const struct backing *backing = backing_find(fs);
+
+	make_dir(dir);
+	disk_create(disk, backing->mib << 20);
 	shell("%s %s >/dev/null", backing->mkfs, disk->path);
-	if (mount(disk->path, DISK_DIR, backing->fs, 0, NULL) < 0 || chdir(DISK_DIR) < 0)
-		die("mount %s", backing->fs);
-	layers_make();
-	if (chdir("/") < 0 || umount2(DISK_DIR, 0) < 0)
-		die("umount");
+	if (mount(disk->path, dir, fs, 0, NULL) < 0)
+		die("mount %s", fs);
 }
 
 static unsigned char *image_copy(const struct disk *disk)
@@ -205,18 +224,19 @@ static unsigned char *image_copy(const struct disk *disk)
 	return copy;
 }
 
-void world_create(struct world *world, const char *fs)
+void world_create(struct world *world, const struct world_options *options)
 {
-	const struct backing *backing = backing_find(fs);
-
-	*world = (struct world){.fs = fs};
-	shell("for m in loop dm-mod dm-log-writes %s; do modprobe -q $m || true; done", fs);
+	*world = (struct world){.options = *options};
+	shell("for m in loop dm-mod dm-log-writes %s; do modprobe -q $m || true; done", options->fs);
 	make_dir(WORLD_DIR);
-	make_dir(DISK_DIR);
 	make_dir(UNION_DIR);
-	disk_create(&world->disk, backing->mib << 20);
+	disk_make(&world->disk, options->fs, DISK_DIR);
+	if (options->is_lower_apart)
+		disk_make(&world->lower, "ext4", LOWER_DIR);
+	layers_make(world);
+	if (umount2(DISK_DIR, 0) < 0)
+		die("umount");
 	disk_create(&world->log, LOG_SIZE);
-	disk_fill(&world->disk, backing);
 	world->base = image_copy(&world->disk);
 	world->now = image_copy(&world->disk);
 }
@@ -227,14 +247,20 @@ void world_remove(struct world *world)
 	munmap(world->now, world->disk.size);
 	disk_remove(&world->disk);
 	disk_remove(&world->log);
+	if (!world->options.is_lower_apart)
+		return;
+	if (umount2(LOWER_DIR, 0) < 0)
+		die("umount of the lower layers");
+	disk_remove(&world->lower);
 }
 
 void world_cleanup(void)
 {
-	while (umount2(UNION_DIR, MNT_DETACH) == 0)
-		;
-	while (umount2(DISK_DIR, MNT_DETACH) == 0)
-		;
+	static const char *const dirs[] = {UNION_DIR, DISK_DIR, LOWER_DIR};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		while (umount2(dirs[i], MNT_DETACH) == 0)
+			;
 	recorder_cleanup();
 }
 
@@ -281,13 +307,15 @@ static void volatile_mark_remove(void)
 bool world_mount_union(const struct world *world)
 {
 	const char *overlay = !strcmp(fstype(), "overlay") ? ",redirect_dir=on,index=on" : "";
-	char options[256];
+	const char *more = world->options.mount;
+	char options[512];
 
 	if (world_is_bare())
 		return true;
 	volatile_mark_remove();
-	snprintf(options, sizeof(options), "lowerdir=%1$s/l0:%1$s/l1,upperdir=%1$s/u,workdir=%1$s/w%2$s%3$s",
-		 DISK_DIR, overlay, world->is_volatile ? ",volatile" : "");
+	snprintf(options, sizeof(options), "lowerdir=%1$s/l0:%1$s/l1,upperdir=%2$s/u,workdir=%2$s/w%3$s%4$s%5$s%6$s",
+		 lower_dir(world), DISK_DIR, overlay, world->is_volatile ? ",volatile" : "", more ? "," : "",
+		 more ?: "");
 	if (mount("crash", UNION_DIR, fstype(), 0, options) == 0)
 		return true;
 	say("mount of the union: %s", strerror(errno));
@@ -299,8 +327,8 @@ bool world_mount(struct world *world)
 	const char *device = recorder_start(&world->disk, &world->log);
 
 	btrfs_forget();
-	if (mount(device, DISK_DIR, world->fs, 0, NULL) < 0) {
-		say("mount of the %s: %s", world->fs, strerror(errno));
+	if (mount(device, DISK_DIR, world->options.fs, 0, NULL) < 0) {
+		say("mount of the %s: %s", world->options.fs, strerror(errno));
 		recorder_stop();
 		return false;
 	}

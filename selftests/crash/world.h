@@ -29,14 +29,21 @@ extern const char *const world_dirs[];
 /* Modification time of all files that are there from the start. */
 #define WORLD_TIME 1000000000L
 
+struct world_options {
+	const char *fs;	     /* ext4, xfs, btrfs */
+	bool is_lower_apart; /* the lower layers are on an ext4 of their own, which does not crash */
+	const char *mount;   /* more options for the union, or NULL */
+};
+
 struct world {
-	const char *fs; /* ext4, xfs, btrfs */
+	struct world_options options;
 	struct disk disk, log;
+	struct disk lower; /* of lower layers that are apart */
 	unsigned char *base, *now; /* the image to start from, and a second one for who replays */
 	bool is_volatile;    /* mount the union so */
 };
 
-void world_create(struct world *world, const char *fs);
+void world_create(struct world *world, const struct world_options *options);
 void world_remove(struct world *world);
 /* After a process was killed: nothing of its world stays mounted. */
 void world_cleanup(void);
