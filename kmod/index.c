@@ -104,11 +104,18 @@ static bool is_indexable(const struct shale_fs *fs, const struct shale_path *low
 	       inode->i_nlink > 1;
 }
 
+static bool is_indexed(const struct inode *inode)
+{
+	return test_bit(SHALE_I_INDEXED, &SHALE_I(inode)->flags);
+}
+
+/* An inode that was found by a name in the upper knows no lower file, though others of its names may be
+ * of one. */
 bool shale_index_wants(const struct inode *inode)
 {
 	const struct shale_stack *lower = shale_inode_lower(inode);
 
-	return lower && is_indexable(SHALE_FS(inode->i_sb), &lower->path[0]);
+	return is_indexed(inode) || (lower && is_indexable(SHALE_FS(inode->i_sb), &lower->path[0]));
 }
 
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size)
@@ -182,11 +189,6 @@ static void entry_drop(struct shale_fs *fs, struct dentry *upper)
 	if (err)
 		pr_warn_ratelimited("an index entry without names stays until the next mount: %d\n",
 				    err);
-}
-
-static bool is_indexed(const struct inode *inode)
-{
-	return test_bit(SHALE_I_INDEXED, &SHALE_I(inode)->flags);
 }
 
 int shale_index_nlink_begin(struct inode *inode)
