@@ -194,7 +194,10 @@ loff_t shale_real_remap(const struct shale_range *r)
 {
 	loff_t ret;
 
-	if (r->flags & REMAP_FILE_DEDUP)
+	/* A look that the system call has taken at our file before it comes to each of its targets. */
+	if (!r->in->f_op->remap_file_range)
+		ret = -EOPNOTSUPP;
+	else if (r->flags & REMAP_FILE_DEDUP)
 		ret = vfs_dedupe_file_range_one(r->in, r->pos_in, r->out, r->pos_out, r->len,
 						r->flags);
 	else
