@@ -45,6 +45,11 @@ crash: selftests ## crash points of all workloads, on kernel K; or POINTS=1000, 
 	@selftests/crash/run $(kernels) $(backings) $(if $(POINTS),--points $(POINTS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(T)
 
+oracle: selftests ## random operations on file contents against a model: OPERATIONS=20000 SEED=n K= FS=
+	@$(call setup,build module vm test)
+	@selftests/oracle/run $(kernels) $(backings) --operations $(or $(OPERATIONS),20000) \
+		$(if $(SEED),--seed $(SEED))
+
 bench: selftests ## instructions of common operations beside overlayfs, on kernel K
 	@$(call setup,build module vm test)
 	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
@@ -82,4 +87,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * excuse.c - what the filesystem under test is known not to promise, by name (for shale, see
+ * Documentation/nonstandard.md). Each has one switch: SHALE_ORACLE_STRICT=shared-of-lower,dedupe-of-lower
+ * makes these two failures, =all makes all of them. Below the line are faults of bare filesystems.
+ */
+#include "oracle.h"
+
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+static const struct {
+	const char *name;
+	bool on_shale, on_overlay, on_bare;
+	const char *what;
+} excuses[EXCUSE_COUNT] = {
+	[EXCUSE_SHARED_OF_LOWER] = {"shared-of-lower", true, true, false,
+		"a shared read-only mapping made before the first write keeps showing the lower file"},
+	[EXCUSE_PRIVATE_OF_LOWER] = {"private-of-lower", true, true, false,
+		"a private mapping made before the first write keeps showing the lower file"},
+	[EXCUSE_DEDUPE_OF_LOWER] = {"dedupe-of-lower", true, true, false,
+		"dedupe with a file that only a lower layer has gives EPERM"},
+	[EXCUSE_DEDUPE_PAST_END] = {"dedupe-past-end", true, true, false,
+		"where there is no dedupe, one past the source's end gives EINVAL"},
+	[EXCUSE_LINKS_SEALED] = {"links-sealed", true, true, false,
+		"names of one file come apart in a sealed upper, unless all were made in it"},
+	[EXCUSE_NLINK_SEALED] = {"nlink-sealed", true, true, false,
+		"st_nlink of a sealed upper's files is what its filesystem counts"},
+	[EXCUSE_NOWAIT] = {"nowait", false, true, false, "RWF_NOWAIT is not supported"},
+	/* -- */
+	[EXCUSE_XFS_SEEK] = {"xfs-seek", true, true, true,
+		"xfs before 6.9 calls bytes a hole that lie behind one in which a copied extent may grow"},
+};
+
+/* xfs_seek_iomap_begin() took an extent's end for its length. */
+static bool is_old_xfs(void)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	uname(&name);
+	return !strcmp(stage_backing(), "xfs") && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 9));
+}
+
+static bool is_strict(const char *name)
+{
+	const char *strict = getenv("SHALE_ORACLE_STRICT"), *found;
+	size_t length = strlen(name);
+
+	if (!strict)
+		return false;
+	if (!strcmp(strict, "all"))
+		return true;
+	for (found = strstr(strict, name); found; found = strstr(found + 1, name))
+		if ((found == strict || found[-1] == ',') && (!found[length] || found[length] == ','))
+			return true;
+	return false;
+}
+
+bool excuse_is_strict(enum excuse excuse)
+{
+	return is_strict(excuses[excuse].name);
+}
+
+bool is_excused(enum excuse excuse)
+{
+	if (excuse_is_strict(excuse) || (excuse == EXCUSE_XFS_SEEK && !is_old_xfs()))
+		return false;
+	if (stage_is_bare())
+		return excuses[excuse].on_bare;
+	return stage_is_overlay() ? excuses[excuse].on_overlay : excuses[excuse].on_shale;
+}
+
+/* Where it is one of them that was seen. */
+bool excuse_count(enum excuse excuse)
+{
+	if (!is_excused(excuse))
+		return false;
+	tally->excused[excuse]++;
+	return true;
+}
+
+/* The system call looks at the source's size before it asks us, but after it saw that we can dedupe. */
+static bool is_past_end(const struct op *op)
+{
+	return !strcmp(op->kind->name, "dedupe") && op->ret == -EINVAL &&
+	       op->from + (off_t)op->length > op->other_size;
+}
+
+/* Whether an error that the bare filesystem does not give is one of these. */
+bool excuse_errno(const struct op *op)
+{
+	enum excuse excuse;
+
+	if (!strcmp(op->kind->name, "dedupe") && op->ret == -EPERM &&
+	    !(op->file->is_promoted && op->other->is_promoted))
+		excuse = EXCUSE_DEDUPE_OF_LOWER;
+	else if (is_past_end(op))
+		excuse = EXCUSE_DEDUPE_PAST_END;
+	else if (strstr(op->kind->name, "nowait") && op->ret == -EOPNOTSUPP)
+		excuse = EXCUSE_NOWAIT;
+	else
+		return false;
+	return excuse_count(excuse);
+}
+
+void excuse_list(void)
+{
+	for (int i = 0; i < EXCUSE_COUNT; i++)
+		if (tally->excused[i])
+			printf("  excused %s %lu times: %s\n", excuses[i].name, tally->excused[i],
+			       excuses[i].what);
+}
