@@ -7,6 +7,7 @@
 
 #include <linux/fs.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -486,13 +487,28 @@ TEST(locked_counter, "a counter in a lower file that processes raise under a loc
 	EXPECT_STREQ(file_text("m/count"), want);
 }
 
+#define MAPPED_SIZE  65536
+#define MAPPED_FILES 8
+#define STRIDE	     8 /* of as many bytes each worker has one, and nobody the others */
+
+static int mapped_file;
+
+static void mapped_path(char path[16])
+{
+	snprintf(path, 16, "m/f%d", mapped_file);
+}
+
+/* Those with odd numbers store through a mapping. */
 static void work_mmap(int number)
 {
-	int fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
-	char *at = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char path[16], *at;
+	int fd;
 
+	mapped_path(path);
+	fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
+	at = mmap(NULL, MAPPED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT(at != MAP_FAILED);
-	for (int i = number; i < 65536; i += WORKERS) {
+	for (int i = number; i < MAPPED_SIZE; i += STRIDE) {
 		if (number % 2)
 			at[i] = '0' + number;
 		else if (pwrite(fd, (char[]){'0' + number}, 1, i) != 1)
@@ -501,22 +517,67 @@ static void work_mmap(int number)
 	close(fd);
 }
 
+static void make_mapped_files(void)
+{
+	static char bytes[MAPPED_SIZE];
+	char path[16];
+	int fd;
+
+	lower(0, "");
+	memset(bytes, 'x', sizeof(bytes));
+	for (int i = 0; i < MAPPED_FILES; i++) {
+		snprintf(path, sizeof(path), "l0/f%d", i);
+		fd = ASSERT_OK(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+		ASSERT_EQ(write(fd, bytes, sizeof(bytes)), MAPPED_SIZE);
+		close(fd);
+	}
+	union_mount();
+}
+
+static int count_wrong(void)
+{
+	static char bytes[MAPPED_SIZE];
+	int fd, wrong = 0;
+	char path[16];
+
+	mapped_path(path);
+	fd = ASSERT_OK(open(path, O_RDONLY | O_CLOEXEC));
+	EXPECT_EQ(read(fd, bytes, sizeof(bytes)), MAPPED_SIZE);
+	for (int i = 0; i < MAPPED_SIZE; i++)
+		wrong += bytes[i] != (i % STRIDE < WORKERS ? '0' + i % STRIDE : 'x');
+	close(fd);
+	return wrong;
+}
+
+static void write_mapped_files(void)
+{
+	for (mapped_file = 0; mapped_file < MAPPED_FILES; mapped_file++) {
+		run_workers(work_mmap);
+		EXPECT_EQ(count_wrong(), 0);
+	}
+	union_remount();
+	for (mapped_file = 0; mapped_file < MAPPED_FILES; mapped_file++)
+		EXPECT_EQ(count_wrong(), 0);
+}
+
 TEST(mmap_and_write, "stores and writes to different bytes of the same pages are all kept")
 {
-	char buffer[65536];
-	int fd, bad = 0;
+	make_mapped_files();
+	write_mapped_files();
+}
 
-	lower(0, "f=x");
-	ASSERT_OK(truncate("l0/f", 65536));
-	union_mount();
-	run_workers(work_mmap);
-	union_remount();
-	fd = ASSERT_OK(open("m/f", O_RDONLY));
-	EXPECT_EQ(read(fd, buffer, sizeof(buffer)), 65536);
-	for (int i = 0; i < 65536; i++)
-		bad += buffer[i] != '0' + i % WORKERS;
-	EXPECT_EQ(bad, 0);
-	close(fd);
+TEST(mmap_and_write_dropping, "stores and writes to the same pages are kept though caches are dropped")
+{
+	pid_t dropper;
+
+	make_mapped_files();
+	fflush(stdout);
+	dropper = ASSERT_OK(fork());
+	while (dropper == 0)
+		drop_caches();
+	write_mapped_files();
+	kill(dropper, SIGKILL);
+	ASSERT_EQ(waitpid(dropper, NULL, 0), dropper);
 }
 
 static void work_remount(int number)
