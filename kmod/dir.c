@@ -226,7 +226,7 @@ static int link_upper(struct creation *c)
 	struct dentry *upperdir = shale_inode_upper(c->dir);
 	int err = 0;
 
-	if (shale_inode_has_origin(c->inode))
+	if (shale_inode_has_origin(c->inode) || test_bit(SHALE_I_PARTIAL, &SHALE_I(c->inode)->flags))
 		err = shale_impure_set(c->fs, c->dir);
 	if (err)
 		return err;
@@ -238,13 +238,15 @@ static int link_upper(struct creation *c)
 	return err;
 }
 
-static int link_inode(struct creation *c)
+static int link_inode(struct creation *c, struct dentry *from)
 {
 	const struct cred *old;
 	int err;
 
 	old = shale_cred_begin(c->dir->i_sb);
-	err = shale_index_nlink_begin(c->inode);
+	err = shale_rename_pin(from);
+	if (!err)
+		err = shale_index_nlink_begin(c->inode);
 	if (err)
 		goto out_cred;
 	err = shale_real_want_write(c->fs);
@@ -275,7 +277,7 @@ static int shale_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	if (err)
 		return err;
 	c.attr.hardlink = shale_inode_upper(inode);
-	err = link_inode(&c);
+	err = link_inode(&c, old);
 	if (err)
 		return err;
 	shale_inode_copyattr(inode);

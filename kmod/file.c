@@ -11,107 +11,26 @@
 
 #include "compat/io.h"
 #include "cred.h"
+#include "mapio.h"
+#include "parts.h"
 #include "real.h"
-
-/* What of our flags says how our descriptor was made and not how it behaves. */
-#define OPEN_ONLY_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)
-
-/*
- * file->private_data is the layer's file or, with SWITCHED set, a struct switched: most files never
- * change over and need no allocation. It changes once, by cmpxchg, and both files stay open until
- * release, so a user of either needs no reference.
- */
-#define SWITCHED 1UL
-
-struct switched {
-	struct file *lower, *upper;
-};
-
-static struct switched *switched_of(void *private)
-{
-	unsigned long bits = (unsigned long)private;
-
-	return bits & SWITCHED ? (struct switched *)(bits & ~SWITCHED) : NULL;
-}
-
-static struct file *open_real(struct file *file)
-{
-	struct inode *inode = file_inode(file);
-	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
-	const struct cred *old;
-	struct file *real;
-	struct path path;
-
-	/* Lower layers are read-only, whatever the descriptor may do once there is an upper. What PATH is
-	 * decides, since a promotion may end any time. */
-	shale_inode_data(inode, &path);
-	if (!shale_is_in_upper(SHALE_FS(inode->i_sb), &path))
-		flags &= ~(O_ACCMODE | O_APPEND);
-	old = shale_cred_begin(inode->i_sb);
-	real = shale_real_open_for(file, &path, flags);
-	shale_cred_end(old);
-	return real;
-}
-
-static struct file *switch_to_upper(struct file *file, void *private)
-{
-	struct switched *s = kmalloc(sizeof(*s), GFP_KERNEL);
-	void *seen;
-
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	s->lower = private;
-	s->upper = open_real(file);
-	if (IS_ERR(s->upper)) {
-		struct file *err = s->upper;
-
-		kfree(s);
-		return err;
-	}
-	seen = cmpxchg(&file->private_data, private, (void *)((unsigned long)s | SWITCHED));
-	if (seen == private)
-		return s->upper;
-	fput(s->upper);
-	kfree(s);
-	return switched_of(seen)->upper;
-}
-
-struct file *shale_file_real(struct file *file)
-{
-	struct dentry *upper = shale_inode_upper(file_inode(file));
-	void *private = READ_ONCE(file->private_data);
-	struct switched *s = switched_of(private);
-	struct file *real = private;
-
-	if (s)
-		return s->upper;
-	if (!upper || file_inode(real) == d_inode(upper))
-		return real;
-	return switch_to_upper(file, private);
-}
 
 static int shale_open(struct inode *inode, struct file *file)
 {
-	struct file *real = open_real(file);
+	int err;
 
-	if (IS_ERR(real))
-		return PTR_ERR(real);
-	file->private_data = real;
-	file->f_mode |= real->f_mode & FMODE_NOWAIT;
-	return 0;
+	err = shale_parts_open(inode) ?: shale_opened_make(file);
+	if (err)
+		return err;
+	err = shale_mmap_prepare(file);
+	if (err)
+		shale_opened_release(file);
+	return err;
 }
 
 static int shale_release(struct inode *inode, struct file *file)
 {
-	struct switched *s = switched_of(file->private_data);
-
-	if (!s) {
-		fput(file->private_data);
-		return 0;
-	}
-	fput(s->lower);
-	fput(s->upper);
-	kfree(s);
+	shale_opened_release(file);
 	return 0;
 }
 
@@ -137,6 +56,7 @@ void shale_file_accessed(struct file *file)
 static loff_t shale_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file_inode(file);
+	struct shale_parts *parts;
 	const struct cred *old;
 	struct file *real;
 	loff_t pos;
@@ -144,11 +64,13 @@ static loff_t shale_llseek(struct file *file, loff_t offset, int whence)
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return generic_file_llseek_size(file, offset, whence, inode->i_sb->s_maxbytes,
 						i_size_read(inode));
-	real = shale_file_real(file);
+	parts = shale_inode_parts(inode);
+	real = parts ? NULL : shale_file_real(file);
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(inode->i_sb);
-	pos = shale_real_llseek(real, offset, whence);
+	pos = parts ? shale_parts_seek(file, parts, offset, whence) :
+		      shale_real_llseek(real, offset, whence);
 	shale_cred_end(old);
 	return pos < 0 ? pos : vfs_setpos(file, pos, inode->i_sb->s_maxbytes);
 }
@@ -156,16 +78,20 @@ static loff_t shale_llseek(struct file *file, loff_t offset, int whence)
 static ssize_t shale_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp, *real;
+	struct shale_parts *parts = shale_inode_parts(file_inode(file));
 	const struct cred *old;
 	ssize_t ret;
 
 	if (!iov_iter_count(iter))
 		return 0;
-	real = shale_file_real(file);
+	real = parts ? NULL : shale_file_real(file);
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(file_inode(file)->i_sb);
-	ret = shale_real_read_iter(real, iocb, iter);
+	if (parts)
+		ret = shale_parts_read(file, parts, iocb, iter);
+	else
+		ret = shale_real_read_iter(real, iocb, iter);
 	shale_cred_end(old);
 	shale_file_accessed(file);
 	return ret;
@@ -307,6 +233,7 @@ static void write_done(struct file *file)
 static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct file *file = iocb->ki_filp, *real;
+	struct shale_parts *parts;
 	const struct cred *old;
 	ssize_t ret;
 
@@ -315,9 +242,13 @@ static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	ret = write_begin(file, iocb->ki_flags & IOCB_NOWAIT, iocb_is_dsync(iocb), &real, &old);
 	if (ret)
 		return ret;
-	ret = shale_real_write_iter(real, iocb, iter, write_done);
+	parts = shale_inode_parts(file_inode(file));
+	if (parts)
+		ret = shale_parts_write(file, parts, iocb, iter, write_done);
+	else
+		ret = shale_real_write_iter(real, iocb, iter, write_done);
 	write_end(file, old);
-	return ret;
+	return parts && ret > 0 ? generic_write_sync(iocb, ret) : ret;
 }
 
 static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *file, loff_t *pos,
@@ -327,6 +258,11 @@ static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *fil
 	struct file *real;
 	ssize_t ret;
 
+	ret = shale_promote_inode(file->f_path.dentry);
+	if (ret)
+		return ret;
+	if (shale_inode_parts(file_inode(file)))
+		return iter_file_splice_write(pipe, file, pos, len, flags);
 	ret = write_begin(file, false, is_synced(file), &real, &old);
 	if (ret)
 		return ret;
@@ -337,6 +273,7 @@ static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *fil
 
 static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
+	struct shale_parts *parts;
 	const struct cred *old;
 	struct file *real;
 	int err;
@@ -344,7 +281,11 @@ static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t l
 	err = write_begin(file, false, is_synced(file), &real, &old);
 	if (err)
 		return err;
-	err = shale_real_fallocate(real, mode, offset, len);
+	parts = shale_inode_parts(file_inode(file));
+	if (parts)
+		err = shale_parts_fallocate(file, parts, mode, offset, len);
+	else
+		err = shale_real_fallocate(real, mode, offset, len);
 	write_end(file, old);
 	return err;
 }
@@ -365,7 +306,9 @@ static int shale_fsync(struct file *file, loff_t start, loff_t end, int datasync
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(inode->i_sb);
-	err = sync_real(inode, real, start, end, datasync);
+	err = shale_mapio_flush(inode);
+	if (!err)
+		err = sync_real(inode, real, start, end, datasync);
 	shale_cred_end(old);
 	return err;
 }
@@ -412,6 +355,10 @@ static loff_t range_op(const struct shale_range *r, loff_t (*op)(const struct sh
 	ret = write_begin(r->out, false, is_synced(r->out), &real.out, &old);
 	if (ret)
 		return ret;
+	if (shale_inode_parts(file_inode(r->out))) {
+		write_end(r->out, old);
+		return -EOPNOTSUPP;
+	}
 	real.in = shale_file_real(r->in);
 	ret = IS_ERR(real.in) ? PTR_ERR(real.in) : op(&real);
 	write_end(r->out, old);
@@ -422,7 +369,10 @@ static ssize_t shale_copy_file_range(struct file *in, loff_t pos_in, struct file
 				     loff_t pos_out, size_t len, unsigned int flags)
 {
 	struct shale_range r = { in, out, pos_in, pos_out, len, flags };
-	ssize_t ret = range_op(&r, shale_real_copy_range);
+	ssize_t ret = -EOPNOTSUPP;
+
+	if (!shale_inode_parts(file_inode(in)))
+		ret = range_op(&r, shale_real_copy_range);
 
 	/* Layers on different filesystems; through us it is one. */
 	if (ret == -EXDEV || ret == -EOPNOTSUPP)
@@ -437,6 +387,8 @@ static loff_t shale_remap_file_range(struct file *in, loff_t pos_in, struct file
 
 	if (flags & ~(REMAP_FILE_DEDUP | REMAP_FILE_ADVISORY))
 		return -EINVAL;
+	if (shale_inode_parts(file_inode(in)))
+		return -EOPNOTSUPP;
 	/* A promotion to save space by dedupe would cost it. */
 	if ((flags & REMAP_FILE_DEDUP) &&
 	    (!shale_inode_upper(file_inode(in)) || !shale_inode_upper(file_inode(out))))

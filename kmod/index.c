@@ -324,6 +324,10 @@ static int private_open(struct shale_fs *fs)
 	dir = dir_make(fs, private, SHALE_INDEX_DIR);
 	if (!IS_ERR(dir)) {
 		fs->indexdir = dir;
+		dir = dir_make(fs, private, SHALE_MAP_DIR);
+	}
+	if (!IS_ERR(dir)) {
+		fs->mapdir = dir;
 		dir = dir_make(fs, private, SHALE_MOVED_DIR);
 	}
 	if (!IS_ERR(dir))
@@ -349,7 +353,9 @@ int shale_index_open(struct shale_fs *fs)
 void shale_index_close(struct shale_fs *fs)
 {
 	dput(fs->indexdir);
+	dput(fs->mapdir);
 	dput(fs->moveddir);
 	fs->indexdir = NULL;
+	fs->mapdir = NULL;
 	fs->moveddir = NULL;
 }

@@ -10,6 +10,7 @@
 #include <linux/posix_acl.h>
 
 #include "cred.h"
+#include "parts.h"
 #include "real.h"
 
 /* What of i_flags the VFS looks at, and so must be as in the layer. */
@@ -228,8 +229,7 @@ static void inode_fill(struct inode *inode, struct shale_iget *args)
 	real = d_inode(top.dentry);
 	inode->i_ino = shale_key_to_ino(&si->key, SHALE_FS(inode->i_sb)->fsid_bits);
 	inode_fill_ops(inode, real->i_mode, real->i_rdev);
-	if (S_ISDIR(inode->i_mode))
-		si->redirect = args->redirect;
+	si->redirect = args->redirect;
 	shale_inode_copyattr(inode);
 	if (test_bit(SHALE_I_INDEXED, &si->flags) && si->__upper)
 		shale_index_nlink_get(SHALE_FS(inode->i_sb), inode, si->__upper);
@@ -459,7 +459,12 @@ static int upper_setattr(struct inode *inode, struct iattr *attr)
 	if (err)
 		return err;
 	old = shale_cred_begin(inode->i_sb);
-	err = shale_real_setattr(fs, upper, attr);
+	if (attr->ia_valid & ATTR_SIZE)
+		err = shale_parts_grow(inode, attr->ia_size);
+	if (!err)
+		err = shale_real_setattr(fs, upper, attr);
+	if (!err && (attr->ia_valid & ATTR_SIZE))
+		shale_parts_cut(inode, attr->ia_size);
 	shale_cred_end(old);
 	shale_real_drop_write(fs);
 	shale_inode_copyattr(inode);
@@ -474,6 +479,8 @@ int shale_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	int err;
 
 	err = setattr_prepare(idmap, dentry, attr);
+	if (!err && (attr->ia_valid & ATTR_SIZE))
+		err = shale_parts_open(inode);
 	if (err)
 		return err;
 	/* What is promoted gets its new size at once: the layer then sees no change that it would date. */
@@ -627,6 +634,8 @@ static int shale_fiemap(struct inode *inode, struct fiemap_extent_info *info, u6
 	struct path data;
 	int err;
 
+	if (test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags))
+		return -EOPNOTSUPP;
 	shale_inode_data(inode, &data);
 	old = shale_cred_begin(inode->i_sb);
 	err = shale_real_fiemap(&data, info, start, len);

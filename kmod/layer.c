@@ -153,6 +153,18 @@ static void whiteouts_narrow(struct shale_layer *layer)
 		layer->flags &= family;
 }
 
+/* A layer that was an upper may hold files of which it has only some blocks. */
+static int maps_look(struct shale_layer *layer)
+{
+	struct dentry *dir = shale_real_lookup_path(layer, SHALE_PRIVATE_DIR "/" SHALE_MAP_DIR);
+
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	layer->has_maps = dir;
+	dput(dir);
+	return 0;
+}
+
 /* Takes the name out of DIR. */
 static int layer_open(struct shale_fs *fs, struct fs_context *fc, const char *option,
 		      struct shale_dir_param *dir, struct shale_layer *layer)
@@ -193,6 +205,7 @@ static int upper_open(struct shale_fs *fs, struct fs_context *fc, struct shale_p
 	/* Access times of the upper are its own business; ours decides by our mount's flags. */
 	layer->mnt->mnt_flags &= ~(MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME);
 	layer->flags = SHALE_LAYER_UPPER | SHALE_LAYER_OVERLAY;
+	layer->has_maps = true;
 	fs->config.upperdir = kstrdup(layer->name, GFP_KERNEL);
 	fs->config.workdir = params->work.name;
 	params->work.name = NULL;
@@ -212,7 +225,7 @@ static int lower_open(struct shale_fs *fs, struct fs_context *fc, struct shale_d
 	layer->mnt->mnt_flags |= MNT_READONLY | MNT_NOATIME;
 	layer->flags = fs->config.whiteout;
 	whiteouts_narrow(layer);
-	return 0;
+	return maps_look(layer);
 }
 
 static int pointer_compare(const void *a, const void *b)

@@ -275,16 +275,33 @@ static int dir_inspect(struct search *s, const struct shale_layer *layer, struct
 	return redirect_take(s, layer, real, name->len, rest_len);
 }
 
+/* Is some of a regular file's data in a layer below? 1, 0 or -errno. */
+static int is_partial(const struct shale_layer *layer, struct dentry *real)
+{
+	ssize_t len = -ENODATA;
+
+	if (layer->has_maps)
+		len = get_private(layer, real, SHALE_XATTR_MAP, NULL, 0);
+	if (is_absent(len) && layer->index)
+		len = get_private(layer, real, OVERLAY_XATTR_METACOPY, NULL, 0);
+	if (len < 0)
+		return is_absent(len) ? 0 : len;
+	return 1;
+}
+
 static int file_inspect(struct search *s, const struct shale_layer *layer, struct dentry *real,
 			size_t name_len)
 {
+	int partial;
+
 	s->wants_data = false;
 	if (d_is_reg(real) && !s->wants_any) {
-		ssize_t len = get_private(layer, real, OVERLAY_XATTR_METACOPY, NULL, 0);
-
-		if (len < 0 && !is_absent(len))
-			return len;
-		s->wants_data = len >= 0;
+		partial = is_partial(layer, real);
+		if (partial < 0)
+			return partial;
+		s->wants_data = partial;
+		if (partial)
+			s->flags |= BIT(SHALE_I_PARTIAL);
 	}
 	if (!s->wants_data || is_bottom(s, layer)) {
 		s->is_finished = true;
@@ -469,6 +486,27 @@ static int upper_identify(struct search *s)
 	return is_absent(len) ? 0 : min_t(ssize_t, len, 0);
 }
 
+/* A file of the upper. Only directories that promotion has been to hold partial ones. */
+static int upper_file_inspect(struct search *s)
+{
+	const struct shale_layer *layer = shale_upper_layer(s->fs);
+	int partial = 0, err;
+
+	if (d_is_reg(s->upper) && test_bit(SHALE_I_IMPURE, &SHALE_I(s->dir)->flags))
+		partial = is_partial(layer, s->upper);
+	if (partial <= 0) {
+		s->is_finished = true;
+		return partial;
+	}
+	s->wants_data = true;
+	s->flags |= BIT(SHALE_I_PARTIAL);
+	err = redirect_read(layer, s->upper, &s->upper_redirect);
+	if (err || !s->upper_redirect)
+		return err;
+	s->redirect = kstrdup(s->upper_redirect, GFP_KERNEL);
+	return s->redirect ? 0 : -ENOMEM;
+}
+
 static int search_upper(struct search *s)
 {
 	const struct shale_layer *layer = shale_upper_layer(s->fs);
@@ -492,16 +530,13 @@ static int search_upper(struct search *s)
 	err = upper_identify(s);
 	if (err)
 		return err;
-	if (s->is_dir)
-		return upper_dir_inspect(s);
-	s->is_finished = true;
-	return 0;
+	return s->is_dir ? upper_dir_inspect(s) : upper_file_inspect(s);
 }
 
 /* A lower file with other names may have been promoted by one of them. */
 static int search_index(struct search *s)
 {
-	int err;
+	int err, partial;
 
 	if (s->upper || !s->nr || s->is_dir || !s->fs->indexdir ||
 	    d_inode(s->found[0].dentry)->i_nlink < 2)
@@ -509,7 +544,11 @@ static int search_index(struct search *s)
 	err = shale_index_lookup(s->fs, &s->found[0], &s->upper);
 	if (err)
 		return err == -ENOENT || err == -EOPNOTSUPP ? 0 : err;
-	s->flags |= BIT(SHALE_I_INDEXED);
+	partial = d_is_reg(s->upper) ? is_partial(shale_upper_layer(s->fs), s->upper) : 0;
+	if (partial < 0)
+		return partial;
+	s->flags &= ~BIT(SHALE_I_PARTIAL);
+	s->flags |= BIT(SHALE_I_INDEXED) | (partial ? BIT(SHALE_I_PARTIAL) : 0);
 	s->key.ino = d_inode(s->found[0].dentry)->i_ino;
 	s->key.fsid = s->found[0].layer->fsid;
 	s->has_key = true;

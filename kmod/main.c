@@ -13,7 +13,7 @@ static struct file_system_type shale_type = {
 	.owner = THIS_MODULE,
 	.name = "shale",
 	.init_fs_context = shale_init_fs_context,
-	.kill_sb = kill_anon_super,
+	.kill_sb = shale_kill_sb,
 	.fs_flags = FS_USERNS_MOUNT | FS_ALLOW_IDMAP,
 };
 

@@ -41,6 +41,9 @@
 /* The limit and the generation are read in one load, and a leaf's number is an xarray's index. */
 static_assert(BITS_PER_LONG == 64);
 
+/* The mark of a leaf of which something may not be saved. */
+#define CHANGED XA_MARK_0
+
 struct bits {
 	DECLARE_BITMAP(map, LEAF_BLOCKS); /* never empty */
 	struct rcu_head rcu;		  /* not in a union with the bits: readers may still be there */
@@ -240,7 +243,11 @@ bool shale_map_next(struct shale_map *map, u64 from, u64 end, struct shale_map_r
 /* Needs memory only where no leaf was. */
 static int leaf_store(struct shale_map *map, unsigned long index, void *entry)
 {
-	return xa_err(xa_store(&map->leaves, index, entry, GFP_NOFS));
+	int err = xa_err(xa_store(&map->leaves, index, entry, GFP_NOFS));
+
+	if (!err)
+		xa_set_mark(&map->leaves, index, CHANGED);
+	return err;
 }
 
 static int leaf_store_bits(struct shale_map *map, unsigned long index, struct span a, struct span b)
@@ -266,6 +273,7 @@ static int leaf_add_to_bits(struct shale_map *map, unsigned long index, struct b
 
 	for_each_clear_bit_from(i, bits->map, add.end)
 		set_bit(i, bits->map);
+	xa_set_mark(&map->leaves, index, CHANGED);
 	if (!bitmap_full(bits->map, LEAF_BLOCKS))
 		return 0;
 	err = leaf_store(map, index, span_to_entry((struct span){ 0, LEAF_BLOCKS }));
@@ -311,4 +319,37 @@ int shale_map_set(struct shale_map *map, u64 first, u64 nr)
 	}
 	change_end(map);
 	return err;
+}
+
+bool shale_map_changed(struct shale_map *map, u64 from, u64 end, u64 *ret_block)
+{
+	unsigned long index = from >> LEAF_SHIFT;
+
+	if (from >= end || !xa_find(&map->leaves, &index, (end - 1) >> LEAF_SHIFT, CHANGED))
+		return false;
+	*ret_block = max(from, (u64)index << LEAF_SHIFT);
+	return true;
+}
+
+/* A leaf that is only partly in the range keeps its mark. */
+void shale_map_changed_forget(struct shale_map *map, u64 from, u64 end)
+{
+	unsigned long index = (from + LEAF_BLOCKS - 1) >> LEAF_SHIFT;
+	const unsigned long last = end >> LEAF_SHIFT;
+
+	mutex_lock(&map->lock);
+	for (; index < last && xa_find(&map->leaves, &index, last - 1, CHANGED); index++)
+		xa_clear_mark(&map->leaves, index, CHANGED);
+	mutex_unlock(&map->lock);
+}
+
+void shale_map_changed_all(struct shale_map *map)
+{
+	unsigned long index;
+	void *entry;
+
+	mutex_lock(&map->lock);
+	xa_for_each(&map->leaves, index, entry)
+		xa_set_mark(&map->leaves, index, CHANGED);
+	mutex_unlock(&map->lock);
 }

@@ -63,4 +63,12 @@ u64 shale_map_limit_blocks(u64 limit);
  * there is nothing to save: not even for somebody who finds that another just mapped his block. */
 u64 shale_map_generation(const struct shale_map *map);
 
+/*
+ * For maps that are saved in pieces: the first block in [FROM, END) near which blocks were set since that was
+ * last forgotten. To save them: forget, then encode.
+ */
+bool shale_map_changed(struct shale_map *map, u64 from, u64 end, u64 *ret_block);
+void shale_map_changed_forget(struct shale_map *map, u64 from, u64 end);
+void shale_map_changed_all(struct shale_map *map); /* nothing is known to be saved */
+
 #endif /* _SHALE_MAP_H */

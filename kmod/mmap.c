@@ -15,6 +15,7 @@
 #include <asm/syscall.h>
 
 #include "cred.h"
+#include "parts.h"
 #include "real.h"
 
 /*
@@ -26,14 +27,34 @@
 struct promotion {
 	struct callback_head head;
 	struct file *file;
+	bool wants_upper;
 };
+
+int shale_mmap_prepare(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct shale_parts *parts = shale_inode_parts(inode);
+	const struct cred *old;
+	int err;
+
+	if (!parts || smp_load_acquire(&parts->is_mappable))
+		return 0;
+	inode_lock(inode);
+	old = shale_cred_begin(inode->i_sb);
+	err = shale_parts_mmap_prepare(file, parts);
+	shale_cred_end(old);
+	inode_unlock(inode);
+	return err;
+}
 
 static void promote_on_exit(struct callback_head *head)
 {
 	struct promotion *p = container_of(head, struct promotion, head);
-	int err = shale_promote_inode(p->file->f_path.dentry);
+	int err = p->wants_upper ? shale_promote_inode(p->file->f_path.dentry) : 0;
 
 	if (!err)
+		err = shale_mmap_prepare(p->file);
+	if (!err && p->wants_upper)
 		err = shale_file_settle(p->file);
 	/* The result of a system call that then does not start again. */
 	if (err)
@@ -42,7 +63,7 @@ static void promote_on_exit(struct callback_head *head)
 	kfree(p);
 }
 
-static int promote_and_restart(struct file *file)
+static int promote_and_restart(struct file *file, bool wants_upper)
 {
 	struct promotion *p;
 	int err;
@@ -53,6 +74,7 @@ static int promote_and_restart(struct file *file)
 	if (!p)
 		return -ENOMEM;
 	p->file = get_file(file);
+	p->wants_upper = wants_upper;
 	init_task_work(&p->head, promote_on_exit);
 	err = task_work_add(current, &p->head, TWA_SIGNAL);
 	if (!err)
@@ -62,23 +84,49 @@ static int promote_and_restart(struct file *file)
 	return err;
 }
 
+/* A file that only has other attributes than the one below. Private mappings may keep what they show, and so
+ * they share the pages of all containers. */
+static bool is_untouched(const struct inode *inode, const struct shale_parts *parts)
+{
+	struct shale_map_run run;
+
+	return parts->nr == 2 && shale_map_limit(parts->maps[0]) >= i_size_read(inode) &&
+	       i_size_read(d_inode(shale_parts_object(inode, parts, 1).dentry)) == i_size_read(inode) &&
+	       !shale_map_next(parts->maps[0], 0, shale_map_limit_blocks(i_size_read(inode)), &run);
+}
+
 int shale_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	const vm_flags_t stores = VM_SHARED | VM_MAYWRITE;
 	struct inode *inode = file_inode(file);
+	struct shale_parts *parts = shale_inode_parts(inode);
 	const struct cred *old;
+	unsigned int slot;
 	struct file *real;
 	int err;
 
 	/* msync(2) goes to the upper's file and never comes by here. */
 	if ((vma->vm_flags & stores) == stores &&
 	    (!shale_inode_upper(inode) || !shale_file_is_settled(inode)))
-		return promote_and_restart(file);
-	real = shale_file_real(file);
+		return promote_and_restart(file, true);
+	if (parts && !(vma->vm_flags & VM_MAYSHARE) && is_untouched(inode, parts)) {
+		slot = parts->has_upper ? 1 : 2;
+		parts = NULL;
+	} else if (parts) {
+		if (!smp_load_acquire(&parts->is_mappable))
+			return promote_and_restart(file, false);
+		slot = !parts->has_upper;
+	} else {
+		slot = shale_file_data_slot(inode);
+	}
+	real = shale_file_slot(file, slot);
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(inode->i_sb);
-	err = shale_real_mmap(real, vma);
+	if (parts)
+		err = shale_parts_mmap(real, parts, vma);
+	else
+		err = shale_real_mmap(real, vma);
 	shale_cred_end(old);
 	shale_file_accessed(file);
 	return err;

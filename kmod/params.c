@@ -17,6 +17,7 @@ enum {
 	OPT_VOLATILE,
 	OPT_USERXATTR,
 	OPT_WHITEOUT,
+	OPT_COW,
 	OPT_XINO,
 	OPT_REDIRECT_DIR,
 	OPT_INDEX,
@@ -31,6 +32,14 @@ static const struct constant_table whiteout_words[] = {
 	{ "both", SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY },
 	{ "overlay", SHALE_LAYER_OVERLAY },
 	{ "aufs", SHALE_LAYER_AUFS },
+	{}
+};
+
+static const struct constant_table cow_words[] = {
+	{ "auto", SHALE_COW_AUTO },
+	{ "block", SHALE_COW_BLOCK },
+	{ "clone", SHALE_COW_CLONE },
+	{ "copy", SHALE_COW_COPY },
 	{}
 };
 
@@ -50,6 +59,7 @@ static const struct fs_parameter_spec parameters[] = {
 	fsparam_flag("volatile", OPT_VOLATILE),
 	fsparam_flag("userxattr", OPT_USERXATTR),
 	fsparam_enum("whiteout", OPT_WHITEOUT, whiteout_words),
+	fsparam_enum("cow", OPT_COW, cow_words),
 	fsparam_enum("xino", OPT_XINO, xino_words),
 	fsparam_enum("redirect_dir", OPT_REDIRECT_DIR, redirect_words),
 	fsparam_enum("index", OPT_INDEX, on_off),
@@ -292,6 +302,9 @@ static int shale_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	case OPT_WHITEOUT:
 		params->config.whiteout = result.uint_32;
 		return 0;
+	case OPT_COW:
+		params->config.cow = result.uint_32;
+		return 0;
 	case OPT_XINO:
 	case OPT_REDIRECT_DIR:
 	case OPT_INDEX:
@@ -407,6 +420,7 @@ int shale_init_fs_context(struct fs_context *fc)
 	if (!params)
 		return -ENOMEM;
 	params->config.whiteout = SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY;
+	params->config.cow = SHALE_COW_BLOCK;
 	/* trusted.* belongs to the initial user namespace. */
 	params->config.userxattr = fc->user_ns != &init_user_ns;
 	fc->fs_private = params;

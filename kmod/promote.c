@@ -12,9 +12,14 @@
 #include <linux/slab.h>
 
 #include "cred.h"
+#include "mapio.h"
+#include "parts.h"
 #include "promote.h"
 #include "real.h"
 #include "trace.h"
+
+/* Bytes of a file that is copied whole. */
+#define WHOLE_MAX (64 * 1024)
 
 /* Hexadecimal form of an origin, and NUL. */
 #define INDEX_NAME_SIZE (2 * sizeof(struct shale_disk_origin) + 1)
@@ -26,12 +31,43 @@ static bool is_promoted(const struct dentry *dentry, bool wants_name)
 	return !wants_name || shale_has_upper_name(dentry);
 }
 
+/* A small file is copied in less than a map takes. */
+static bool should_divide(const struct shale_promotion *p)
+{
+	if (shale_inode_parts(p->inode))
+		return true;
+	if (p->stat.size > SHALE_DISK_MAP_LIMIT_MAX)
+		return false;
+	switch (p->fs->config.cow) {
+	case SHALE_COW_BLOCK:
+		return p->fs->mapdir && p->size;
+	case SHALE_COW_AUTO:
+		return p->fs->mapdir && p->size > WHOLE_MAX;
+	default:
+		return false;
+	}
+}
+
+/* A file of the size that shows what is below. */
+static int data_divide(struct shale_promotion *p)
+{
+	int err = shale_parts_above(p->inode, &p->stat, p->size, &p->parts);
+
+	if (!err)
+		err = shale_real_extend(p->file, p->size);
+	if (!err)
+		err = shale_mapio_create(p->fs, p->upper, p->parts);
+	return err;
+}
+
 static int data_copy(struct shale_promotion *p)
 {
 	struct path data;
 	struct file *in;
 	int err;
 
+	if (p->is_divided)
+		return data_divide(p);
 	if (!p->size)
 		return 0;
 	shale_inode_data(p->inode, &data);
@@ -103,7 +139,7 @@ static int temp_create_writing(struct shale_promotion *p)
 
 static int data_sync(struct shale_promotion *p)
 {
-	if (!p->file || p->fs->config.is_volatile)
+	if (!p->file || p->is_divided || p->fs->config.is_volatile)
 		return 0;
 	return shale_real_fsync(p->file, 0, LLONG_MAX, false);
 }
@@ -178,6 +214,11 @@ static void publish_undo(struct shale_promotion *p, struct dentry *entry)
  * the index, else none. */
 static void upper_set(struct shale_promotion *p, struct dentry *named, struct dentry *entry)
 {
+	if (p->parts) {
+		smp_store_release(&SHALE_I(p->inode)->__parts, p->parts);
+		p->parts = NULL;
+		set_bit(SHALE_I_PARTIAL, &SHALE_I(p->inode)->flags);
+	}
 	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
 	if (p->is_indexed) {
 		shale_index_nlink_settle(p->fs, p->inode, p->upper);
@@ -235,10 +276,13 @@ static int object_promote(struct shale_promotion *p)
 	int err;
 
 	err = shale_real_getattr(&p->lower_path, &p->stat, STATX_BASIC_STATS, 0);
+	if (!err)
+		err = shale_parts_open_locked(p->inode);
 	if (err)
 		return err;
 	p->size = S_ISREG(p->stat.mode) ? min_t(loff_t, p->size, p->stat.size) : 0;
 	p->is_indexed = shale_index_wants(p->inode) && p->stat.nlink > 1;
+	p->is_divided = S_ISREG(p->stat.mode) && should_divide(p);
 	err = temp_create_writing(p);
 	if (err)
 		return err;
@@ -248,6 +292,7 @@ static int object_promote(struct shale_promotion *p)
 	if (p->file)
 		fput(p->file);
 	dput(p->upper);
+	shale_parts_drop(p->parts);
 	return err;
 }
 

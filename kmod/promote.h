@@ -24,6 +24,8 @@ struct shale_promotion {
 	struct file *file;	/* regular files: the unnamed upper */
 	struct dentry *upper;	/* what is being prepared */
 	u64 bytes;		/* of data copied */
+	bool is_divided;	/* nothing is copied: the upper gets a map */
+	struct shale_parts *parts; /* then */
 };
 
 /* Gives p->upper the xattrs, ACLs, owner, mode, times and identity of p->lower. "write", see real.h. */

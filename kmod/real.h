@@ -91,6 +91,7 @@ int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 /* Before a file or directory of the upper is synced: what its filesystem would leave out of that. */
 int shale_real_names_commit(struct shale_fs *fs);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);
+int shale_real_extend(struct file *out, loff_t len); /* to LEN bytes, with a hole */
 /* Copies LEN bytes from IN to OUT at the same offsets: by clone where both can, else in chunks,
  * holes kept; -EINTR on a fatal signal. */
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes);
@@ -126,6 +127,14 @@ typedef void (*shale_written_t)(struct file *user);
 ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter);
 ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
 			      shale_written_t written);
+/* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it. */
+int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
+ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
+void shale_real_start_write(struct file *real);
+void shale_real_end_write(struct file *real);
+int shale_real_write_data(struct dentry *upper); /* all of it reaches the device */
+/* The upper's data from POS on reaches the device and leaves the page cache. */
+int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
 			       size_t len, unsigned int flags);
 ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real, loff_t *pos,

@@ -172,7 +172,7 @@ static int copy_chunks(struct file *in, struct file *out, loff_t len, u64 *ret_b
 }
 
 /* A hole at the end of the file is made by size alone. */
-static int extend_to(struct file *out, loff_t len)
+int shale_real_extend(struct file *out, loff_t len)
 {
 	struct iattr attr = { .ia_valid = ATTR_SIZE, .ia_size = len };
 	struct dentry *dentry = file_dentry(out);
@@ -201,7 +201,7 @@ int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret
 		return 0;
 	err = copy_chunks(in, out, len, ret_bytes);
 	if (!err)
-		err = extend_to(out, len);
+		err = shale_real_extend(out, len);
 	pr_debug("copy(%pD2, %lld) = %d\n", in, len, err);
 	return err;
 }

@@ -4,7 +4,9 @@
  * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
  * what writes, the lock of our inode is held and the file is one of the upper's.
  */
+#include <linux/pagemap.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 #include <linux/workqueue.h>
 
 #include "compat/io.h"
@@ -145,6 +147,70 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 	file_end_write(real);
 	user->ki_pos = iocb.ki_pos;
 	return ret;
+}
+
+/* For data of ours, whatever the user's descriptor was opened with. */
+static void buf_iocb(struct kiocb *iocb, struct file *real, loff_t pos)
+{
+	init_sync_kiocb(iocb, real);
+	iocb->ki_flags &= ~(IOCB_DIRECT | IOCB_APPEND | IOCB_NOWAIT);
+	iocb->ki_pos = pos;
+}
+
+int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t ret;
+
+	buf_iocb(&iocb, real, pos);
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	do {
+		ret = vfs_iocb_iter_read(real, &iocb, &iter);
+	} while (ret > 0 && iov_iter_count(&iter));
+	if (ret < 0)
+		return ret;
+	iov_iter_zero(iov_iter_count(&iter), &iter);
+	return 0;
+}
+
+ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos)
+{
+	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
+	struct iov_iter iter;
+	struct kiocb iocb;
+
+	buf_iocb(&iocb, real, pos);
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
+	return vfs_iocb_iter_write(real, &iocb, &iter);
+}
+
+void shale_real_start_write(struct file *real)
+{
+	file_start_write(real);
+}
+
+void shale_real_end_write(struct file *real)
+{
+	file_end_write(real);
+}
+
+int shale_real_write_data(struct dentry *upper)
+{
+	return filemap_write_and_wait(d_inode(upper)->i_mapping);
+}
+
+int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
+{
+	struct address_space *mapping = real->f_mapping;
+	int err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
+
+	if (err)
+		return err;
+	/* Pages that somebody maps stay, and are what a direct read finds as well. */
+	invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
+	return 0;
 }
 
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,

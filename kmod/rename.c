@@ -154,6 +154,20 @@ static int redirect_set(struct shale_fs *fs, struct rename_end *end, bool is_sam
 	return redirect_store(fs, end->inode, redirect);
 }
 
+int shale_rename_pin(struct dentry *dentry)
+{
+	struct inode *inode = d_inode(dentry);
+	char *redirect;
+
+	if (!test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags) || SHALE_I(inode)->redirect)
+		return 0;
+	redirect = redirect_absolute(dentry);
+	if (IS_ERR(redirect))
+		return PTR_ERR(redirect);
+	shale_stats_inc(SHALE_FS(inode->i_sb), redirects);
+	return redirect_store(SHALE_FS(inode->i_sb), inode, redirect);
+}
+
 static int opaque_set(struct shale_fs *fs, struct inode *inode)
 {
 	int err;
@@ -174,15 +188,21 @@ static int opaque_set(struct shale_fs *fs, struct inode *inode)
 static int dir_prepare(struct shale_fs *fs, struct rename_end *end, const struct inode *new_dir)
 {
 	if (!end->is_dir)
-		return 0;
+		return shale_rename_pin(end->dentry);
 	if (shale_dir_lower(end->inode))
 		return redirect_set(fs, end, end->dir == new_dir);
 	return shale_dir_lower(new_dir) ? opaque_set(fs, end->inode) : 0;
 }
 
+/* Does a lookup have to read the private xattrs of this object? */
+static bool is_marked(const struct inode *inode)
+{
+	return shale_inode_has_origin(inode) || test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags);
+}
+
 static int impure_prepare(struct shale_fs *fs, const struct rename_end *end, struct inode *new_dir)
 {
-	if (end->dir == new_dir || !end->inode || !shale_inode_has_origin(end->inode))
+	if (end->dir == new_dir || !end->inode || !is_marked(end->inode))
 		return 0;
 	return shale_impure_set(fs, new_dir);
 }

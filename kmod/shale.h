@@ -31,6 +31,7 @@
 #include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/uuid.h>
+#include <linux/workqueue.h>
 #include <linux/xattr.h>
 
 #include <uapi/linux/shale.h>
@@ -62,6 +63,7 @@ struct shale_layer {
 	unsigned int index;   /* in shale_fs.layers: 0 is the upper's place, lowers from 1, top first */
 	unsigned int fsid;    /* in shale_fs.realfs */
 	unsigned int flags;   /* SHALE_LAYER_* of the uapi */
+	bool has_maps;	      /* may have files with P.shale.map */
 	const char *name;     /* as given at mount, unescaped */
 };
 
@@ -71,9 +73,13 @@ struct shale_dir_param {
 	struct path path;
 };
 
+/* How a file of a lower layer gets an upper: option cow. */
+enum shale_cow_mode { SHALE_COW_AUTO, SHALE_COW_BLOCK, SHALE_COW_CLONE, SHALE_COW_COPY };
+
 struct shale_config {
 	char *upperdir, *workdir; /* as given, unescaped; NULL: read-only */
 	unsigned int whiteout;	  /* SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY */
+	enum shale_cow_mode cow;
 	bool is_volatile;
 	bool userxattr;
 };
@@ -99,11 +105,15 @@ struct shale_fs {
 	const struct cred *creds;   /* the mounter's, for all access to layers */
 	struct dentry *workdir;	    /* WORKDIR/work: where objects are prepared */
 	struct dentry *indexdir;    /* UPPER/.shale/index, NULL: hard links of lower files break */
+	struct dentry *mapdir;	    /* UPPER/.shale/map; NULL: files are copied whole */
 	struct dentry *moveddir;    /* UPPER/.shale/moved, NULL: handles of renamed lower objects go stale */
 	struct dentry *whiteout;    /* in workdir, hard-linked into place; protected by whiteout_lock */
 	struct mutex whiteout_lock;
 	bool no_shared_whiteout;    /* the upper cannot link whiteouts any more */
 	struct shale_claim *claims; /* on upper and work directory, see layer.c */
+	struct list_head unsaved;   /* parts whose map has changed, see mapio.c */
+	spinlock_t unsaved_lock;
+	struct delayed_work save_work;
 	u64 mount_id;
 	atomic_t temp_seq;	    /* names in workdir */
 	atomic64_t names_made;	    /* links and whiteouts in the upper, counted by real.c */
@@ -119,6 +129,7 @@ enum {
 	SHALE_I_IMPURE,	   /* upper directory: P.shale.impure is set */
 	SHALE_I_INDEXED,   /* file: the upper is linked in indexdir */
 	SHALE_I_WHITEOUTS, /* upper directory: may hold whiteouts */
+	SHALE_I_PARTIAL,   /* regular file: its bytes are in several layers, see parts.h */
 	SHALE_I_HASHED,	   /* key is in the inode hash */
 	SHALE_I_SETTLED,   /* file: shale_file_settle() has nothing to do */
 };
@@ -129,12 +140,13 @@ struct shale_inode {
 	struct shale_key key;
 	unsigned long flags;
 	struct mutex lock;
+	char *redirect; /* where lowers have it, NULL: same path; lock */
 	union {
 		struct { /* directories */
-			char *redirect;		   /* where lowers have it, NULL: same path; lock */
 			struct shale_dircache *cache; /* of readdir.c; lock */
 			u64 version;		   /* of the directory's contents; i_rwsem */
 		};
+		struct shale_parts *__parts; /* regular files: shale_inode_parts() */
 	};
 	struct inode vfs_inode;
 };
@@ -157,6 +169,12 @@ static inline struct shale_inode *SHALE_I(const struct inode *inode)
 static inline struct dentry *shale_inode_upper(const struct inode *inode)
 {
 	return smp_load_acquire(&SHALE_I(inode)->__upper);
+}
+
+/* NULL: its bytes are in one layer. Set before the upper that has parts, and by shale_parts_open(). */
+static inline struct shale_parts *shale_inode_parts(const struct inode *inode)
+{
+	return smp_load_acquire(&SHALE_I(inode)->__parts);
 }
 
 static inline const struct shale_stack *shale_inode_lower(const struct inode *inode)
@@ -213,6 +231,7 @@ int shale_show_options(struct seq_file *m, struct dentry *root);
 
 /* super.c */
 int shale_fill_super(struct super_block *sb, struct fs_context *fc);
+void shale_kill_sb(struct super_block *sb);
 int shale_super_init(void); /* inode cache */
 void shale_super_exit(void);
 
@@ -324,6 +343,8 @@ int shale_rmdir(struct inode *dir, struct dentry *dentry);
 /* Makes an upper directory that shows no name really empty, so that it can be removed or replaced. */
 int shale_dir_clear(struct dentry *dentry);
 /* rename.c */
+/* A file with data in lower layers remembers where they have it, before it gets another name. */
+int shale_rename_pin(struct dentry *dentry);
 int shale_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
 		 struct inode *new_dir, struct dentry *new, unsigned int flags);
 
@@ -335,9 +356,6 @@ void shale_dircache_free(struct shale_inode *si);
 /* file.c */
 extern const struct file_operations shale_file_fops;
 extern const struct address_space_operations shale_aops;
-/* The open file of a layer behind an open regular file of ours, as it is now: the upper's as soon as
- * there is one. Borrowed; stays open as long as FILE. */
-struct file *shale_file_real(struct file *file);
 void shale_file_accessed(struct file *file);
 /* Before anything syncs data past us (O_DSYNC, msync): the name that promotion gave the upper is on disk,
  * without which the data would be lost with it. No lock is needed; creds are the caller's. */
@@ -346,8 +364,20 @@ int shale_file_settle(struct file *file);
 int shale_file_init(void);
 void shale_file_exit(void);
 
+/* opened.c */
+/* The open file of a layer behind an open regular file of ours, as it is now: the upper's as soon as
+ * there is one. Borrowed; stays open as long as FILE. */
+struct file *shale_file_real(struct file *file);
+/* Slot 0: the upper's, which there must be; slot 1 + i: that of the stack's object i. Borrowed likewise. */
+struct file *shale_file_slot(struct file *file, unsigned int slot);
+unsigned int shale_file_data_slot(const struct inode *inode); /* where the data is, if not in parts */
+int shale_opened_make(struct file *file);
+void shale_opened_release(struct file *file);
+
 /* mmap.c */
 int shale_mmap(struct file *file, struct vm_area_struct *vma);
+/* At open: a mapping cannot wait for what this does. */
+int shale_mmap_prepare(struct file *file);
 
 /* xattr.c */
 extern const struct xattr_handler *const shale_xattr_handlers[];

@@ -11,6 +11,8 @@
 
 #include "compat/super.h"
 #include "cred.h"
+#include "mapio.h"
+#include "parts.h"
 #include "real.h"
 
 static struct kmem_cache *inode_cache;
@@ -28,6 +30,7 @@ static struct inode *shale_alloc_inode(struct super_block *sb)
 	si->redirect = NULL;
 	si->cache = NULL;
 	si->version = 0;
+	si->__parts = NULL;
 	return &si->vfs_inode;
 }
 
@@ -36,10 +39,11 @@ static void shale_destroy_inode(struct inode *inode)
 {
 	struct shale_inode *si = SHALE_I(inode);
 
-	if (S_ISDIR(inode->i_mode)) {
+	if (S_ISDIR(inode->i_mode))
 		shale_dircache_free(si);
-		kfree(si->redirect);
-	}
+	else
+		shale_parts_free(si->__parts);
+	kfree(si->redirect);
 	dput(si->__upper);
 	shale_stack_put(si->lower);
 }
@@ -90,9 +94,13 @@ static int shale_statfs(struct dentry *dentry, struct kstatfs *st)
 static int shale_sync_fs(struct super_block *sb, int wait)
 {
 	struct shale_fs *fs = SHALE_FS(sb);
+	int err;
 
 	if (!shale_has_upper(fs))
 		return 0;
+	err = shale_mapio_flush_all(fs);
+	if (err)
+		return err;
 	/* Nobody promised durability, but that an error would be lost was not promised either. */
 	if (fs->config.is_volatile)
 		return errseq_check(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err, fs->upper_err);
@@ -119,6 +127,14 @@ static void shale_put_super(struct super_block *sb)
 	shale_genl_unmounted(SHALE_FS(sb));
 	fs_free(SHALE_FS(sb));
 	sb->s_fs_info = NULL;
+}
+
+/* Maps that are not saved hold their inodes. */
+void shale_kill_sb(struct super_block *sb)
+{
+	if (sb->s_root)
+		shale_mapio_stop(SHALE_FS(sb));
+	kill_anon_super(sb);
 }
 
 static const struct super_operations super_ops = {
@@ -225,6 +241,7 @@ static int fs_alloc(struct super_block *sb, const struct shale_params *params)
 	fs->config = params->config;
 	fs->mount_id = atomic64_inc_return(&last_mount_id);
 	mutex_init(&fs->whiteout_lock);
+	shale_mapio_init(fs);
 	INIT_LIST_HEAD(&fs->node);
 	sb->s_fs_info = fs;
 	creds = prepare_creds();

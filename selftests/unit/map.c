@@ -300,6 +300,69 @@ TEST(generation, "the generation grows with each change, and with nothing else")
 	both_end();
 }
 
+static void expect_changed(u64 from, u64 end, u64 block)
+{
+	u64 found = 0;
+
+	EXPECT(shale_map_changed(&map, from, end, &found));
+	EXPECT_EQ(found, block);
+}
+
+static void expect_unchanged(u64 from, u64 end)
+{
+	u64 found;
+
+	EXPECT(!shale_map_changed(&map, from, end, &found));
+}
+
+TEST(changed, "leaves that changed since they were forgotten are found, and no others")
+{
+	shale_map_init(&map, 1ULL << 40);
+	expect_unchanged(0, 1ULL << 28);
+	EXPECT_EQ(shale_map_set(&map, 5, 2), 0);
+	EXPECT_EQ(shale_map_set(&map, 100 * LEAF + 7, 1), 0);
+	expect_changed(0, 1ULL << 28, 0);
+	expect_changed(6, 1ULL << 28, 6);
+	expect_changed(LEAF, 1ULL << 28, 100 * LEAF);
+	expect_unchanged(LEAF, 100 * LEAF);
+	shale_map_changed_forget(&map, 0, 100 * LEAF);
+	expect_changed(0, 1ULL << 28, 100 * LEAF);
+	shale_map_changed_forget(&map, 100 * LEAF, 101 * LEAF);
+	expect_unchanged(0, 1ULL << 28);
+	shale_map_destroy(&map);
+}
+
+TEST(changed_again, "each form of a leaf is marked when it changes, and not when it does not")
+{
+	shale_map_init(&map, 1ULL << 40);
+	for (u64 block = 1; block < LEAF; block += 2) {
+		EXPECT_EQ(shale_map_set(&map, block, 1), 0);
+		expect_changed(0, LEAF, 0);
+		shale_map_changed_forget(&map, 0, LEAF);
+		EXPECT_EQ(shale_map_set(&map, block, 1), 0);
+		expect_unchanged(0, LEAF);
+	}
+	EXPECT_EQ(shale_map_set(&map, 0, LEAF), 0);
+	expect_changed(0, LEAF, 0);
+	shale_map_destroy(&map);
+}
+
+TEST(changed_all, "all leaves can be marked, and a leaf that is forgotten in part is not forgotten")
+{
+	shale_map_init(&map, 1ULL << 40);
+	for (u64 leaf = 0; leaf < 300; leaf += 3)
+		EXPECT_EQ(shale_map_set(&map, leaf * LEAF, 1), 0);
+	shale_map_changed_forget(&map, 0, 1ULL << 28);
+	expect_unchanged(0, 1ULL << 28);
+	shale_map_changed_all(&map);
+	for (u64 leaf = 0; leaf < 300; leaf += 3)
+		expect_changed(leaf ? leaf * LEAF - 2 * LEAF : 0, 1ULL << 28, leaf * LEAF);
+	shale_map_changed_forget(&map, 1, LEAF);
+	shale_map_changed_forget(&map, 0, LEAF - 1);
+	expect_changed(0, LEAF, 0);
+	shale_map_destroy(&map);
+}
+
 static void random_set(unsigned int longest)
 {
 	u64 first = rand() % TWIN_BLOCKS;

@@ -16,18 +16,21 @@
 
 #define XA_FLAGS_ACCOUNT 0
 #define XA_PRESENT	 8
+#define XA_MARK_0	 0
 #define SHIM_XA_SLOTS	 64
 
 struct xarray {
 	pthread_mutex_t lock;
 	void *head; /* an entry, for index 0 only, or a node */
+	bool is_head_marked;
 };
 
 /* The kernel's has a list, counts and marks beside the slots: 576 bytes. */
 struct shim_xa_node {
 	unsigned int shift;
 	void *slots[SHIM_XA_SLOTS];
-	unsigned long others[7];
+	unsigned long marks; /* of slots that are entries */
+	unsigned long others[6];
 };
 
 _Static_assert(sizeof(struct shim_xa_node) == 576, "a node is as large as the kernel's");
@@ -73,6 +76,7 @@ static inline void xa_init_flags(struct xarray *xa, unsigned int flags)
 	(void)flags;
 	pthread_mutex_init(&xa->lock, NULL);
 	xa->head = NULL;
+	xa->is_head_marked = false;
 }
 
 static inline bool shim_xa_covers(const void *head, unsigned long index)
@@ -100,7 +104,8 @@ static inline void *xa_load(struct xarray *xa, unsigned long index)
 	return entry;
 }
 
-static inline struct shim_xa_node *shim_xa_node_new(void **slot, unsigned int shift, void *first)
+static inline struct shim_xa_node *shim_xa_node_new(void **slot, unsigned int shift, void *first,
+						    bool first_is_marked)
 {
 	struct shim_xa_node *node = kzalloc(sizeof(*node), GFP_NOFS);
 
@@ -108,6 +113,7 @@ static inline struct shim_xa_node *shim_xa_node_new(void **slot, unsigned int sh
 		return NULL;
 	node->shift = shift;
 	node->slots[0] = first;
+	node->marks = first_is_marked;
 	WRITE_ONCE(*slot, shim_xa_internal((unsigned long)node));
 	return node;
 }
@@ -120,7 +126,7 @@ static inline void **shim_xa_slot(struct xarray *xa, unsigned long index)
 
 	while (!shim_xa_covers(*slot, index)) {
 		shift = shim_xa_is_internal(*slot) ? shim_xa_to_node(*slot)->shift + 6 : 0;
-		if (!shim_xa_node_new(slot, shift, *slot))
+		if (!shim_xa_node_new(slot, shift, *slot, !shift && xa->is_head_marked))
 			return NULL;
 	}
 	if (!shim_xa_is_internal(*slot))
@@ -129,7 +135,7 @@ static inline void **shim_xa_slot(struct xarray *xa, unsigned long index)
 		slot = &shim_xa_to_node(*slot)->slots[index >> shift & (SHIM_XA_SLOTS - 1)];
 		if (!shift)
 			return slot;
-		if (!*slot && !shim_xa_node_new(slot, shift - 6, NULL))
+		if (!*slot && !shim_xa_node_new(slot, shift - 6, NULL, false))
 			return NULL;
 	}
 }
@@ -148,18 +154,53 @@ static inline void *xa_store(struct xarray *xa, unsigned long index, void *entry
 	return old;
 }
 
+static inline void shim_xa_mark(struct xarray *xa, unsigned long index, bool is_marked)
+{
+	void *entry;
+
+	pthread_mutex_lock(&xa->lock);
+	entry = xa->head;
+	if (!shim_xa_is_internal(entry))
+		xa->is_head_marked = is_marked;
+	while (shim_xa_is_internal(entry)) {
+		struct shim_xa_node *node = shim_xa_to_node(entry);
+		unsigned int slot = index >> node->shift & (SHIM_XA_SLOTS - 1);
+
+		entry = node->slots[slot];
+		if (!node->shift && is_marked)
+			node->marks |= 1UL << slot;
+		else if (!node->shift)
+			node->marks &= ~(1UL << slot);
+	}
+	pthread_mutex_unlock(&xa->lock);
+}
+
+static inline void xa_set_mark(struct xarray *xa, unsigned long index, unsigned int mark)
+{
+	(void)mark;
+	shim_xa_mark(xa, index, true);
+}
+
+static inline void xa_clear_mark(struct xarray *xa, unsigned long index, unsigned int mark)
+{
+	(void)mark;
+	shim_xa_mark(xa, index, false);
+}
+
 /* From *INDEX on within the node; without success *INDEX is behind the node, or above MAX. */
 static inline void *shim_xa_find_in(struct shim_xa_node *node, unsigned long *index,
-				    unsigned long max)
+				    unsigned long max, unsigned int filter)
 {
 	for (unsigned int i = *index >> node->shift & (SHIM_XA_SLOTS - 1);
 	     i < SHIM_XA_SLOTS && *index <= max; i++) {
 		void *entry = READ_ONCE(node->slots[i]);
 
-		if (entry && node->shift)
-			entry = shim_xa_find_in(shim_xa_to_node(entry), index, max);
-		else if (!entry)
+		if (entry && node->shift) {
+			entry = shim_xa_find_in(shim_xa_to_node(entry), index, max, filter);
+		} else if (!entry || (filter == XA_MARK_0 && !(node->marks >> i & 1))) {
+			entry = NULL;
 			*index = ((*index >> node->shift) + 1) << node->shift;
+		}
 		if (entry)
 			return entry;
 	}
@@ -172,11 +213,12 @@ static inline void *xa_find(struct xarray *xa, unsigned long *index, unsigned lo
 	void *entry = READ_ONCE(xa->head);
 	unsigned long at = *index;
 
-	(void)filter;
 	if (!shim_xa_covers(entry, at) || at > max)
 		return NULL;
 	if (shim_xa_is_internal(entry))
-		entry = shim_xa_find_in(shim_xa_to_node(entry), &at, max);
+		entry = shim_xa_find_in(shim_xa_to_node(entry), &at, max, filter);
+	else if (filter == XA_MARK_0 && !xa->is_head_marked)
+		entry = NULL;
 	if (entry)
 		*index = at;
 	return entry;

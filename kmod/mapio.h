@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * mapio.h - MODEL: maps of blocks on disk, in the attribute of a file and beside it in its layer. Creds are the
+ * mounter's.
+ */
+#ifndef _SHALE_MAPIO_H
+#define _SHALE_MAPIO_H
+
+#include "parts.h"
+
+/* What an object has. -ENODATA: it has no map. Errors of what was found there are in the log. */
+int shale_mapio_read(struct shale_fs *fs, const struct shale_path *object, struct shale_map_head *ret_head,
+		     struct shale_map *ret_map);
+/* Gives a new upper, which nobody sees yet, its map. "write", see real.h. */
+int shale_mapio_create(struct shale_fs *fs, struct dentry *upper, const struct shale_parts *parts);
+
+/* The map of INODE's upper has changed: it is written within SHALE_MAPIO_SECONDS, or by the next sync. */
+#define SHALE_MAPIO_SECONDS 5
+void shale_mapio_dirty(struct inode *inode);
+/* Writes what has changed, after the data that it is about. */
+int shale_mapio_flush(struct inode *inode);
+int shale_mapio_flush_all(struct shale_fs *fs); /* creds are anybody's */
+void shale_mapio_init(struct shale_fs *fs);
+void shale_mapio_stop(struct shale_fs *fs); /* before inodes go: writes all for the last time */
+
+#endif /* _SHALE_MAPIO_H */

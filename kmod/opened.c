@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * opened.c - FACE: the open files of layers behind one open regular file of ours. At open it is the one that has the
+ * data; a promotion brings the upper's, and a file whose bytes are in several layers has one of each as they
+ * are needed. So old descriptors see what new ones write. Asked by file.c, mmap.c and parts_io.c.
+ */
+#include <linux/file.h>
+#include <linux/slab.h>
+
+#include "cred.h"
+#include "real.h"
+
+/* What of our flags says how our descriptor was made and not how it behaves. */
+#define OPEN_ONLY_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)
+
+/*
+ * file->private_data is the layer's file or, with SEVERAL set, a struct opened: most files never need two
+ * and no allocation. It changes once, by cmpxchg, and so does each slot. What is open stays open
+ * until release, so its user needs no reference.
+ */
+#define SEVERAL 1UL
+
+/* By slot, see shale_file_slot(); NULL: not opened yet. */
+struct opened {
+	unsigned int nr;
+	struct file *real[];
+};
+
+static struct opened *opened_of(void *private)
+{
+	unsigned long bits = (unsigned long)private;
+
+	return bits & SEVERAL ? (struct opened *)(bits & ~SEVERAL) : NULL;
+}
+
+static unsigned int lower_nr(const struct inode *inode)
+{
+	const struct shale_stack *lower = shale_inode_lower(inode);
+
+	return lower ? lower->nr : 0;
+}
+
+/* The slot of a file that was opened when the data was in one layer. */
+static unsigned int slot_of(const struct inode *inode, const struct file *real)
+{
+	const struct dentry *upper = shale_inode_upper(inode);
+
+	return upper && file_inode(real) == d_inode(upper) ? 0 : lower_nr(inode);
+}
+
+static void slot_path(const struct inode *inode, unsigned int slot, struct path *ret_path)
+{
+	if (slot)
+		*ret_path = shale_path_real(shale_inode_lower(inode)->path[slot - 1]);
+	else
+		shale_inode_top(inode, ret_path);
+}
+
+/* Lower layers are read-only, whatever the descriptor may do once there is an upper. */
+static struct file *slot_open(struct file *file, unsigned int slot)
+{
+	struct inode *inode = file_inode(file);
+	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
+	const struct cred *old;
+	struct file *real;
+	struct path path;
+
+	if (slot)
+		flags &= ~(O_ACCMODE | O_APPEND);
+	slot_path(inode, slot, &path);
+	old = shale_cred_begin(inode->i_sb);
+	real = shale_real_open_for(file, &path, flags);
+	shale_cred_end(old);
+	return real;
+}
+
+static struct opened *opened_make(struct file *file, struct file *first)
+{
+	struct inode *inode = file_inode(file);
+	unsigned int nr = 1 + lower_nr(inode);
+	struct opened *opened = kzalloc(struct_size(opened, real, nr), GFP_KERNEL);
+	void *seen;
+
+	if (!opened)
+		return NULL;
+	opened->nr = nr;
+	opened->real[slot_of(inode, first)] = first;
+	seen = cmpxchg(&file->private_data, first, (void *)((unsigned long)opened | SEVERAL));
+	if (seen == first)
+		return opened;
+	kfree(opened);
+	return opened_of(seen);
+}
+
+struct file *shale_file_slot(struct file *file, unsigned int slot)
+{
+	void *private = READ_ONCE(file->private_data);
+	struct opened *opened = opened_of(private);
+	struct file *real, *seen;
+
+	if (!opened && slot_of(file_inode(file), private) == slot)
+		return private;
+	if (!opened)
+		opened = opened_make(file, private);
+	if (!opened)
+		return ERR_PTR(-ENOMEM);
+	real = smp_load_acquire(&opened->real[slot]);
+	if (real)
+		return real;
+	real = slot_open(file, slot);
+	if (IS_ERR(real))
+		return real;
+	seen = cmpxchg(&opened->real[slot], NULL, real);
+	if (!seen)
+		return real;
+	fput(real);
+	return seen;
+}
+
+unsigned int shale_file_data_slot(const struct inode *inode)
+{
+	return shale_inode_upper(inode) ? 0 : lower_nr(inode);
+}
+
+struct file *shale_file_real(struct file *file)
+{
+	return shale_file_slot(file, shale_file_data_slot(file_inode(file)));
+}
+
+int shale_opened_make(struct file *file)
+{
+	struct file *real = slot_open(file, shale_file_data_slot(file_inode(file)));
+
+	if (IS_ERR(real))
+		return PTR_ERR(real);
+	file->private_data = real;
+	file->f_mode |= real->f_mode & FMODE_NOWAIT;
+	return 0;
+}
+
+void shale_opened_release(struct file *file)
+{
+	struct opened *opened = opened_of(file->private_data);
+	unsigned int slot;
+
+	if (!opened) {
+		fput(file->private_data);
+		return;
+	}
+	for (slot = 0; slot < opened->nr; slot++)
+		if (opened->real[slot])
+			fput(opened->real[slot]);
+	kfree(opened);
+}

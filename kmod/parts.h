@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * parts.h - MODEL: the objects that a regular file's bytes are in, when that is more than one: the top part
+ * and those below it, each with the map of what it has, but the last, which has the rest.
+ */
+#ifndef _SHALE_PARTS_H
+#define _SHALE_PARTS_H
+
+#include <linux/rwsem.h>
+
+#include "map.h"
+#include "map_disk.h"
+#include "shale.h"
+
+struct shale_parts {
+	struct inode *inode;
+	struct rw_semaphore sem;    /* see shale.h */
+	struct mutex save_lock;	    /* one saves at a time; head */
+	struct shale_map_head head; /* of the top part's map */
+	u64 saved_limit;	    /* the limit that is on disk */
+	u64 saved;		    /* the generation of the map that is on disk */
+	struct list_head node;	    /* in shale_fs.unsaved_parts, by its lock */
+	/* Of mappings, see mmap_parts.c: set once, with our inode locked. */
+	bool is_mappable;
+	const struct vm_operations_struct *vm_ops;
+	const struct file_operations *real_fops;
+	struct file_operations fops;
+	struct file **below; /* open files of the parts below the top */
+	struct shale_parts *before; /* what the file had before its promotion; readers may still use them */
+	bool has_upper;		    /* part 0 is the upper's; else the stack's objects are the parts */
+	unsigned int nr;
+	struct shale_map *maps[];   /* nr; the last is NULL, the others owned */
+};
+
+/* The parts of a file that was found with more than one are read from its layers, at its first open. Errors:
+ * -EIO, about which the log says more; -EOPNOTSUPP; -ENOMEM. */
+int shale_parts_open(struct inode *inode);
+int shale_parts_open_locked(struct inode *inode); /* its lock is held, creds are the mounter's */
+/* The parts with a new upper, which has nothing up to LIMIT, above what there is; LOWER is the next one's. Not
+ * the inode's yet. */
+int shale_parts_above(struct inode *inode, const struct kstat *lower, u64 limit, struct shale_parts **ret);
+void shale_parts_drop(struct shale_parts *parts); /* which came to nothing; NULL is fine */
+void shale_parts_free(struct shale_parts *parts); /* with those before; NULL is fine */
+
+/* The object that a part is. */
+struct shale_path shale_parts_object(const struct inode *inode, const struct shale_parts *parts,
+				     unsigned int part);
+
+/* Before a file grows: what was cut off is not to show again, after a crash either. Our inode is locked. */
+int shale_parts_grow(struct inode *inode, u64 end);
+/* After it was cut to SIZE bytes, likewise. */
+void shale_parts_cut(struct inode *inode, u64 size);
+
+/* mmap_parts.c */
+int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts); /* our inode is locked */
+int shale_parts_mmap(struct file *real, struct shale_parts *parts, struct vm_area_struct *vma);
+
+/* parts_io.c */
+/* All bytes become the upper's. Our inode is locked, creds are the mounter's. */
+int shale_parts_fill(struct file *file, struct shale_parts *parts);
+int shale_parts_fallocate(struct file *file, struct shale_parts *parts, int mode, u64 pos, u64 len);
+loff_t shale_parts_seek(struct file *file, struct shale_parts *parts, loff_t pos, int whence);
+ssize_t shale_parts_read(struct file *file, struct shale_parts *parts, struct kiocb *iocb,
+			 struct iov_iter *iter);
+/* Our inode is locked. WRITTEN as of shale_real_write_iter(). */
+ssize_t shale_parts_write(struct file *file, struct shale_parts *parts, struct kiocb *iocb,
+			  struct iov_iter *iter, void (*written)(struct file *user));
+
+#endif /* _SHALE_PARTS_H */
