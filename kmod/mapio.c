@@ -391,7 +391,7 @@ int shale_mapio_flush(struct inode *inode)
 	struct saving *s;
 	int err;
 
-	if (!parts || !parts->has_upper ||
+	if (!parts || !parts->upper ||
 	    shale_map_generation(parts->maps[0]) == READ_ONCE(parts->saved))
 		return 0;
 	s = kzalloc(sizeof(*s), GFP_KERNEL);

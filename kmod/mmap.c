@@ -110,12 +110,12 @@ int shale_mmap(struct file *file, struct vm_area_struct *vma)
 	    (!shale_inode_upper(inode) || !shale_file_is_settled(inode)))
 		return promote_and_restart(file, true);
 	if (parts && !(vma->vm_flags & VM_MAYSHARE) && is_untouched(inode, parts)) {
-		slot = parts->has_upper ? 1 : 2;
+		slot = parts->upper ? 1 : 2;
 		parts = NULL;
 	} else if (parts) {
 		if (!smp_load_acquire(&parts->is_mappable))
 			return promote_and_restart(file, false);
-		slot = !parts->has_upper;
+		slot = !parts->upper;
 	} else {
 		slot = shale_file_data_slot(inode);
 	}

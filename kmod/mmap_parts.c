@@ -183,7 +183,7 @@ static int below_open(struct shale_parts *parts)
 
 int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts)
 {
-	struct file *top = shale_file_slot(file, !parts->has_upper);
+	struct file *top = shale_file_slot(file, !parts->upper);
 	int err;
 
 	if (IS_ERR(top))

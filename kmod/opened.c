@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "cred.h"
+#include "parts.h"
 #include "real.h"
 
 /* What of our flags says how our descriptor was made and not how it behaves. */
@@ -48,10 +49,15 @@ static unsigned int slot_of(const struct inode *inode, const struct file *real)
 	return upper && file_inode(real) == d_inode(upper) ? 0 : lower_nr(inode);
 }
 
+/* A promotion shows the parts before the upper, and who found them asks for the first. */
 static void slot_path(const struct inode *inode, unsigned int slot, struct path *ret_path)
 {
+	const struct shale_parts *parts = shale_inode_parts(inode);
+
 	if (slot)
 		*ret_path = shale_path_real(shale_inode_lower(inode)->path[slot - 1]);
+	else if (parts && parts->upper)
+		*ret_path = shale_path_real(shale_parts_object(inode, parts, 0));
 	else
 		shale_inode_top(inode, ret_path);
 }

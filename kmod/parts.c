@@ -60,6 +60,7 @@ void shale_parts_drop(struct shale_parts *parts)
 		if (parts->below[i])
 			fput(parts->below[i]);
 	kfree(parts->below);
+	dput(parts->upper);
 	kfree(parts);
 }
 
@@ -76,12 +77,12 @@ void shale_parts_free(struct shale_parts *parts)
 struct shale_path shale_parts_object(const struct inode *inode, const struct shale_parts *parts,
 				     unsigned int part)
 {
-	if (parts->has_upper && !part)
+	if (parts->upper && !part)
 		return (struct shale_path){
 			.layer = shale_upper_layer(SHALE_FS(inode->i_sb)),
-			.dentry = shale_inode_upper(inode),
+			.dentry = parts->upper,
 		};
-	return shale_inode_lower(inode)->path[part - parts->has_upper];
+	return shale_inode_lower(inode)->path[part - !!parts->upper];
 }
 
 static void below_of(const struct kstat *stat, struct shale_map_lower *ret)
@@ -170,14 +171,14 @@ static int part_load(struct shale_parts *parts, unsigned int part)
 static int parts_load(struct inode *inode, struct shale_parts **ret)
 {
 	const struct shale_stack *lower = shale_inode_lower(inode);
-	bool has_upper = shale_inode_upper(inode);
-	struct shale_parts *parts = parts_alloc(inode, has_upper + lower->nr);
+	struct dentry *upper = shale_inode_upper(inode);
+	struct shale_parts *parts = parts_alloc(inode, !!upper + lower->nr);
 	unsigned int part;
 	int err = 0;
 
 	if (!parts)
 		return -ENOMEM;
-	parts->has_upper = has_upper;
+	parts->upper = dget(upper);
 	for (part = 0; !err && part + 1 < parts->nr; part++)
 		err = part_load(parts, part);
 	if (err) {
@@ -221,7 +222,8 @@ int shale_parts_open(struct inode *inode)
 	return err;
 }
 
-int shale_parts_above(struct inode *inode, const struct kstat *lower, u64 limit, struct shale_parts **ret)
+int shale_parts_above(struct inode *inode, struct dentry *upper, const struct kstat *lower, u64 limit,
+		      struct shale_parts **ret)
 {
 	struct shale_parts *before = shale_inode_parts(inode);
 	unsigned int below_nr = before ? before->nr : 1;
@@ -229,7 +231,7 @@ int shale_parts_above(struct inode *inode, const struct kstat *lower, u64 limit,
 
 	if (!parts)
 		return -ENOMEM;
-	parts->has_upper = true;
+	parts->upper = dget(upper);
 	parts->maps[0] = map_alloc(limit);
 	if (!parts->maps[0]) {
 		shale_parts_free(parts);

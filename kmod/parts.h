@@ -27,7 +27,7 @@ struct shale_parts {
 	struct file_operations fops;
 	struct file **below; /* open files of the parts below the top */
 	struct shale_parts *before; /* what the file had before its promotion; readers may still use them */
-	bool has_upper;		    /* part 0 is the upper's; else the stack's objects are the parts */
+	struct dentry *upper;	    /* part 0; NULL: the stack's objects are the parts */
 	unsigned int nr;
 	struct shale_map *maps[];   /* nr; the last is NULL, the others owned */
 };
@@ -38,7 +38,8 @@ int shale_parts_open(struct inode *inode);
 int shale_parts_open_locked(struct inode *inode); /* its lock is held, creds are the mounter's */
 /* The parts with a new upper, which has nothing up to LIMIT, above what there is; LOWER is the next one's. Not
  * the inode's yet. */
-int shale_parts_above(struct inode *inode, const struct kstat *lower, u64 limit, struct shale_parts **ret);
+int shale_parts_above(struct inode *inode, struct dentry *upper, const struct kstat *lower, u64 limit,
+		      struct shale_parts **ret);
 void shale_parts_drop(struct shale_parts *parts); /* which came to nothing; NULL is fine */
 void shale_parts_free(struct shale_parts *parts); /* with those before; NULL is fine */
 

@@ -23,7 +23,7 @@
 
 static struct file *part_file(struct file *file, const struct shale_parts *parts, unsigned int part)
 {
-	return shale_file_slot(file, part + !parts->has_upper);
+	return shale_file_slot(file, part + !parts->upper);
 }
 
 /* Direct reads of less than a block of the device: only the end of what a part shows can be that. */

@@ -51,7 +51,7 @@ static bool should_divide(const struct shale_promotion *p)
 /* A file of the size that shows what is below. */
 static int data_divide(struct shale_promotion *p)
 {
-	int err = shale_parts_above(p->inode, &p->stat, p->size, &p->parts);
+	int err = shale_parts_above(p->inode, p->upper, &p->stat, p->size, &p->parts);
 
 	if (!err)
 		err = shale_real_extend(p->file, p->size);
