@@ -172,10 +172,13 @@ static int parts_load(struct inode *inode, struct shale_parts **ret)
 {
 	const struct shale_stack *lower = shale_inode_lower(inode);
 	struct dentry *upper = shale_inode_upper(inode);
-	struct shale_parts *parts = parts_alloc(inode, !!upper + lower->nr);
+	struct shale_parts *parts;
 	unsigned int part;
 	int err = 0;
 
+	if (test_bit(SHALE_I_LOST, &SHALE_I(inode)->flags))
+		return -EIO;
+	parts = parts_alloc(inode, !!upper + lower->nr);
 	if (!parts)
 		return -ENOMEM;
 	parts->upper = dget(upper);

@@ -4,6 +4,7 @@
  * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
  * what writes, the lock of our inode is held and the file is one of the upper's.
  */
+#include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -196,9 +197,21 @@ void shale_real_end_write(struct file *real)
 	file_end_write(real);
 }
 
-int shale_real_write_data(struct dentry *upper)
+/* btrfs enters written extents into its trees some time after their pages are written. */
+int shale_real_write_data(struct shale_fs *fs, struct dentry *upper)
 {
-	return filemap_write_and_wait(d_inode(upper)->i_mapping);
+	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	struct file *file;
+	int err;
+
+	if (upper->d_sb->s_magic != BTRFS_SUPER_MAGIC)
+		return filemap_write_and_wait(d_inode(upper)->i_mapping);
+	file = shale_real_open(&path, O_RDWR);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	err = vfs_fsync(file, 1);
+	fput(file);
+	return err;
 }
 
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
