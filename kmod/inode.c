@@ -455,18 +455,19 @@ static int upper_setattr(struct inode *inode, struct iattr *attr)
 	const struct cred *old;
 	int err;
 
-	err = shale_real_want_write(fs);
-	if (err)
-		return err;
 	old = shale_cred_begin(inode->i_sb);
-	if (attr->ia_valid & ATTR_SIZE)
-		err = shale_parts_grow(inode, attr->ia_size);
+	err = attr->ia_valid & ATTR_SIZE ? shale_parts_grow(inode, attr->ia_size) : 0;
 	if (!err)
-		err = shale_real_setattr(fs, upper, attr);
+		err = shale_real_want_write(fs);
+	if (err) {
+		shale_cred_end(old);
+		return err;
+	}
+	err = shale_real_setattr(fs, upper, attr);
 	if (!err && (attr->ia_valid & ATTR_SIZE))
 		shale_parts_cut(inode, attr->ia_size);
-	shale_cred_end(old);
 	shale_real_drop_write(fs);
+	shale_cred_end(old);
 	shale_inode_copyattr(inode);
 	if (attr->ia_valid & ATTR_MODE)
 		forget_all_cached_acls(inode);

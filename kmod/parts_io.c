@@ -360,6 +360,8 @@ static int zeros_make(struct file *file, struct shale_parts *parts, int mode, u6
 	down_write(&parts->sem);
 	err = shale_real_fallocate(top, mode, pos, len);
 	if (!err) {
+		/* Where its own file had a hole nothing changed for the top's filesystem. */
+		shale_real_modified(top);
 		shale_cow_blocks(parts->maps[0], pos, len, &first, &nr);
 		err = shale_map_set(parts->maps[0], first, nr);
 	}

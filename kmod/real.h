@@ -130,10 +130,11 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 /* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it. */
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
+void shale_real_modified(struct file *real); /* it was modified now */
 void shale_real_start_write(struct file *real);
 void shale_real_end_write(struct file *real);
 /* All of it reaches the device, and what the upper's filesystem commits from now on knows where it is. */
-int shale_real_write_data(struct shale_fs *fs, struct dentry *upper);
+int shale_real_write_data(struct dentry *upper);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,

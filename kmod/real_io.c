@@ -4,6 +4,7 @@
  * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
  * what writes, the lock of our inode is held and the file is one of the upper's.
  */
+#include <linux/fiemap.h>
 #include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -187,6 +188,11 @@ ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, lof
 	return vfs_iocb_iter_write(real, &iocb, &iter);
 }
 
+void shale_real_modified(struct file *real)
+{
+	file_update_time(real);
+}
+
 void shale_real_start_write(struct file *real)
 {
 	file_start_write(real);
@@ -197,21 +203,16 @@ void shale_real_end_write(struct file *real)
 	file_end_write(real);
 }
 
-/* btrfs enters written extents into its trees some time after their pages are written. */
-int shale_real_write_data(struct shale_fs *fs, struct dentry *upper)
+/* btrfs enters an extent into its trees some time after its pages are written; only fiemap waits for that. */
+int shale_real_write_data(struct dentry *upper)
 {
-	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
-	struct file *file;
-	int err;
+	struct inode *inode = d_inode(upper);
+	struct fiemap_extent_info info = { .fi_flags = FIEMAP_FLAG_SYNC };
+	int err = filemap_write_and_wait(inode->i_mapping);
 
-	if (upper->d_sb->s_magic != BTRFS_SUPER_MAGIC)
-		return filemap_write_and_wait(d_inode(upper)->i_mapping);
-	file = shale_real_open(&path, O_RDWR);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	err = vfs_fsync(file, 1);
-	fput(file);
-	return err;
+	if (err || inode->i_sb->s_magic != BTRFS_SUPER_MAGIC)
+		return err;
+	return inode->i_op->fiemap(inode, &info, 0, 1);
 }
 
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
