@@ -60,6 +60,14 @@ static int data_divide(struct shale_promotion *p)
 	return err;
 }
 
+/* Whatever a clone fails with, copying says better what is wrong. */
+static int data_fill(struct shale_promotion *p, struct file *in)
+{
+	if (p->fs->config.cow != SHALE_COW_COPY && !shale_real_clone_data(in, p->file, p->size))
+		return 0;
+	return shale_real_copy_data(in, p->file, p->size, &p->bytes);
+}
+
 static int data_copy(struct shale_promotion *p)
 {
 	struct path data;
@@ -74,7 +82,7 @@ static int data_copy(struct shale_promotion *p)
 	in = shale_real_open(&data, O_RDONLY);
 	if (IS_ERR(in))
 		return PTR_ERR(in);
-	err = shale_real_copy_data(in, p->file, p->size, &p->bytes);
+	err = data_fill(p, in);
 	fput(in);
 	return err;
 }

@@ -92,8 +92,9 @@ int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 int shale_real_names_commit(struct shale_fs *fs);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);
 int shale_real_extend(struct file *out, loff_t len); /* to LEN bytes, with a hole */
-/* Copies LEN bytes from IN to OUT at the same offsets: by clone where both can, else in chunks,
- * holes kept; -EINTR on a fatal signal. */
+/* The first LEN bytes of OUT, which is empty, become IN's: by sharing blocks, where both can, or by copying in
+ * chunks, holes kept. RET_BYTES grows by what was copied. -EINTR on a fatal signal. */
+int shale_real_clone_data(struct file *in, struct file *out, loff_t len);
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes);
 
 /* A handle of a layer's object. */

@@ -13,6 +13,9 @@
  *	volatile		never sync the upper; the work directory is marked until it is cleaned
  *	userxattr		private attributes live in user.* instead of trusted.*
  *	whiteout=both|overlay|aufs	which whiteouts are honoured in lower layers
+ *	cow=auto|block|clone|copy	what the first write to a lower file brings into the upper: the
+ *				blocks it touches (block), all of the file, by sharing its blocks where
+ *				both layers can (clone) or not (copy), or what shale thinks best (auto)
  *	xino= redirect_dir= index= metacopy= nfs_export=
  *				overlayfs's words for what shale always does: "on", and what means
  *				the same, is accepted; "off" is refused
