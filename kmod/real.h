@@ -70,6 +70,7 @@ ssize_t shale_real_get_private(struct shale_fs *fs, const struct path *path, con
 			       void *value, size_t size);
 int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const char *name,
 			   const void *value, size_t size);
+int shale_real_remove_private(struct shale_fs *fs, struct dentry *dentry, const char *name);
 
 struct posix_acl *shale_real_get_acl(const struct path *path, int type);
 int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_acl *acl, int type);
@@ -131,6 +132,9 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 /* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it. */
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
+/* The same of bytes that the file shows already, to those who read it through us. Nobody else may change it
+ * meanwhile: our inode is locked and stores to mappings wait. */
+ssize_t shale_real_write_quietly(struct file *real, const void *buf, size_t len, loff_t pos);
 void shale_real_start_write(struct file *real);
 void shale_real_end_write(struct file *real);
 /* All of it reaches the device, and what the upper's filesystem commits from now on knows where it is. */
