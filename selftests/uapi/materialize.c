@@ -477,14 +477,15 @@ TEST(volatile, "on a volatile mount too")
 	EXPECT_BLOCKS("u/f", "abaa");
 }
 
-#define BIG 16384 /* blocks */
+#define BIG  16384 /* blocks */
+#define RACE 1024
 
-static void big_file(const char *path)
+static void big_file(const char *path, int blocks)
 {
 	int fd = ASSERT_OK(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
 	char piece[16 * BLOCK];
 
-	for (int i = 0; i < BIG / 16; i++) {
+	for (int i = 0; i < blocks / 16; i++) {
 		memset(piece, 'a' + i % 26, sizeof(piece));
 		ASSERT_EQ(write(fd, piece, sizeof(piece)), sizeof(piece));
 	}
@@ -492,12 +493,12 @@ static void big_file(const char *path)
 }
 
 /* Blocks of the big file that are not as they were, but for number 7. */
-static int big_wrong(const char *path)
+static int big_wrong(const char *path, int blocks)
 {
 	int fd = ASSERT_OK(open(path, O_RDONLY | O_CLOEXEC)), wrong = 0;
 	char piece[16 * BLOCK];
 
-	for (int i = 0; i < BIG / 16; i++) {
+	for (int i = 0; i < blocks / 16; i++) {
 		ASSERT_EQ(read(fd, piece, sizeof(piece)), sizeof(piece));
 		for (int b = 0; b < 16; b++)
 			wrong += piece[b * BLOCK] != (i || b != 7 ? 'a' + i % 26 : '!') ||
@@ -524,7 +525,7 @@ TEST(killed, "a fatal signal ends it with the file as it was, and it can be done
 	int status;
 
 	lower(0, "x=1");
-	big_file("l0/f");
+	big_file("l0/f", BIG);
 	mount_by_blocks();
 	block_write("m/f", 7, '!');
 	before = block_bytes();
@@ -538,12 +539,12 @@ TEST(killed, "a fatal signal ends it with the file as it was, and it can be done
 	EXPECT(WIFSIGNALED(status));
 	EXPECT(has_map("u/f"));
 	EXPECT(block_bytes() - before < (BIG - 1) * BLOCK);
-	EXPECT_EQ(big_wrong("m/f"), 0);
+	EXPECT_EQ(big_wrong("m/f", BIG), 0);
 	union_remount();
-	EXPECT_EQ(big_wrong("m/f"), 0);
+	EXPECT_EQ(big_wrong("m/f", BIG), 0);
 	EXPECT_OK(materialize("m/f"));
 	union_umount();
-	EXPECT_EQ(big_wrong("u/f"), 0);
+	EXPECT_EQ(big_wrong("u/f", BIG), 0);
 	EXPECT(!has_map("u/f"));
 }
 
@@ -565,24 +566,24 @@ TEST(no_space, "without space for all of it the file is as it was, and with spac
 {
 	need_shale("only shale has maps");
 	lower(0, "x=1");
-	big_file("l0/f");
+	big_file("l0/f", BIG);
 	small_mount("size=32M");
 	block_write("m/f", 7, '!');
 	EXPECT_ERR(materialize("m/f"), ENOSPC);
-	EXPECT_EQ(big_wrong("m/f"), 0);
+	EXPECT_EQ(big_wrong("m/f", BIG), 0);
 	EXPECT(has_map("small/u/f"));
 	file_write("m/new", "");
 	ASSERT_OK(mount(NULL, "small", NULL, MS_REMOUNT, "size=128M"));
 	EXPECT_OK(materialize("m/f"));
 	EXPECT(!has_map("small/u/f"));
-	EXPECT_EQ(big_wrong("small/u/f"), 0);
+	EXPECT_EQ(big_wrong("small/u/f", BIG), 0);
 }
 
 TEST(no_space_lower, "nor is anything left of a lower file that could not be copied up")
 {
 	need_shale("only shale has maps");
 	lower(0, "x=1");
-	big_file("l0/f");
+	big_file("l0/f", BIG);
 	small_mount("size=32M");
 	EXPECT_ERR(materialize("m/f"), ENOSPC);
 	EXPECT(!exists("small/u/f"));
@@ -593,12 +594,12 @@ TEST(no_space_lower, "nor is anything left of a lower file that could not be cop
 static void write_for_ever(void)
 {
 	int fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
-	char *map = mmap(NULL, (size_t)BIG * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *map = mmap(NULL, (size_t)RACE * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	unsigned int seed = 1;
 
 	ASSERT(map != MAP_FAILED);
 	for (;;) {
-		int block = rand_r(&seed) % BIG;
+		int block = rand_r(&seed) % RACE;
 
 		/* A letter that the file has anyway, so that what is right is known. */
 		if (block % 2)
@@ -613,19 +614,19 @@ TEST(raced, "writers and stores to a mapping at the same time lose nothing")
 	pid_t child;
 
 	lower(0, "x=1");
-	big_file("l0/f");
+	big_file("l0/f", RACE);
 	mount_by_blocks();
 	child = ASSERT_OK(fork());
 	if (!child)
 		write_for_ever();
-	usleep(200000);
+	usleep(50000);
 	EXPECT_OK(materialize("m/f"));
 	block_write("m/f", 7, '!');
 	ASSERT_OK(kill(child, SIGKILL));
 	ASSERT_EQ(waitpid(child, NULL, 0), child);
 	block_write("m/f", 7, '!');
-	EXPECT_EQ(big_wrong("m/f"), 0);
+	EXPECT_EQ(big_wrong("m/f", RACE), 0);
 	EXPECT(!has_map("u/f"));
 	union_umount();
-	EXPECT_EQ(big_wrong("u/f"), 0);
+	EXPECT_EQ(big_wrong("u/f", RACE), 0);
 }
