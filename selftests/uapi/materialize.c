@@ -420,8 +420,10 @@ TEST(write_only, "a descriptor for writing only will do, for appending too, and 
 
 	lower_file("aaaa");
 	mount_by_blocks();
-	block_write("m/f", 1, 'b');
 	fd = ASSERT_OK(open("m/f", O_RDONLY | O_CLOEXEC));
+	EXPECT_ERR(materialize_fd(fd), EBADF);
+	EXPECT(!exists("u/f"));
+	block_write("m/f", 1, 'b');
 	EXPECT_ERR(materialize_fd(fd), EBADF);
 	EXPECT(has_map("u/f"));
 	close(fd);
