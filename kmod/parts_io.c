@@ -17,6 +17,7 @@
 #include "mapio.h"
 #include "parts.h"
 #include "real.h"
+#include "trace.h"
 
 /* Of a write at a time: bounds the buffer, and how long page faults of the file wait. */
 #define CHUNK (64 * 1024)
@@ -112,6 +113,7 @@ static bool takeover_widen(struct takeover *t)
 	return shale_cow_widen(t->parts->maps[0], &t->wide_pos, &t->wide_len);
 }
 
+/* What is below the top: blocks that are its own by now are not written. */
 static int bytes_show(struct takeover *t, u64 pos, u64 end)
 {
 	struct shale_run run;
@@ -120,6 +122,8 @@ static int bytes_show(struct takeover *t, u64 pos, u64 end)
 
 	for (; !err && pos < end; pos += run.len) {
 		run = shale_cow_run(t->parts->maps, pos, end - pos);
+		if (!run.part)
+			continue;
 		real = part_file(t->file, t->parts, run.part);
 		err = IS_ERR(real) ? PTR_ERR(real) :
 				     shale_real_read_buf(real, t->buf + (pos - t->buf_pos), run.len, pos);
@@ -156,6 +160,15 @@ static ssize_t blocks_set(struct takeover *t, u64 end)
 	return err ?: end - t->pos;
 }
 
+static void takeover_report(struct takeover *t, u64 pos, u64 len, u64 copied, ssize_t ret)
+{
+	struct inode *inode = t->parts->inode;
+
+	if (ret >= 0)
+		shale_stats_add(SHALE_FS(inode->i_sb), block_bytes, copied);
+	trace_shale_takeover(inode, pos, len, copied, min_t(ssize_t, ret, 0));
+}
+
 /* Page faults may have taken blocks over since the buffer was filled: what they show by now is newer. */
 static ssize_t buf_write(struct takeover *t)
 {
@@ -167,12 +180,13 @@ static ssize_t buf_write(struct takeover *t)
 	if (ret > 0)
 		done = blocks_set(t, t->wide_pos + ret);
 	up_write(&t->parts->sem);
+	takeover_report(t, t->wide_pos, t->wide_len, t->wide_len - t->len, min_t(ssize_t, ret, done));
 	return done ?: min_t(ssize_t, ret, 0) ?: -EIO;
 }
 
 static ssize_t run_settle(struct takeover *t, u64 pos, u64 len)
 {
-	ssize_t ret = shale_real_write_buf(t->top, t->buf + (pos - t->buf_pos), len, pos);
+	ssize_t ret = shale_real_write_quietly(t->top, t->buf + (pos - t->buf_pos), len, pos);
 	u64 first, nr;
 
 	if (ret < 0)
@@ -180,7 +194,9 @@ static ssize_t run_settle(struct takeover *t, u64 pos, u64 len)
 	if (ret < len)
 		return -EIO;
 	shale_cow_blocks(t->parts->maps[0], pos, len, &first, &nr);
-	return shale_map_set(t->parts->maps[0], first, nr);
+	ret = shale_map_set(t->parts->maps[0], first, nr);
+	takeover_report(t, pos, len, len, ret);
+	return ret;
 }
 
 /* Nothing of what the buffer shows is new, so blocks that are the top's by now are left alone. */
@@ -318,7 +334,7 @@ static int bytes_take(struct takeover *t, u64 pos, u64 len)
 }
 
 /* All of the blocks that the LEN bytes at POS touch. */
-static int range_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len)
+int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len)
 {
 	struct takeover t = { .file = file, .parts = parts, .top = shale_file_slot(file, 0) };
 	u64 end = min(pos + len, shale_map_limit(parts->maps[0])), piece;
@@ -339,7 +355,7 @@ static int range_take(struct file *file, struct shale_parts *parts, u64 pos, u64
 
 int shale_parts_fill(struct file *file, struct shale_parts *parts)
 {
-	return range_take(file, parts, 0, U64_MAX >> 1);
+	return shale_parts_take(file, parts, 0, U64_MAX >> 1);
 }
 
 /* Zeros, and blocks that only become so: those at the edges keep what they show besides. */
@@ -352,9 +368,9 @@ static int zeros_make(struct file *file, struct shale_parts *parts, int mode, u6
 	if (IS_ERR(top))
 		return PTR_ERR(top);
 	if (!IS_ALIGNED(pos, SHALE_MAP_BLOCK_SIZE))
-		err = range_take(file, parts, pos, 1);
+		err = shale_parts_take(file, parts, pos, 1);
 	if (!err && !IS_ALIGNED(end, SHALE_MAP_BLOCK_SIZE))
-		err = range_take(file, parts, end, 1);
+		err = shale_parts_take(file, parts, end, 1);
 	if (err)
 		return err;
 	down_write(&parts->sem);
