@@ -448,6 +448,24 @@ static void attr_for_layer(struct mnt_idmap *idmap, struct inode *inode, struct 
 		attr->ia_vfsgid = VFSGIDT_INIT(from_vfsgid(idmap, ns, attr->ia_vfsgid));
 }
 
+/* Between the layer's end of the file and the limit no page fault may fill in what was cut off. */
+static int upper_resize(struct inode *inode, struct dentry *upper, struct iattr *attr)
+{
+	struct shale_parts *parts = shale_inode_parts(inode);
+	int err = shale_parts_grow(inode, attr->ia_size);
+
+	if (err)
+		return err;
+	if (parts)
+		down_write(&parts->sem);
+	err = shale_real_setattr(SHALE_FS(inode->i_sb), upper, attr);
+	if (!err)
+		shale_parts_cut(inode, attr->ia_size);
+	if (parts)
+		up_write(&parts->sem);
+	return err;
+}
+
 static int upper_setattr(struct inode *inode, struct iattr *attr)
 {
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);
@@ -460,11 +478,9 @@ static int upper_setattr(struct inode *inode, struct iattr *attr)
 		return err;
 	old = shale_cred_begin(inode->i_sb);
 	if (attr->ia_valid & ATTR_SIZE)
-		err = shale_parts_grow(inode, attr->ia_size);
-	if (!err)
+		err = upper_resize(inode, upper, attr);
+	else
 		err = shale_real_setattr(fs, upper, attr);
-	if (!err && (attr->ia_valid & ATTR_SIZE))
-		shale_parts_cut(inode, attr->ia_size);
 	shale_cred_end(old);
 	shale_real_drop_write(fs);
 	shale_inode_copyattr(inode);

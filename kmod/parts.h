@@ -20,7 +20,7 @@ struct shale_parts {
 	u64 saved_limit;	    /* the limit that is on disk */
 	u64 saved;		    /* the generation of the map that is on disk */
 	struct list_head node;	    /* in shale_fs.unsaved_parts, by its lock */
-	/* Of mappings, see mmap_parts.c: set once, with our inode locked. */
+	/* Of mappings, see mapped.c: set once, under the inode's lock. */
 	bool is_mappable;
 	const struct vm_operations_struct *vm_ops;
 	const struct file_operations *real_fops;
@@ -53,8 +53,13 @@ int shale_parts_grow(struct inode *inode, u64 end);
 void shale_parts_cut(struct inode *inode, u64 size);
 
 /* mmap_parts.c */
-int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts); /* our inode is locked */
-int shale_parts_mmap(struct file *real, struct shale_parts *parts, struct vm_area_struct *vma);
+int shale_parts_mmap(struct file *file, struct shale_parts *parts, struct vm_area_struct *vma);
+void shale_parts_map(struct vm_area_struct *vma, struct shale_parts *parts); /* VMA is the file system's */
+
+/* mapped.c */
+int shale_mapped_prepare(struct shale_parts *parts); /* their inode's lock is held, creds are the mounter's */
+/* What a mapping that FILE is the first of is a mapping of; borrowed as of shale_file_slot(). */
+struct file *shale_mapped_file(struct file *file, struct shale_parts *parts);
 
 /* parts_io.c */
 /* All bytes become the upper's. Our inode is locked, creds are the mounter's. */

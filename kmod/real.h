@@ -144,6 +144,11 @@ int shale_real_fadvise(struct file *real, loff_t pos, loff_t len, int advice);
 int shale_real_flush(struct file *real, fl_owner_t id);
 int shale_real_mmap(struct file *real, struct vm_area_struct *vma);
 
+/* real_pages.c: data of open files in a page fault. Fills all of BUF, with zeros beyond the end. */
+int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos);
+/* LEN bytes of the page that POS is in, if it is in memory; sleeps not. */
+bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos);
+
 /* From one open file into another. */
 struct shale_range {
 	struct file *in, *out;
