@@ -89,7 +89,7 @@ static unsigned int slot_flags(const struct file *file, unsigned int slot)
 	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
 
 	if (is_mapped_slot(file_inode(file), slot))
-		flags &= O_ACCMODE | O_NOATIME;
+		flags &= O_ACCMODE | O_LARGEFILE | O_NOATIME;
 	if (object_slot(file_inode(file), slot))
 		flags &= ~(O_ACCMODE | O_APPEND);
 	return flags;
