@@ -56,15 +56,33 @@ void shale_parts_cut(struct inode *inode, u64 size);
 int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts); /* our inode is locked */
 int shale_parts_mmap(struct file *real, struct shale_parts *parts, struct vm_area_struct *vma);
 
+/* What follows is called with the mounter's creds. */
+
 /* parts_io.c */
-/* All bytes become the upper's. Our inode is locked, creds are the mounter's. */
+ssize_t shale_parts_read(struct shale_parts *parts, struct kiocb *iocb, struct iov_iter *iter);
+/* The layer's file that has the bytes at POS, and how many of the LEN there; NULL at the end. Borrowed. */
+struct file *shale_parts_at(struct file *file, struct shale_parts *parts, u64 pos, size_t *len);
+int shale_parts_fadvise(struct file *file, struct shale_parts *parts, loff_t pos, loff_t len, int advice);
+/* Our inode is locked. WRITTEN as of shale_real_write_iter(). What is to be synced was, or is the caller's to be. */
+ssize_t shale_parts_write(struct shale_parts *parts, struct kiocb *iocb, struct iov_iter *iter,
+			  void (*written)(struct file *user), bool *ret_is_synced);
+ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, struct pipe_inode_info *pipe,
+				 loff_t *pos, size_t len);
+
+/* parts_space.c */
+/* All bytes become the upper's. Our inode is locked. */
 int shale_parts_fill(struct file *file, struct shale_parts *parts);
 int shale_parts_fallocate(struct file *file, struct shale_parts *parts, int mode, u64 pos, u64 len);
 loff_t shale_parts_seek(struct file *file, struct shale_parts *parts, loff_t pos, int whence);
-ssize_t shale_parts_read(struct file *file, struct shale_parts *parts, struct kiocb *iocb,
-			 struct iov_iter *iter);
-/* Our inode is locked. WRITTEN as of shale_real_write_iter(). */
-ssize_t shale_parts_write(struct file *file, struct shale_parts *parts, struct kiocb *iocb,
-			  struct iov_iter *iter, void (*written)(struct file *user));
+
+/* parts_copy.c */
+struct shale_range;
+/* Clone or dedupe between files of ours, one or both of which have parts. Both inodes are locked; TOP is the target's
+ * upper. */
+loff_t shale_parts_remap(const struct shale_range *r, struct file *top);
+
+/* parts_extents.c */
+int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, struct fiemap_extent_info *info,
+		       u64 start, u64 len);
 
 #endif /* _SHALE_PARTS_H */
