@@ -434,21 +434,27 @@ static ssize_t pieces_write(struct writing *w)
 	return w->pos - start ?: ret;
 }
 
+/* When the access to write is given back. Direct writes have no bytes left in the page cache. */
+static ssize_t writing_end(struct writing *w, u64 start, ssize_t done)
+{
+	int err = 0;
+
+	kfree(w->block);
+	shale_mapio_dirty(w->parts->inode);
+	if (done > 0 && w->is_direct && w->is_cached)
+		err = shale_real_drop_pages(w->top, start, done);
+	return err ?: done;
+}
+
 static ssize_t writing_do(struct writing *w)
 {
 	const u64 start = w->pos;
 	ssize_t ret;
-	int err = 0;
 
 	shale_real_start_write(w->top);
 	ret = pieces_write(w);
 	shale_real_end_write(w->top);
-	kfree(w->block);
-	shale_mapio_dirty(file_inode(w->file));
-	/* Direct writes have no bytes left in the page cache. */
-	if (ret > 0 && w->is_direct && w->is_cached)
-		err = shale_real_drop_pages(w->top, start, ret);
-	return err ?: ret;
+	return writing_end(w, start, ret);
 }
 
 ssize_t shale_parts_write_buf(struct file *file, struct shale_parts *parts, void *buf, size_t len, u64 pos)
@@ -469,15 +475,18 @@ ssize_t shale_parts_write_buf(struct file *file, struct shale_parts *parts, void
 	return writing_do(&w);
 }
 
-/* The layer would refuse it, and does not get to see it whole. */
-static bool is_misaligned(const struct shale_parts *parts, const struct kiocb *iocb, size_t len)
+/* Is it a direct write that the layer would refuse, which does not get to see it whole? WHERE is its offset, length and
+ * what else is to be aligned. */
+static bool is_direct_refused(const struct writing *w, u64 where)
 {
-	const struct path path = shale_path_real(shale_parts_object(parts->inode, parts, 0));
+	const struct path path = shale_path_real(shale_parts_object(w->parts->inode, w->parts, 0));
 	struct kstat stat;
 
-	if (!(iocb->ki_flags & IOCB_DIRECT) || IS_ALIGNED(iocb->ki_pos | len, SECTOR))
+	if (!w->is_direct)
 		return false;
-	return !shale_real_getattr(&path, &stat, STATX_DIOALIGN, 0) &&
+	if (!(w->top->f_mode & FMODE_CAN_ODIRECT))
+		return true;
+	return !IS_ALIGNED(where, SECTOR) && !shale_real_getattr(&path, &stat, STATX_DIOALIGN, 0) &&
 	       (stat.result_mask & STATX_DIOALIGN) && stat.dio_offset_align >= SECTOR;
 }
 
@@ -489,6 +498,17 @@ static int owned_prepare(struct shale_parts *parts, const struct kiocb *iocb)
 	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : shale_mapio_flush(parts->inode);
 }
 
+/* Nothing is new about where these bytes are, so it is a write like any other. */
+static bool is_owned(const struct shale_parts *parts, const struct kiocb *iocb, size_t len)
+{
+	u64 first, nr;
+
+	if ((iocb->ki_flags & IOCB_APPEND) || iocb->ki_pos + len > i_size_read(parts->inode))
+		return false;
+	shale_cow_blocks(parts->maps[0], iocb->ki_pos, len, &first, &nr);
+	return !nr;
+}
+
 static ssize_t unowned_write(struct shale_parts *parts, struct file *top, struct kiocb *iocb,
 			     struct iov_iter *iter)
 {
@@ -497,17 +517,19 @@ static ssize_t unowned_write(struct shale_parts *parts, struct file *top, struct
 		.top = top,
 		.parts = parts,
 		.iter = iter,
-		.pos = iocb->ki_pos,
 		.is_direct = iocb->ki_flags & IOCB_DIRECT,
 	};
 	ssize_t ret;
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
-	if (w.is_direct && (!(top->f_mode & FMODE_CAN_ODIRECT) ||
-			    is_misaligned(parts, iocb, iov_iter_count(iter))))
+	ret = generic_write_checks(iocb, iter);
+	if (ret <= 0)
+		return ret;
+	w.pos = iocb->ki_pos;
+	if (is_direct_refused(&w, w.pos | ret))
 		return -EINVAL;
-	ret = writing_do(&w);
+	ret = shale_parts_grow(parts->inode, w.pos + ret) ?: writing_do(&w);
 	iocb->ki_pos = w.pos;
 	return ret;
 }
@@ -516,24 +538,12 @@ ssize_t shale_parts_write(struct shale_parts *parts, struct kiocb *iocb, struct 
 			  shale_written_t written, bool *ret_is_synced)
 {
 	struct file *top = shale_file_slot(iocb->ki_filp, 0);
-	u64 first, nr, end;
-	ssize_t ret;
 	int err;
 
 	if (IS_ERR(top))
 		return PTR_ERR(top);
-	ret = generic_write_checks(iocb, iter);
-	if (ret <= 0)
-		return ret;
-	end = iocb->ki_pos + ret;
-	if ((iocb->ki_flags & IOCB_NOWAIT) && end > i_size_read(parts->inode))
-		return -EAGAIN;
-	err = shale_parts_grow(parts->inode, end);
-	if (err)
-		return err;
-	shale_cow_blocks(parts->maps[0], iocb->ki_pos, ret, &first, &nr);
-	*ret_is_synced = !nr;
-	if (nr)
+	*ret_is_synced = is_owned(parts, iocb, iov_iter_count(iter));
+	if (!*ret_is_synced)
 		return unowned_write(parts, top, iocb, iter);
 	err = owned_prepare(parts, iocb);
 	return err ?: shale_real_write_iter(top, iocb, iter, written);
@@ -557,7 +567,8 @@ static int pipe_write(struct pipe_inode_info *pipe, struct pipe_buffer *buf, str
 		return ret;
 	w->iter = &iter;
 	w->pos = iocb.ki_pos;
-	return pieces_write(w);
+	w->is_direct = iocb.ki_flags & IOCB_DIRECT;
+	return is_direct_refused(w, w->pos | ret | buf->offset) ? -EINVAL : pieces_write(w);
 }
 
 /* The access to write is taken before the pipe is locked: others who splice to the layer's filesystem do so. */
@@ -578,8 +589,7 @@ ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, s
 	ret = __splice_from_pipe(pipe, &sd, pipe_write);
 	pipe_unlock(pipe);
 	shale_real_end_write(w.top);
-	kfree(w.block);
-	shale_mapio_dirty(parts->inode);
+	ret = writing_end(&w, *pos, ret);
 	if (ret > 0)
 		*pos += ret;
 	return ret;
