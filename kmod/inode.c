@@ -463,24 +463,24 @@ static int upper_setattr(struct inode *inode, struct iattr *attr)
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);
 	struct dentry *upper = shale_inode_upper(inode);
 	const struct cred *old;
-	int err = 0;
+	int err;
 
 	old = shale_cred_begin(inode->i_sb);
-	if (attr->ia_valid & ATTR_SIZE)
-		err = shale_parts_grow(inode, attr->ia_size);
+	err = attr->ia_valid & ATTR_SIZE ? shale_parts_grow(inode, attr->ia_size) : 0;
 	if (!err)
 		err = shale_real_want_write(fs);
-	if (err)
-		goto out;
+	if (err) {
+		shale_cred_end(old);
+		return err;
+	}
 	err = shale_real_setattr(fs, upper, attr);
 	if (!err && (attr->ia_valid & ATTR_SIZE))
 		shale_parts_cut(inode, attr->ia_size);
 	shale_real_drop_write(fs);
+	shale_cred_end(old);
 	shale_inode_copyattr(inode);
 	if (attr->ia_valid & ATTR_MODE)
 		forget_all_cached_acls(inode);
-out:
-	shale_cred_end(old);
 	return err;
 }
 

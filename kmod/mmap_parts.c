@@ -35,17 +35,11 @@ static u64 bytes_below(const struct shale_parts *parts, u64 pos)
 	return min_t(u64, PAGE_SIZE, limit - pos);
 }
 
-static int below_read(struct shale_parts *parts, u64 pos, u64 len, u8 *buf)
+static int below_read_as_mounter(struct shale_parts *parts, u64 pos, u64 len, u8 *buf)
 {
 	const struct cred *old = shale_cred_begin(parts->inode->i_sb);
-	struct shale_run run;
-	u64 done;
-	int err = 0;
+	int err = shale_parts_below_read(parts, pos, len, buf);
 
-	for (done = 0; !err && done < len; done += run.len) {
-		run = shale_cow_run(parts->maps + 1, pos + done, len - done);
-		err = shale_real_read_buf(parts->below[run.part], buf + done, run.len, pos + done);
-	}
 	shale_cred_end(old);
 	return err;
 }
@@ -85,7 +79,7 @@ static vm_fault_t parts_fault(struct vm_fault *vmf)
 	page = alloc_page(GFP_KERNEL);
 	if (!page)
 		return VM_FAULT_OOM;
-	if (!below_read(parts, pos, len, page_address(page)))
+	if (!below_read_as_mounter(parts, pos, len, page_address(page)))
 		ret = fault_fill(vmf, parts, page_address(page));
 	__free_page(page);
 	return ret;
@@ -162,25 +156,6 @@ static int parts_fsync(struct file *real, loff_t start, loff_t end, int datasync
 	return err ?: parts->real_fops->fsync(real, start, end, datasync);
 }
 
-static int below_open(struct shale_parts *parts)
-{
-	struct path path;
-	unsigned int i;
-
-	for (i = 0; i + 1 < parts->nr; i++) {
-		path = shale_path_real(shale_parts_object(parts->inode, parts, i + 1));
-		if (!parts->below[i])
-			parts->below[i] = shale_real_open(&path, O_RDONLY | O_NOATIME);
-		if (IS_ERR(parts->below[i])) {
-			int err = PTR_ERR(parts->below[i]);
-
-			parts->below[i] = NULL;
-			return err;
-		}
-	}
-	return 0;
-}
-
 int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts)
 {
 	struct file *top = shale_file_slot(file, !parts->upper);
@@ -190,7 +165,7 @@ int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts)
 		return PTR_ERR(top);
 	if (parts->is_mappable)
 		return 0;
-	err = below_open(parts);
+	err = shale_parts_below_open(parts);
 	if (err)
 		return err;
 	parts->real_fops = top->f_op;

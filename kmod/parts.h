@@ -18,6 +18,7 @@ struct shale_parts {
 	struct mutex save_lock;	    /* one saves at a time; head */
 	struct shale_map_head head; /* of the top part's map */
 	u64 saved_limit;	    /* the limit that is on disk */
+	u64 settled_limit;	    /* the last one whose block tail_settle() saw on disk; inode's lock */
 	u64 saved;		    /* the generation of the map that is on disk */
 	struct list_head node;	    /* in shale_fs.unsaved_parts, by its lock */
 	/* Of mappings, see mmap_parts.c: set once, with our inode locked. */
@@ -25,7 +26,7 @@ struct shale_parts {
 	const struct vm_operations_struct *vm_ops;
 	const struct file_operations *real_fops;
 	struct file_operations fops;
-	struct file **below; /* open files of the parts below the top */
+	struct file **below; /* open files of the parts below the top, NULL as long as nobody wanted them */
 	struct shale_parts *before; /* what the file had before its promotion; readers may still use them */
 	struct dentry *upper;	    /* part 0; NULL: the stack's objects are the parts */
 	unsigned int nr;
@@ -46,6 +47,11 @@ void shale_parts_free(struct shale_parts *parts); /* with those before; NULL is 
 /* The object that a part is. */
 struct shale_path shale_parts_object(const struct inode *inode, const struct shale_parts *parts,
 				     unsigned int part);
+
+/* For what has no open file of ours at hand. Our inode is locked, creds are the mounter's. */
+int shale_parts_below_open(struct shale_parts *parts);
+/* What the parts below the top show, zeros where they end; they are open. */
+int shale_parts_below_read(struct shale_parts *parts, u64 pos, u64 len, u8 *buf);
 
 /* Before a file grows: what was cut off is not to show again, after a crash either. Our inode is locked. */
 int shale_parts_grow(struct inode *inode, u64 end);

@@ -115,6 +115,8 @@ static int zeros_set(struct file *top, struct shale_parts *parts, int mode, u64 
 	down_write(&parts->sem);
 	err = shale_real_fallocate_held(top, mode, pos, len);
 	if (!err) {
+		/* Where its own file had a hole nothing changed for the top's filesystem. */
+		shale_real_modified(top);
 		shale_cow_blocks(parts->maps[0], pos, len, &first, &nr);
 		err = nr ? shale_map_set(parts->maps[0], first, nr) : 0;
 	}

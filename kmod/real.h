@@ -130,6 +130,7 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 /* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it. */
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
+void shale_real_modified(struct file *real); /* it was modified now */
 void shale_real_start_write(struct file *real);
 void shale_real_end_write(struct file *real);
 /* Within the pair, too. At POS, never appended, not synced. */
@@ -137,7 +138,8 @@ ssize_t shale_real_write_held(struct file *real, struct iov_iter *iter, loff_t p
 /* The same with locks held that a page fault may take: -EFAULT, or fewer bytes, where memory of the user is not
  * there at once. */
 ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_t pos);
-int shale_real_write_data(struct dentry *object); /* all of it reaches the device */
+/* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
+int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,

@@ -4,6 +4,8 @@
  * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
  * what writes, the lock of our inode is held and the file is one of the upper's.
  */
+#include <linux/fiemap.h>
+#include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -219,6 +221,11 @@ ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, lof
 	return shale_real_write_held(real, &iter, pos, false);
 }
 
+void shale_real_modified(struct file *real)
+{
+	file_update_time(real);
+}
+
 void shale_real_start_write(struct file *real)
 {
 	file_start_write(real);
@@ -229,9 +236,16 @@ void shale_real_end_write(struct file *real)
 	file_end_write(real);
 }
 
+/* btrfs enters an extent into its trees some time after its pages are written; only fiemap waits for that. */
 int shale_real_write_data(struct dentry *object)
 {
-	return filemap_write_and_wait(d_inode(object)->i_mapping);
+	struct inode *inode = d_inode(object);
+	struct fiemap_extent_info info = { .fi_flags = FIEMAP_FLAG_SYNC };
+	int err = filemap_write_and_wait(inode->i_mapping);
+
+	if (err || inode->i_sb->s_magic != BTRFS_SUPER_MAGIC)
+		return err;
+	return inode->i_op->fiemap(inode, &info, 0, 1);
 }
 
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
