@@ -262,10 +262,16 @@ static struct dentry *dentry_of_real(struct shale_fs *fs, struct dentry *real)
 /* An upper file by itself: it will never be promoted, and so can do without a name of ours. */
 static struct dentry *dentry_of_upper(struct shale_fs *fs, struct dentry *upper)
 {
+	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
 	struct shale_iget args = { .upper = dget(upper) };
 	struct inode *inode;
 	struct dentry *dentry;
 
+	/* Where the rest of it is only its name tells. */
+	if (shale_real_get_private(fs, &path, SHALE_XATTR_MAP, NULL, 0) >= 0) {
+		dput(args.upper);
+		return ERR_PTR(-ESTALE);
+	}
 	args.has_key = !shale_origin_get(fs, upper, &args.key);
 	inode = shale_iget(fs->sb, &args);
 	if (IS_ERR(inode))

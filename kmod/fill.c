@@ -35,20 +35,6 @@ bool shale_fill_is_needless(struct shale_parts *parts, u64 pos, u64 len)
 	return !nr;
 }
 
-static int runs_read(struct shale_below *below, struct shale_parts *parts)
-{
-	struct shale_run run;
-	u64 done;
-	int err = 0;
-
-	for (done = 0; !err && done < below->len; done += run.len) {
-		run = shale_cow_run(parts->maps + 1, below->pos + done, below->len - done);
-		err = shale_real_read_pages(parts->below[run.part], below->buf + done, run.len,
-					    below->pos + done);
-	}
-	return err;
-}
-
 int shale_below_read(struct shale_below *below, struct shale_parts *parts, u64 pos, u64 len)
 {
 	const struct cred *old;
@@ -61,7 +47,7 @@ int shale_below_read(struct shale_below *below, struct shale_parts *parts, u64 p
 	below->pos = pos;
 	below->len = len;
 	old = shale_cred_begin(parts->inode->i_sb);
-	err = runs_read(below, parts);
+	err = shale_parts_below_read(parts, pos, len, below->buf);
 	shale_cred_end(old);
 	return err;
 }

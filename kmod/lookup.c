@@ -547,7 +547,8 @@ static int search_index(struct search *s)
 	partial = d_is_reg(s->upper) ? is_partial(shale_upper_layer(s->fs), s->upper) : 0;
 	if (partial < 0)
 		return partial;
-	s->flags &= ~BIT(SHALE_I_PARTIAL);
+	if (!partial)
+		s->flags &= ~(BIT(SHALE_I_PARTIAL) | BIT(SHALE_I_LOST));
 	s->flags |= BIT(SHALE_I_INDEXED) | (partial ? BIT(SHALE_I_PARTIAL) : 0);
 	s->key.ino = d_inode(s->found[0].dentry)->i_ino;
 	s->key.fsid = s->found[0].layer->fsid;
@@ -563,8 +564,8 @@ static int search_all(struct search *s)
 	if (!err && !s->is_finished)
 		err = search_lowers(s);
 	if (!err && s->wants_data) {
-		pr_warn_ratelimited("the data of %pd2 is in no layer\n", s->found[0].dentry);
-		err = -EIO;
+		pr_warn_ratelimited("data of %pd2 is in no layer\n", s->upper ?: s->found[0].dentry);
+		s->flags |= BIT(SHALE_I_LOST);
 	}
 	return err ?: search_index(s);
 }

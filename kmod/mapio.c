@@ -156,15 +156,23 @@ struct saving {
 	int attr_size;
 };
 
+static bool is_volatile(const struct saving *s)
+{
+	return s->fs->config.is_volatile;
+}
+
 static int data_sync(struct saving *s)
 {
 	struct path path = { .mnt = shale_upper_layer(s->fs)->mnt, .dentry = s->upper };
-	struct file *file = shale_real_open(&path, O_RDWR);
+	struct file *file;
 	int err;
 
+	if (is_volatile(s))
+		return 0;
+	file = shale_real_open(&path, O_RDWR);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	err = shale_real_fsync(file, 0, LLONG_MAX, false);
+	err = shale_real_names_commit(s->fs) ?: shale_real_fsync(file, 0, LLONG_MAX, false);
 	fput(file);
 	return err;
 }
@@ -194,7 +202,7 @@ static int sidecar_write(struct saving *s, const void *buf, size_t len, u64 page
 
 static int sidecar_sync(struct saving *s)
 {
-	return shale_real_fsync(s->file, 0, LLONG_MAX, true);
+	return is_volatile(s) ? 0 : shale_real_fsync(s->file, 0, LLONG_MAX, true);
 }
 
 /* The groups of one round, as the map was before the data was written. */
@@ -365,7 +373,7 @@ static int map_save(struct saving *s)
 		s->attr_size = shale_map_disk_encode(s->parts->maps[0], &s->parts->head, s->attr);
 	if (s->attr_size < 0)
 		return map_save_pages(s);
-	err = shale_real_write_data(s->upper);
+	err = is_volatile(s) ? 0 : shale_real_write_data(s->upper);
 	return err ?: attr_write(s);
 }
 
@@ -375,7 +383,8 @@ static int save_locked(struct shale_parts *parts, struct saving *s)
 	const u64 limit = shale_map_limit(parts->maps[0]);
 	int err;
 
-	if (generation == parts->saved)
+	/* Of a file without a name nobody reads it, see shale_mapio_forget(). */
+	if (generation == parts->saved || !d_inode(s->upper)->i_nlink)
 		return 0;
 	err = map_save(s);
 	if (!err) {
@@ -399,12 +408,63 @@ int shale_mapio_flush(struct inode *inode)
 		return -ENOMEM;
 	s->fs = SHALE_FS(inode->i_sb);
 	s->parts = parts;
-	s->upper = shale_inode_upper(inode);
+	s->upper = parts->upper;
 	mutex_lock(&parts->save_lock);
 	err = save_locked(parts, s);
 	mutex_unlock(&parts->save_lock);
 	kfree(s);
 	return err;
+}
+
+static u64 sidecar_id(struct shale_fs *fs, struct inode *inode)
+{
+	struct shale_parts *parts = shale_inode_parts(inode);
+	struct shale_path upper = { .layer = shale_upper_layer(fs), .dentry = shale_inode_upper(inode) };
+	struct shale_map_head head;
+	struct shale_map map;
+
+	if (parts)
+		return parts->head.id;
+	if (attr_read(fs, &upper, &head, &map))
+		return 0;
+	shale_map_destroy(&map);
+	return head.id;
+}
+
+static void sidecar_remove(struct shale_fs *fs, u64 id)
+{
+	const struct shale_layer *layer = shale_upper_layer(fs);
+	char name[ID_PATH_SIZE];
+	struct dentry *dentry;
+
+	if (shale_real_want_write(fs))
+		return;
+	id_path(id, name);
+	dentry = shale_real_lookup_path(layer, name);
+	if (!IS_ERR_OR_NULL(dentry)) {
+		shale_real_unlink(fs, dentry);
+		dput(dentry);
+	}
+	shale_real_drop_write(fs);
+}
+
+void shale_mapio_forget(struct inode *inode)
+{
+	struct shale_fs *fs = SHALE_FS(inode->i_sb);
+	struct shale_parts *parts = shale_inode_parts(inode);
+	struct dentry *upper = shale_inode_upper(inode);
+	u64 id;
+
+	if (!test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags) || !upper || d_inode(upper)->i_nlink)
+		return;
+	/* A saving that has begun ends before, and another does not begin. */
+	if (parts)
+		mutex_lock(&parts->save_lock);
+	id = sidecar_id(fs, inode);
+	if (id)
+		sidecar_remove(fs, id);
+	if (parts)
+		mutex_unlock(&parts->save_lock);
 }
 
 /* Inodes whose map has changed. Each is held, so that it stays in memory until it is saved. */

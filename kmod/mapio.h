@@ -20,6 +20,9 @@ void shale_mapio_dirty(struct inode *inode);
 /* Writes what has changed, after the data that it is about. */
 int shale_mapio_flush(struct inode *inode);
 int shale_mapio_flush_all(struct shale_fs *fs); /* creds are anybody's */
+/* After INODE lost a name: with the last one what its map has beside the file goes. What a crash leaves of
+ * it fsck.shale removes. */
+void shale_mapio_forget(struct inode *inode);
 void shale_mapio_init(struct shale_fs *fs);
 void shale_mapio_stop(struct shale_fs *fs); /* before inodes go: writes all for the last time */
 

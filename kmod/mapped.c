@@ -51,25 +51,6 @@ static int mapped_mmap(struct file *mapped, struct vm_area_struct *vma)
 	return 0;
 }
 
-static int below_open(struct shale_parts *parts)
-{
-	struct path path;
-	unsigned int i;
-
-	for (i = 0; i + 1 < parts->nr; i++) {
-		path = shale_path_real(shale_parts_object(parts->inode, parts, i + 1));
-		if (!parts->below[i])
-			parts->below[i] = shale_real_open(&path, O_RDONLY | O_NOATIME);
-		if (IS_ERR(parts->below[i])) {
-			int err = PTR_ERR(parts->below[i]);
-
-			parts->below[i] = NULL;
-			return err;
-		}
-	}
-	return 0;
-}
-
 /* Where the filesystem would put a mapping is a matter of huge pages, which there are none of. */
 static void fops_make(struct shale_parts *parts, const struct file_operations *real)
 {
@@ -91,7 +72,7 @@ int shale_mapped_prepare(struct shale_parts *parts)
 
 	if (parts->is_mappable)
 		return 0;
-	err = below_open(parts);
+	err = shale_parts_below_open(parts);
 	if (err)
 		return err;
 	fops_make(parts, d_inode(top.dentry)->i_fop);

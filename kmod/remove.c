@@ -15,6 +15,7 @@
  * opaque directory with useless whiteouts, still empty.
  */
 #include "cred.h"
+#include "mapio.h"
 #include "real.h"
 #include "shale.h"
 
@@ -148,8 +149,10 @@ int shale_unlink(struct inode *dir, struct dentry *dentry)
 			drop_nlink(inode);
 		shale_index_nlink_end(inode);
 	}
-	if (!err)
+	if (!err) {
 		shale_moved_forget(r.fs, inode);
+		shale_mapio_forget(inode);
+	}
 	shale_cred_end(old);
 	if (err)
 		return err;

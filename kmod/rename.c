@@ -13,6 +13,7 @@
  * nothing (a directory changed places with it), so it does not matter whether a crash comes first.
  */
 #include "cred.h"
+#include "mapio.h"
 #include "real.h"
 #include "shale.h"
 #include "trace.h"
@@ -306,6 +307,8 @@ static void rename_record(struct renaming *r)
 		shale_moved_record(r->fs, r->new.inode, r->old.dir, &r->old.dentry->d_name);
 	else if (r->new.inode)
 		shale_moved_forget(r->fs, r->new.inode);
+	if (!r->is_exchange && r->new.inode)
+		shale_mapio_forget(r->new.inode);
 }
 
 static int rename_as_mounter(struct renaming *r)

@@ -130,6 +130,7 @@ enum {
 	SHALE_I_INDEXED,   /* file: the upper is linked in indexdir */
 	SHALE_I_WHITEOUTS, /* upper directory: may hold whiteouts */
 	SHALE_I_PARTIAL,   /* regular file: its bytes are in several layers, see parts.h */
+	SHALE_I_LOST,	   /* such a file, and some of its bytes are in none: it cannot be opened */
 	SHALE_I_HASHED,	   /* key is in the inode hash */
 	SHALE_I_SETTLED,   /* file: shale_file_settle() has nothing to do */
 	SHALE_I_UNSHADOWED, /* regular file: its shadow could not be made just now */

@@ -267,7 +267,7 @@ static void sb_init(struct super_block *sb)
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_time_gran = 1;
 	sb->s_flags |= SB_POSIXACL;
-	sb->s_iflags |= SB_I_SKIP_SYNC | SB_I_NOUMASK | SB_I_IMA_UNVERIFIABLE_SIGNATURE |
+	sb->s_iflags |= SB_I_NOUMASK | SB_I_IMA_UNVERIFIABLE_SIGNATURE |
 			SB_I_EVM_HMAC_UNSUPPORTED;
 	set_default_d_op(sb, has_remote_layer(fs) ? &dentry_remote_ops : &dentry_ops);
 	if (!shale_has_upper(fs)) {
