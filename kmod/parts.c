@@ -271,13 +271,14 @@ int shale_parts_below_open(struct shale_parts *parts)
 	unsigned int i;
 
 	for (i = 0; i + 1 < parts->nr; i++) {
-		if (parts->below[i])
+		if (READ_ONCE(parts->below[i]))
 			continue;
 		path = shale_path_real(shale_parts_object(parts->inode, parts, i + 1));
 		file = shale_real_open(&path, O_RDONLY | O_NOATIME);
 		if (IS_ERR(file))
 			return PTR_ERR(file);
-		parts->below[i] = file;
+		if (cmpxchg(&parts->below[i], NULL, file))
+			fput(file);
 	}
 	return 0;
 }
@@ -290,7 +291,7 @@ int shale_parts_below_read(struct shale_parts *parts, u64 pos, u64 len, u8 *buf)
 
 	for (done = 0; !err && done < len; done += run.len) {
 		run = shale_cow_run(parts->maps + 1, pos + done, len - done);
-		err = shale_real_read_buf(parts->below[run.part], buf + done, run.len, pos + done);
+		err = shale_real_read_pages(parts->below[run.part], buf + done, run.len, pos + done);
 	}
 	return err;
 }

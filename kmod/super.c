@@ -31,6 +31,7 @@ static struct inode *shale_alloc_inode(struct super_block *sb)
 	si->cache = NULL;
 	si->version = 0;
 	si->__parts = NULL;
+	si->__shadow = NULL;
 	return &si->vfs_inode;
 }
 
@@ -42,7 +43,7 @@ static void shale_destroy_inode(struct inode *inode)
 	if (S_ISDIR(inode->i_mode))
 		shale_dircache_free(si);
 	else
-		shale_parts_free(si->__parts);
+		shale_parts_free(si->__shadow ?: si->__parts);
 	kfree(si->redirect);
 	dput(si->__upper);
 	shale_stack_put(si->lower);
