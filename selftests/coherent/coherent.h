@@ -54,7 +54,7 @@ struct state {
 	const char *layer;		/* the file is made here, and */
 	void (*make)(const char *path); /* changed through the mount, if not NULL */
 	void (*apply)(struct model *m);
-	int warm_places, cold_places; /* how many of all places a pair is done at */
+	int warm_halves, cold_halves; /* twice the number of places at which a pair is done */
 };
 
 struct pair {
