@@ -28,10 +28,11 @@
 #define SIZE	(44 * BLOCK + 500)
 #define STEP	512 /* of as many bytes a writer or storer has one */
 #define PASSES	4
+#define STORES	(8 * PASSES)
 #define CAST	6
 #define CYCLES	30 /* of the truncator */
 #define RECORD	16
-#define APPENDS 60
+#define APPENDS 200
 
 #define OLD_BYTE 'x'
 
@@ -127,7 +128,7 @@ static char *map_file(int fd, int prot)
 /* A mapping for each pass, so that there are first stores to pages again. */
 static void run_storer(int number, int fd)
 {
-	for (int pass = 0; pass < PASSES; pass++) {
+	for (int pass = 0; pass < STORES; pass++) {
 		volatile char *map = map_file(fd, PROT_READ | PROT_WRITE);
 
 		for (int i = 0; i <= HEAD / STEP; i++) {
@@ -135,8 +136,8 @@ static void run_storer(int number, int fd)
 
 			if (!owns_stored(number, at))
 				continue;
-			map[at] = byte_of(number, pass);
-			EXPECT_EQ(map[at], byte_of(number, pass));
+			map[at] = byte_of(number, pass % PASSES);
+			EXPECT_EQ(map[at], byte_of(number, pass % PASSES));
 		}
 		munmap((void *)map, SIZE);
 	}
@@ -208,18 +209,22 @@ static const struct race_case {
 static const struct race_case *race;
 static const char *path;
 
-/* The worker that has this byte, or -1. */
-static int owner_of(off_t at)
+/* The worker that has a byte, or -1. */
+static signed char owners[SIZE];
+
+static void find_owners(void)
 {
-	for (int i = 0; i < CAST && race->cast[i]; i++)
-		if (race->cast[i]->owns(i, at))
-			return i;
-	return -1;
+	for (off_t at = 0; at < SIZE; at++) {
+		owners[at] = -1;
+		for (int i = CAST - 1; i >= 0; i--)
+			if (race->cast[i] && race->cast[i]->owns(i, at))
+				owners[at] = i;
+	}
 }
 
 static char last_byte(off_t at)
 {
-	int owner = owner_of(at);
+	int owner = owners[at];
 
 	if (owner < 0)
 		return OLD_BYTE;
@@ -228,7 +233,7 @@ static char last_byte(off_t at)
 
 static bool is_possible(off_t at, char byte)
 {
-	int owner = owner_of(at);
+	int owner = owners[at];
 
 	if (byte == OLD_BYTE)
 		return true;
@@ -247,16 +252,23 @@ static void expect_possible(const char *bytes)
 		}
 }
 
-static void expect_last(const char *bytes, const char *how)
+static int count_wrong(const char *bytes, off_t *ret_first)
 {
 	int wrong = 0;
-	off_t first = 0;
 
 	for (off_t at = SIZE - 1; at >= 0; at--)
 		if (bytes[at] != last_byte(at)) {
 			wrong++;
-			first = at;
+			*ret_first = at;
 		}
+	return wrong;
+}
+
+static void expect_last(const char *bytes, const char *how)
+{
+	off_t first = 0;
+	int wrong = count_wrong(bytes, &first);
+
 	if (wrong)
 		ktap_fail(__FILE__, __LINE__, "%s, %s: %d bytes are wrong, the first at %ld: %d, not %d", path, how,
 			  wrong, (long)first, bytes[first], last_byte(first));
@@ -432,8 +444,10 @@ static void make_file(const char *name)
 
 static const char *const paths[] = {"m/new", "m/promoted"};
 
-static void make_stage(void)
+static void make_stage(const struct race_case *c)
 {
+	race = c;
+	find_owners();
 	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT(stage != MAP_FAILED);
 	lower(0, "");
@@ -456,8 +470,7 @@ static void need_direct(void)
 
 TEST_TABLE(race, struct race_case, races, c)
 {
-	race = c;
-	make_stage();
+	make_stage(c);
 	need_direct();
 	if (c->eviction == RECLAIMED)
 		cgroup_enter();
@@ -517,8 +530,7 @@ static void check_appended(void)
 
 TEST(append, "records that processes append at once are all there, and whole, though caches are dropped")
 {
-	race = &appending;
-	make_stage();
+	make_stage(&appending);
 	for (int i = 0; i < 2; i++) {
 		path = paths[i];
 		run_race();
@@ -529,4 +541,43 @@ TEST(append, "records that processes append at once are all there, and whole, th
 		path = paths[i];
 		check_appended();
 	}
+}
+
+/* Without looking: what it wrote may be gone at once. */
+static void run_blind_writer(int number, int fd)
+{
+	for (int pass = 0; pass < PASSES; pass++)
+		for (int i = 0; i <= HEAD / STEP; i++)
+			if (owns_written(number, shuffled(number, i)))
+				EXPECT_EQ(pwrite(fd, (char[]){byte_of(number, pass)}, 1, shuffled(number, i)), 1);
+}
+
+/* As a fill would that does not lock. */
+static void run_spoiler(int number, int fd)
+{
+	static char bytes[HEAD];
+
+	(void)number;
+	for (int i = 0; stage->working > 1; i++) {
+		EXPECT_EQ(pread(fd, bytes, HEAD, 0), HEAD);
+		usleep(1000);
+		EXPECT_EQ(pwrite(fd, bytes, HEAD, 0), HEAD);
+	}
+}
+
+static const struct worker blind_writer = {run_blind_writer, owns_written, false, O_RDWR};
+static const struct worker spoiler = {run_spoiler, owns_nothing, false, O_RDWR};
+
+static const struct race_case spoiled = {{"", ""}, {&blind_writer, &blind_writer, &spoiler}, QUIET};
+
+TEST(spoiled, "if somebody reads a file and writes it back the same, bytes of others are lost and that is noticed")
+{
+	static char bytes[SIZE];
+	off_t first;
+
+	make_stage(&spoiled);
+	path = paths[1];
+	run_race();
+	read_file(bytes);
+	EXPECT(count_wrong(bytes, &first) > 0);
 }
