@@ -150,12 +150,12 @@ static bool is_possible(const struct writer *writer, const struct reader *reader
 	       ((reader->traits & OLD) && !(reader->traits & OTHER_PROC) && !(reader->flags & O_DIRECT));
 }
 
-/* Which place's turn it is. In a state with half a place it is nobody's every second time. */
+/* Which place's turn it is. Half a place is one every second time, for cold pairs when it is not for warm ones. */
 static bool is_chosen(const struct pair *pair, int place, int turn)
 {
 	int halves = pair->is_cold ? pair->state->cold_halves : pair->state->warm_halves;
 
-	return getenv("SHALE_COHERENT_ALL") || (2 * place + turn) % (2 * PLACES) < halves;
+	return getenv("SHALE_COHERENT_ALL") || (2 * place + turn + pair->is_cold) % (2 * PLACES) < halves;
 }
 
 void pairs_add(const struct writer *writer, const struct reader *reader, const struct state *state, int turn)

@@ -31,7 +31,7 @@ static void apply_partly(struct model *m)
 
 const struct state states[STATES] = {
 	{"never written", "l0", NULL, NULL, 4, 2},
-	{"promoted", "l0", make_promoted, NULL, 2, 1},
+	{"promoted", "l0", make_promoted, NULL, 1, 1},
 	{"partly written", "l0", make_partly, apply_partly, 2, 1},
-	{"of the upper", "u", NULL, NULL, 2, 1},
+	{"of the upper", "u", NULL, NULL, 1, 1},
 };
