@@ -132,10 +132,13 @@ bool pairs_can(const struct writer *writer)
 	return err != -EOPNOTSUPP && err != -EINVAL;
 }
 
+/* overlayfs on 6.1 loses a file at each asynchronous read through a descriptor from before the promotion. */
 static bool can_read(const struct reader *reader)
 {
 	int fd;
 
+	if (is_overlay() && (reader->read == read_aio || reader->read == read_uring))
+		return false;
 	if (!(reader->flags & O_DIRECT))
 		return true;
 	make_source("probe-source");
