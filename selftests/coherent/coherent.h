@@ -9,7 +9,7 @@
  * reader compares all of the file with what it must be. In cold pairs caches are dropped between the two.
  * pairs.c makes the files, mounts the union, and does a list of pairs.
  *
- * The tests are fs/coherent.c and fs/coherent_lower.c.
+ * The tests are in fs/coherent.c; those that shadow uppers make pass are in fs/coherent_lower.c.
  */
 #ifndef SELFTESTS_COHERENT_COHERENT_H
 #define SELFTESTS_COHERENT_COHERENT_H
@@ -111,7 +111,9 @@ struct reader {
 	int traits;
 	int flags;     /* of its descriptor */
 	int prot, map; /* of its mapping */
-	/* Puts all of the file, and where it can what is behind its end, into OUT: the size, or a negative errno. */
+	/* Puts all of the file, and what a mapping shows behind its end, into OUT: how many bytes, or a negative
+	 * errno.
+	 */
 	ssize_t (*read)(struct pair *pair, unsigned char out[SPACE]);
 	/* After the write instead of that, if not NULL. */
 	void (*look)(struct pair *pair, const struct model *want);
@@ -174,7 +176,6 @@ ssize_t read_copy(struct pair *pair, unsigned char out[SPACE]);
 /* Whether the filesystem is known to call data a hole. */
 bool seek_is_blind(void);
 void look_seek(struct pair *pair, const struct model *want);
-int reader_open(struct pair *pair);
 void reader_prepare(struct pair *pair, const struct model *before, const struct model *after);
 void reader_look(struct pair *pair, const struct model *want);
 

@@ -153,7 +153,9 @@ static bool is_possible(const struct writer *writer, const struct reader *reader
 	       ((reader->traits & OLD) && !(reader->traits & OTHER_PROC) && !(reader->flags & O_DIRECT));
 }
 
-/* Which place's turn it is. Half a place is one every second time, for cold pairs when it is not for warm ones. */
+/* Whether it is a place's turn. Half a place is one every second time, and then cold pairs have it when warm
+ * ones do not.
+ */
 static bool is_chosen(const struct pair *pair, int place, int turn)
 {
 	int halves = pair->is_cold ? pair->state->cold_halves : pair->state->warm_halves;

@@ -161,7 +161,7 @@ static int flags_of_file(const struct pair *pair)
 }
 
 /* 0 or a negative errno. */
-int reader_open(struct pair *pair)
+static int reader_open(struct pair *pair)
 {
 	const struct reader *reader = pair->reader;
 
@@ -208,7 +208,8 @@ static void compare_bytes(struct pair *pair, const struct model *want)
 		return;
 	for (ssize_t i = 0; i < size; i++)
 		if (seen[i] != want->bytes[i]) {
-			pair_fail(pair, "byte %zd is %s instead of %s", i, kind_of(seen[i]), kind_of(want->bytes[i]));
+			pair_fail(pair, "byte %zd is %s instead of %s", i, kind_of(seen[i]),
+				  kind_of(want->bytes[i]));
 			return;
 		}
 }

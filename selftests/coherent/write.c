@@ -107,7 +107,9 @@ int write_store(struct pair *pair, struct range range)
 		pair->write_map = map_make(pair->write_fd, ALL_PROT, MAP_SHARED);
 	if (!pair->write_map || mprotect(pair->write_map, SPACE, ALL_PROT) < 0)
 		return -errno;
-	return map_copy(pair->write_map + range.at, bytes_at(FRESH_BYTES, range.at), range.length) ? 0 : -EFAULT;
+	if (!map_copy(pair->write_map + range.at, bytes_at(FRESH_BYTES, range.at), range.length))
+		return -EFAULT;
+	return 0;
 }
 
 int write_store_after(struct pair *pair, struct range range)

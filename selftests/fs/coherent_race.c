@@ -270,8 +270,8 @@ static void expect_last(const char *bytes, const char *how)
 	int wrong = count_wrong(bytes, &first);
 
 	if (wrong)
-		ktap_fail(__FILE__, __LINE__, "%s, %s: %d bytes are wrong, the first at %ld: %d, not %d", path, how,
-			  wrong, (long)first, bytes[first], last_byte(first));
+		ktap_fail(__FILE__, __LINE__, "%s, %s: %d bytes are wrong, the first at %ld: %d, not %d",
+			  path, how, wrong, (long)first, bytes[first], last_byte(first));
 }
 
 static void read_file(char bytes[SIZE])
@@ -572,7 +572,7 @@ static const struct worker spoiler = {run_spoiler, owns_nothing, false, O_RDWR};
 
 static const struct race_case spoiled = {{"", ""}, {&blind_writer, &blind_writer, &spoiler}, QUIET};
 
-TEST(spoiled, "if somebody reads a file and writes it back the same, bytes of others are lost and that is noticed")
+TEST(spoiled, "that bytes are lost when somebody reads a file and writes it back is noticed")
 {
 	static char bytes[SIZE];
 	off_t first;
