@@ -31,10 +31,8 @@ struct promotion {
 static void promote_on_exit(struct callback_head *head)
 {
 	struct promotion *p = container_of(head, struct promotion, head);
-	int err = shale_promote_inode(p->file->f_path.dentry);
+	int err = shale_file_prepare(p->file, true);
 
-	if (!err)
-		err = shale_file_settle(p->file);
 	/* The result of a system call that then does not start again. */
 	if (err)
 		syscall_set_return_value(current, task_pt_regs(current), err, 0);
@@ -71,8 +69,7 @@ int shale_mmap(struct file *file, struct vm_area_struct *vma)
 	int err;
 
 	/* msync(2) goes to the upper's file and never comes by here. */
-	if ((vma->vm_flags & stores) == stores &&
-	    (!shale_inode_upper(inode) || !shale_file_is_settled(inode)))
+	if ((vma->vm_flags & stores) == stores && !shale_file_is_prepared(inode, true))
 		return promote_and_restart(file);
 	real = shale_file_real(file);
 	if (IS_ERR(real))
