@@ -128,7 +128,7 @@ static ssize_t __maybe_unused shale_splice_read(struct file *file, loff_t *pos,
  * upper was synced with its metadata once, it is so synced whatever was asked for. That this is forgotten
  * when the inode is evicted costs one more such sync.
  */
-bool shale_file_is_settled(const struct inode *inode)
+static bool is_settled(const struct inode *inode)
 {
 	return SHALE_FS(inode->i_sb)->config.is_volatile || !shale_inode_has_origin(inode) ||
 	       test_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
@@ -137,7 +137,7 @@ bool shale_file_is_settled(const struct inode *inode)
 /* Creds are the mounter's. */
 static int sync_real(struct inode *inode, struct file *real, loff_t start, loff_t end, bool datasync)
 {
-	bool whole = !datasync || !shale_file_is_settled(inode);
+	bool whole = !datasync || !is_settled(inode);
 	int err;
 
 	err = shale_real_names_commit(SHALE_FS(inode->i_sb));
@@ -149,14 +149,14 @@ static int sync_real(struct inode *inode, struct file *real, loff_t start, loff_
 }
 
 /* The first page stands for the data, which may be dirty. */
-int shale_file_settle(struct file *file)
+static int settle(struct file *file)
 {
 	struct inode *inode = file_inode(file);
 	const struct cred *old;
 	struct file *real;
 	int err;
 
-	if (shale_file_is_settled(inode))
+	if (is_settled(inode))
 		return 0;
 	real = shale_file_real(file);
 	if (IS_ERR(real))
@@ -172,17 +172,16 @@ static bool is_synced(const struct file *file)
 	return (file->f_flags & O_DSYNC) || IS_SYNC(file_inode(file));
 }
 
-/* The upper is there, and settled if what is written will be synced. */
-static int upper_prepare(struct file *file, bool synced)
+int shale_file_prepare(struct file *file, bool synced)
 {
 	int err = shale_promote_inode(file->f_path.dentry);
 
-	return err || !synced ? err : shale_file_settle(file);
+	return err || !synced ? err : settle(file);
 }
 
-static bool is_upper_prepared(const struct inode *inode, bool synced)
+bool shale_file_is_prepared(const struct inode *inode, bool synced)
 {
-	return shale_inode_upper(inode) && (!synced || shale_file_is_settled(inode));
+	return shale_inode_upper(inode) && (!synced || is_settled(inode));
 }
 
 /* With our inode locked: no set-uid bit or capability is left, and the mounter's credentials are in force. */
@@ -208,10 +207,10 @@ static int write_begin(struct file *file, bool nowait, bool synced, struct file 
 	int err;
 
 	if (nowait) {
-		if (!is_upper_prepared(inode, synced) || !inode_trylock(inode))
+		if (!shale_file_is_prepared(inode, synced) || !inode_trylock(inode))
 			return -EAGAIN;
 	} else {
-		err = upper_prepare(file, synced);
+		err = shale_file_prepare(file, synced);
 		if (err)
 			return err;
 		inode_lock(inode);
@@ -429,7 +428,7 @@ static loff_t range_op(const struct shale_range *r, const struct range_way *way)
 	bool in_parts;
 	loff_t ret;
 
-	ret = upper_prepare(r->out, is_synced(r->out));
+	ret = shale_file_prepare(r->out, is_synced(r->out));
 	if (ret)
 		return ret;
 	in_parts = is_partial(r->in) || is_partial(r->out);

@@ -198,5 +198,5 @@ int shale_materialize(struct file *file)
 		if (!err)
 			err = map_remove(file);
 	}
-	return err ?: shale_file_settle(file);
+	return err ?: shale_file_prepare(file, true);
 }

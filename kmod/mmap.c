@@ -52,11 +52,9 @@ int shale_mmap_prepare(struct file *file)
 
 static int upper_prepare(struct file *file)
 {
-	int err = shale_promote_inode(file->f_path.dentry);
+	int err = shale_file_prepare(file, true);
 
-	if (!err)
-		err = shale_mmap_prepare(file);
-	return err ?: shale_file_settle(file);
+	return err ?: shale_mmap_prepare(file);
 }
 
 /* Reading goes without it. */
@@ -168,8 +166,7 @@ static enum need source_find(struct inode *inode, const struct vm_area_struct *v
 	enum need need = NEEDS_NOTHING;
 
 	/* msync(2) goes to the upper's file and never comes by here. */
-	if ((vma->vm_flags & stores) == stores &&
-	    (!shale_inode_upper(inode) || !shale_file_is_settled(inode)))
+	if ((vma->vm_flags & stores) == stores && !shale_file_is_prepared(inode, true))
 		return NEEDS_UPPER;
 	if (vma->vm_flags & VM_MAYSHARE)
 		need = source_shared(inode, src);

@@ -133,7 +133,7 @@ enum {
 	SHALE_I_LOST,	   /* such a file, and some of its bytes are in none: it cannot be opened */
 	SHALE_I_LOST_SAID, /* file that could not be opened: its event was sent */
 	SHALE_I_HASHED,	   /* key is in the inode hash */
-	SHALE_I_SETTLED,   /* file: shale_file_settle() has nothing to do */
+	SHALE_I_SETTLED,   /* file: shale_file_prepare() has nothing to sync */
 	SHALE_I_UNSHADOWED, /* regular file: its shadow could not be made just now */
 };
 
@@ -374,10 +374,11 @@ void shale_dircache_free(struct shale_inode *si);
 extern const struct file_operations shale_file_fops;
 extern const struct address_space_operations shale_aops;
 void shale_file_accessed(struct file *file);
-/* Before anything syncs data past us (O_DSYNC, msync): the name that promotion gave the upper is on disk,
- * without which the data would be lost with it. No lock is needed; creds are the caller's. */
-bool shale_file_is_settled(const struct inode *inode);
-int shale_file_settle(struct file *file);
+/* Before FILE is written: it has an upper. SYNCED: its data may be synced past us (O_DSYNC, msync), so the name
+ * that promotion gave the upper is on disk, without which the data would be lost with it. No lock is held; creds
+ * are the caller's. */
+int shale_file_prepare(struct file *file, bool synced);
+bool shale_file_is_prepared(const struct inode *inode, bool synced);
 int shale_file_init(void);
 void shale_file_exit(void);
 

@@ -128,20 +128,12 @@ static bool is_file_good(const struct check *check, int file, const struct seen_
 	return false;
 }
 
-static const struct name *find_name(const struct names *names, const char *path)
-{
-	for (unsigned int i = 0; i < names->count; i++)
-		if (!strcmp(names->name[i].path, path))
-			return &names->name[i];
-	return NULL;
-}
-
 static bool are_names_equal(const struct check *check, const struct names *names)
 {
 	for (unsigned int i = 0; i < check->seen->count; i++) {
-		const struct name *name = find_name(names, check->seen->name[i].path);
+		int file = names_find(names, check->seen->name[i].path);
 
-		if (!name || (name->file == DIRECTORY) != !check->seen->name[i].bytes)
+		if (file == NO_NAME || (file == DIRECTORY) != !check->seen->name[i].bytes)
 			return false;
 	}
 	return check->seen->count == names->count;
@@ -196,7 +188,7 @@ static void names_explain(const struct check *check, const struct names *names)
 			     check->moment.done);
 
 	for (unsigned int i = 0; i < check->seen->count; i++)
-		if (!find_name(names, check->seen->name[i].path) && at < WHY_SIZE)
+		if (names_find(names, check->seen->name[i].path) == NO_NAME && at < WHY_SIZE)
 			at += snprintf(check->why + at, WHY_SIZE - at, " +%s", check->seen->name[i].path);
 	for (unsigned int i = 0; i < names->count; i++) {
 		bool is_there = false;

@@ -13,7 +13,8 @@
 /* No path begins like this: where the first of two names waits while they change places. */
 #define ASIDE "\001"
 
-bool path_is_below(const char *path, const char *dir)
+/* Is PATH the directory DIR or below it? */
+static bool path_is_below(const char *path, const char *dir)
 {
 	size_t length = strlen(dir);
 

@@ -32,7 +32,5 @@ bool names_apply(struct names *names, const struct step *step, int created);
 
 /* Is PATH in the directory DIR ("." is the root), not deeper? */
 bool path_is_in(const char *path, const char *dir);
-/* Is PATH the directory DIR or below it? */
-bool path_is_below(const char *path, const char *dir);
 
 #endif /* SELFTESTS_CRASH_NAMES_H */

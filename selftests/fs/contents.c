@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define OPERATIONS 1500
+#define OPERATIONS 700
 #define PATH_SIZE  512
 
 /* The oracle is built beside the directory of this program. */

@@ -43,7 +43,7 @@ static unsigned char *chunk_make(struct contents *c, off_t at)
 	return c->chunks[number];
 }
 
-void contents_clear(struct contents *c)
+static void contents_clear(struct contents *c)
 {
 	for (size_t i = 0; i < c->count; i++)
 		free(c->chunks[i]);

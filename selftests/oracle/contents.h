@@ -17,7 +17,6 @@ struct contents {
 	size_t count;
 };
 
-void contents_clear(struct contents *c);
 void contents_copy(struct contents *to, const struct contents *from);
 
 /* What is beyond the end reads as zeros. */

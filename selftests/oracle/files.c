@@ -105,6 +105,16 @@ struct file *file_pick(void)
 	return &files[pick(FILES)];
 }
 
+/* How many of the LENGTH bytes at AT are below its end. */
+long file_bytes_at(const struct file *file, off_t at, size_t length)
+{
+	off_t left = file->now.size - at;
+
+	if (left <= 0)
+		return 0;
+	return left < (off_t)length ? left : (off_t)length;
+}
+
 /* By any of its names. */
 void file_path(const struct file *file, char path[PATH_SIZE])
 {
@@ -184,9 +194,9 @@ void files_relink(void)
 			relink(&files[i]);
 }
 
-void file_log(const struct op *op)
+struct record op_record(const struct op *op)
 {
-	op->file->log[op->file->log_count++ % LOG_SIZE] = (struct record){
+	return (struct record){
 		.step = tally->step,
 		.kind = op->kind->name,
 		.other = op->other ? op->other->number : -1,
@@ -196,4 +206,9 @@ void file_log(const struct op *op)
 		.length = op->length,
 		.ret = op->ret,
 	};
+}
+
+void file_log(const struct op *op)
+{
+	op->file->log[op->file->log_count++ % LOG_SIZE] = op_record(op);
 }

@@ -115,13 +115,9 @@ static enum excuse excuse_of(const struct mapping *mapping)
 }
 
 /* Bytes of the mapping that lie in the file. */
-size_t mapping_in_file(const struct file *file, const struct mapping *mapping)
+static size_t mapping_in_file(const struct file *file, const struct mapping *mapping)
 {
-	off_t left = file->now.size - mapping->offset;
-
-	if (!mapping->at || left <= 0)
-		return 0;
-	return left < (off_t)mapping->length ? (size_t)left : mapping->length;
+	return mapping->at ? file_bytes_at(file, mapping->offset, mapping->length) : 0;
 }
 
 /* The same without what an excused mapping of a shorter lower file may lack, on all filesystems alike. */

@@ -95,6 +95,19 @@ void op_take_other(struct op *op)
 	op->from = chance_offset(op->other);
 }
 
+/* For what writes: nothing is written far above the file's limit. */
+void op_limit(struct op *op)
+{
+	if (op->at + (off_t)op->length > op->file->limit + BUFFER_SIZE)
+		op->length = 0;
+}
+
+/* What changes nothing in the model. */
+void op_nothing(struct op *op)
+{
+	(void)op;
+}
+
 void op_promoted(struct op *op)
 {
 	op->file->is_promoted = true;

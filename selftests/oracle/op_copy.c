@@ -22,14 +22,10 @@ static struct {
 
 static void choose_copy(struct op *op)
 {
-	off_t left;
-
 	op_take(op);
 	op_take_other(op);
-	left = op->other->now.size - op->from;
-	op->want = left <= 0 ? 0 : left < (off_t)op->length ? left : (off_t)op->length;
-	if (op->at + (off_t)op->length > op->file->limit + BUFFER_SIZE)
-		op->length = 0;
+	op->want = file_bytes_at(op->other, op->from, op->length);
+	op_limit(op);
 }
 
 static long run_copy(struct op *op)

@@ -37,11 +37,6 @@ static long run_map(struct op *op)
 	return mapping_open(op);
 }
 
-static void nothing(struct op *op)
-{
-	(void)op;
-}
-
 static void choose_mapping(struct op *op)
 {
 	op->mapping = mapping_pick(op->file);
@@ -123,12 +118,12 @@ static long run_dontneed(struct op *op)
 }
 
 const struct kind map_kinds[] = {
-	{"map", 24, choose_map, run_map, nothing, NO_TWIN, 0},
-	{"unmap", 5, choose_mapping, run_unmap, nothing, NO_TWIN, 0},
-	{"store", 50, choose_store, run_store, nothing, NO_TWIN, 0},
-	{"load", 20, choose_mapping, run_load, nothing, NO_TWIN, 0},
-	{"load_beyond", 6, choose_beyond, run_beyond, nothing, NO_TWIN, 0},
-	{"msync", 5, choose_msync, run_msync, nothing, NO_TWIN, 0},
-	{"madvise_dontneed", 5, choose_mapping, run_dontneed, nothing, NO_TWIN, 0},
+	{"map", 24, choose_map, run_map, op_nothing, NO_TWIN, 0},
+	{"unmap", 5, choose_mapping, run_unmap, op_nothing, NO_TWIN, 0},
+	{"store", 50, choose_store, run_store, op_nothing, NO_TWIN, 0},
+	{"load", 20, choose_mapping, run_load, op_nothing, NO_TWIN, 0},
+	{"load_beyond", 6, choose_beyond, run_beyond, op_nothing, NO_TWIN, 0},
+	{"msync", 5, choose_msync, run_msync, op_nothing, NO_TWIN, 0},
+	{"madvise_dontneed", 5, choose_mapping, run_dontneed, op_nothing, NO_TWIN, 0},
 	{0},
 };

@@ -13,19 +13,10 @@
 
 #define EXTENTS 64
 
-static long bytes_at(const struct file *file, off_t at, size_t length)
-{
-	off_t left = file->now.size - at;
-
-	if (left <= 0)
-		return 0;
-	return left < (off_t)length ? left : (off_t)length;
-}
-
 static void choose_read(struct op *op)
 {
 	op_take(op);
-	op->want = bytes_at(op->file, op->at, op->length);
+	op->want = file_bytes_at(op->file, op->at, op->length);
 }
 
 static void apply_read(struct op *op)
@@ -133,8 +124,8 @@ static void choose_into_mapping(struct op *op)
 		op->length = reach - start;
 	/* A direct read stores whole blocks, and some also where it fails for the alignment of the rest. */
 	if (handle_is_direct(op->other_handle))
-		op->length = align_down(bytes_at(op->other, op->from, op->length), PAGE);
-	op->want = bytes_at(op->other, op->from, op->length);
+		op->length = align_down(file_bytes_at(op->other, op->from, op->length), PAGE);
+	op->want = file_bytes_at(op->other, op->from, op->length);
 	op->buffer = op->mapping->at + start;
 }
 

@@ -54,8 +54,7 @@ static void apply_truncate(struct op *op)
 static void choose_range(struct op *op)
 {
 	op_take(op);
-	if (op->at + (off_t)op->length > op->file->limit + BUFFER_SIZE)
-		op->length = 0;
+	op_limit(op);
 }
 
 /* Also what native filesystems refuse: a collapse up to the end, an insertion there. */

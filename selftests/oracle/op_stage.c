@@ -5,11 +5,6 @@
  */
 #include "oracle.h"
 
-static void nothing(struct op *op)
-{
-	(void)op;
-}
-
 static long run_fsync(struct op *op)
 {
 	return op_errno(fsync(op->fd));
@@ -132,19 +127,19 @@ static long run_seal(struct op *op)
 }
 
 const struct kind stage_kinds[] = {
-	{"fsync", 4, op_take, run_fsync, nothing, 0, 0},
-	{"fdatasync", 2, op_take, run_fdatasync, nothing, 0, 0},
-	{"sync_range", 2, op_take, run_sync_range, nothing, 0, 0},
-	{"fadvise_dontneed", 4, op_take, run_fadvise, nothing, 0, POSIX_FADV_DONTNEED},
-	{"fadvise_willneed", 2, op_take, run_fadvise, nothing, 0, POSIX_FADV_WILLNEED},
-	{"close", 12, choose_file, run_close, nothing, NO_TWIN, 0},
-	{"chmod", 4, choose_file, run_chmod, nothing, NO_TWIN, 0},
-	{"rename", 4, choose_file, run_rename, nothing, NO_TWIN, 0},
-	{"link", 3, choose_file, run_link, nothing, NO_TWIN, 0},
-	{"unlink", 3, choose_file, run_unlink, nothing, NO_TWIN, 0},
-	{"drop_caches", 3, choose_file, run_drop_caches, nothing, NO_TWIN, 0},
-	{"check", 8, choose_file, run_check, nothing, NO_TWIN, 0},
-	{"remount", 1, choose_file, run_remount, nothing, NO_TWIN, 0},
-	{"seal", 1, choose_file, run_seal, nothing, NO_TWIN, 0},
+	{"fsync", 4, op_take, run_fsync, op_nothing, 0, 0},
+	{"fdatasync", 2, op_take, run_fdatasync, op_nothing, 0, 0},
+	{"sync_range", 2, op_take, run_sync_range, op_nothing, 0, 0},
+	{"fadvise_dontneed", 4, op_take, run_fadvise, op_nothing, 0, POSIX_FADV_DONTNEED},
+	{"fadvise_willneed", 2, op_take, run_fadvise, op_nothing, 0, POSIX_FADV_WILLNEED},
+	{"close", 12, choose_file, run_close, op_nothing, NO_TWIN, 0},
+	{"chmod", 4, choose_file, run_chmod, op_nothing, NO_TWIN, 0},
+	{"rename", 4, choose_file, run_rename, op_nothing, NO_TWIN, 0},
+	{"link", 3, choose_file, run_link, op_nothing, NO_TWIN, 0},
+	{"unlink", 3, choose_file, run_unlink, op_nothing, NO_TWIN, 0},
+	{"drop_caches", 3, choose_file, run_drop_caches, op_nothing, NO_TWIN, 0},
+	{"check", 8, choose_file, run_check, op_nothing, NO_TWIN, 0},
+	{"remount", 1, choose_file, run_remount, op_nothing, NO_TWIN, 0},
+	{"seal", 1, choose_file, run_seal, op_nothing, NO_TWIN, 0},
 	{0},
 };

@@ -16,8 +16,7 @@ static void choose_write(struct op *op)
 	op_take(op);
 	if (op->handle->flags & O_APPEND)
 		op->at = op->file->now.size;
-	if (op->at + (off_t)op->length > op->file->limit + BUFFER_SIZE)
-		op->length = 0;
+	op_limit(op);
 	chance_fill(op->buffer, op->length);
 	op->want = op->length;
 }

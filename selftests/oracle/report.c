@@ -73,9 +73,7 @@ static void print_doing(void)
 
 	if (!doing)
 		return;
-	now = (struct record){tally->step, doing->kind->name, doing->other ? doing->other->number : -1,
-			      doing->handle ? doing->handle->flags : 0, doing->at, doing->from, doing->length,
-			      doing->ret};
+	now = op_record(doing);
 	printf("and on file %d, now:\n", doing->file->number);
 	print_record(&now);
 }
