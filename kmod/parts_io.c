@@ -522,7 +522,7 @@ static ssize_t unowned_write(struct shale_parts *parts, struct file *top, struct
 	ssize_t ret;
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
-		return -EAGAIN;
+		return w.is_direct || compat_can_cache_nowait(top) ? -EAGAIN : -EOPNOTSUPP;
 	ret = generic_write_checks(iocb, iter);
 	if (ret <= 0)
 		return ret;
