@@ -98,6 +98,9 @@ static ssize_t runs_read(struct shale_parts *parts, struct kiocb *iocb, struct i
 	struct kiocb sync = *iocb;
 	ssize_t ret, done = 0;
 
+	/* Several that go past the page cache are waited for one after the other. */
+	if ((iocb->ki_flags & IOCB_NOWAIT) && (iocb->ki_flags & IOCB_DIRECT))
+		return -EAGAIN;
 	sync.ki_complete = NULL;
 	do {
 		ret = run_read(parts, &sync, iter, size);
