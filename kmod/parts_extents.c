@@ -143,7 +143,7 @@ static int has_more(const struct extents *e, u64 pos, u64 end)
 	struct shown shown;
 	int err;
 
-	for (; pos < end; pos = shown.end, window <<= 2) {
+	for (; pos < end; pos = shown.end, window = min(window << 2, end)) {
 		struct fiemap_extent_info count = {};
 
 		shown = shown_at(e, pos, min(end, round_up(pos + window, SHALE_MAP_BLOCK_SIZE)));
