@@ -62,7 +62,8 @@ static void slot_path(const struct inode *inode, unsigned int slot, struct path 
 		shale_inode_top(inode, ret_path);
 }
 
-/* Lower layers are read-only, whatever the descriptor may do once there is an upper. */
+/* Lower layers are read-only, whatever the descriptor may do once there is an upper. Who only writes reads as well what
+ * a block that is written in part shows besides. */
 static struct file *slot_open(struct file *file, unsigned int slot)
 {
 	struct inode *inode = file_inode(file);
@@ -73,6 +74,8 @@ static struct file *slot_open(struct file *file, unsigned int slot)
 
 	if (slot)
 		flags &= ~(O_ACCMODE | O_APPEND);
+	else if ((flags & O_ACCMODE) == O_WRONLY)
+		flags = (flags & ~O_ACCMODE) | O_RDWR;
 	slot_path(inode, slot, &path);
 	old = shale_cred_begin(inode->i_sb);
 	real = shale_real_open_for(file, &path, flags);

@@ -178,6 +178,17 @@ static int last_mark(const struct extents *e)
 	return copy_to_user(last, &extent, sizeof(extent)) ? -EFAULT : 0;
 }
 
+/* What was written to a layer just before it became one is not on disk yet. */
+static int parts_write(const struct extents *e)
+{
+	unsigned int part;
+	int err = 0;
+
+	for (part = 0; !err && part < e->parts->nr; part++)
+		err = shale_real_write_data(shale_parts_object(e->inode, e->parts, part).dentry);
+	return err;
+}
+
 /* Attributes are all the top's. */
 static int xattrs_list(const struct extents *e, u64 start, u64 len)
 {
@@ -199,7 +210,7 @@ int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, str
 	if (info->fi_flags & FIEMAP_FLAG_XATTR)
 		return xattrs_list(&e, start, len);
 	if (info->fi_flags & FIEMAP_FLAG_SYNC)
-		err = shale_real_write_data(shale_parts_object(inode, parts, 0).dentry);
+		err = parts_write(&e);
 	info->fi_flags &= ~FIEMAP_FLAG_SYNC;
 	end = min_t(u64, inode->i_sb->s_maxbytes, round_up(start + len, SHALE_MAP_BLOCK_SIZE));
 	while (!err && shown.end < end && !is_full(info)) {

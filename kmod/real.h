@@ -142,6 +142,8 @@ ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_
 int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
+/* Pages of the upper's that hold nothing to be written, mapped or not, are dropped. */
+void shale_real_forget_pages(struct file *real, loff_t pos, loff_t len);
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
 			       size_t len, unsigned int flags);
 ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real, loff_t *pos,

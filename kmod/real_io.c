@@ -260,6 +260,15 @@ int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
 	return 0;
 }
 
+void shale_real_forget_pages(struct file *real, loff_t pos, loff_t len)
+{
+	struct address_space *mapping = real->f_mapping;
+
+	filemap_invalidate_lock(mapping);
+	truncate_pagecache_range(mapping->host, pos, pos + len - 1);
+	filemap_invalidate_unlock(mapping);
+}
+
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
 			       size_t len, unsigned int flags)
 {
