@@ -212,13 +212,26 @@ int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos)
 	return 0;
 }
 
-ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos)
+struct buf_write {
+	struct file *real;
+	struct kvec vec;
+	loff_t pos;
+};
+
+static long buf_write(void *arg)
 {
-	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
+	struct buf_write *w = arg;
 	struct iov_iter iter;
 
-	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
-	return shale_real_write_held(real, &iter, pos, false);
+	iov_iter_kvec(&iter, ITER_SOURCE, &w->vec, 1, w->vec.iov_len);
+	return shale_real_write_held(w->real, &iter, w->pos, false);
+}
+
+ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos)
+{
+	struct buf_write w = { real, { (void *)buf, len }, pos };
+
+	return shale_real_unlimited(pos + len, buf_write, &w);
 }
 
 void shale_real_modified(struct file *real)
@@ -359,11 +372,19 @@ int shale_real_mmap(struct file *real, struct vm_area_struct *vma)
 
 int shale_real_io_init(void)
 {
+	int err = shale_real_limit_init();
+
+	if (err)
+		return err;
 	aio_wq = alloc_workqueue("shale_aio", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return aio_wq ? 0 : -ENOMEM;
+	if (aio_wq)
+		return 0;
+	shale_real_limit_exit();
+	return -ENOMEM;
 }
 
 void shale_real_io_exit(void)
 {
 	destroy_workqueue(aio_wq);
+	shale_real_limit_exit();
 }
