@@ -374,10 +374,8 @@ static ssize_t block_write_locked(struct writing *w, u64 len)
 
 	shale_cow_widen(w->parts->maps[0], &pos, &wide_len);
 	ret = shale_real_write_buf(w->top, w->block + (pos - start), wide_len, pos);
-	if (ret <= 0)
-		return ret ?: -EIO;
-	if (ret < wide_len)
-		return -EIO;
+	if (ret < 0)
+		return ret;
 	return blocks_set(w->parts, w->pos, w->pos + len, w->pos + len);
 }
 

@@ -32,8 +32,6 @@ static int run_settle(struct taking *t, const u8 *bytes, u64 pos, u64 len)
 
 	if (ret < 0)
 		return ret;
-	if (ret < len)
-		return -EIO;
 	shale_cow_blocks(t->parts->maps[0], pos, len, &first, &nr);
 	return shale_map_set(t->parts->maps[0], first, nr);
 }

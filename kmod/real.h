@@ -127,8 +127,8 @@ typedef void (*shale_written_t)(struct file *user);
 ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter);
 ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
 			      shale_written_t written);
-/* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it, and has no
- * limit but the filesystem's. */
+/* Buffers of ours. Reading fills all of it, with zeros beyond the end. Writing writes all of it, LEN bytes, or fails; it
+ * needs the pair around it, and has no limit but the filesystem's. */
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
 void shale_real_modified(struct file *real); /* it was modified now */

@@ -218,13 +218,19 @@ struct buf_write {
 	loff_t pos;
 };
 
+/* What stopped in the middle says why when it goes on. */
 static long buf_write(void *arg)
 {
 	struct buf_write *w = arg;
 	struct iov_iter iter;
+	ssize_t ret;
 
 	iov_iter_kvec(&iter, ITER_SOURCE, &w->vec, 1, w->vec.iov_len);
-	return shale_real_write_held(w->real, &iter, w->pos, false);
+	do {
+		ret = shale_real_write_held(w->real, &iter, w->pos, false);
+		w->pos += max_t(ssize_t, ret, 0);
+	} while (ret > 0 && iov_iter_count(&iter));
+	return ret > 0 ? w->vec.iov_len : ret ?: -EIO;
 }
 
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos)
