@@ -53,6 +53,8 @@ oracle: selftests ## random operations on file contents against a model: OPERATI
 bench: selftests ## instructions of common operations beside overlayfs, on kernel K
 	@$(call setup,build module vm test)
 	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
+	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 1800 --disk ext4:1G -- \
+		build/selftests/bench/blocks /mnt/0
 
 demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
 	@$(call setup,build module vm demo)

@@ -82,8 +82,8 @@ static void slot_path(const struct inode *inode, unsigned int slot, struct path 
 		upper_path(inode, ret_path);
 }
 
-/* Lower layers are read-only, whatever the descriptor may do once there is an upper; and who maps a file reads or
- * writes it and nothing else. */
+/* Lower layers are read-only, whatever the descriptor may do once there is an upper. Who only writes reads as well what
+ * a block that is written in part shows besides; and who maps a file reads or writes it and nothing else. */
 static unsigned int slot_flags(const struct file *file, unsigned int slot)
 {
 	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
@@ -92,6 +92,8 @@ static unsigned int slot_flags(const struct file *file, unsigned int slot)
 		flags &= O_ACCMODE | O_LARGEFILE | O_NOATIME;
 	if (object_slot(file_inode(file), slot))
 		flags &= ~(O_ACCMODE | O_APPEND);
+	else if ((flags & O_ACCMODE) == O_WRONLY)
+		flags = (flags & ~O_ACCMODE) | O_RDWR;
 	return flags;
 }
 

@@ -16,8 +16,9 @@
 #include "parts_io.h"
 #include "real.h"
 
-/* How far ahead it is looked for another extent at first. */
-#define WINDOW (1024 * 1024)
+/* How far ahead it is looked for another extent, at first and at most at a time. */
+#define WINDOW	   (1ULL << 20)
+#define WINDOW_MAX (1ULL << 60)
 
 struct extents {
 	struct inode *inode;
@@ -143,10 +144,11 @@ static int has_more(const struct extents *e, u64 pos, u64 end)
 	struct shown shown;
 	int err;
 
-	for (; pos < end; pos = shown.end, window <<= 2) {
+	for (; pos < end; pos = shown.end) {
 		struct fiemap_extent_info count = {};
 
-		shown = shown_at(e, pos, min(end, round_up(pos + window, SHALE_MAP_BLOCK_SIZE)));
+		shown = shown_at(e, pos, pos + min(window, end - pos));
+		window = min(window << 2, WINDOW_MAX);
 		err = part_fiemap(e, &count, &shown);
 		if (err || count.fi_extents_mapped)
 			return err ?: 1;
@@ -176,6 +178,17 @@ static int last_mark(const struct extents *e)
 	return copy_to_user(last, &extent, sizeof(extent)) ? -EFAULT : 0;
 }
 
+/* What was written to a layer just before it became one is not on disk yet. */
+static int parts_write(const struct extents *e)
+{
+	unsigned int part;
+	int err = 0;
+
+	for (part = 0; !err && part < e->parts->nr; part++)
+		err = shale_real_write_data(shale_parts_object(e->inode, e->parts, part).dentry);
+	return err;
+}
+
 /* Attributes are all the top's. */
 static int xattrs_list(const struct extents *e, u64 start, u64 len)
 {
@@ -188,7 +201,7 @@ int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, str
 		       u64 start, u64 len)
 {
 	const struct extents e = { inode, parts, info };
-	struct shown shown = { .end = start };
+	struct shown shown = { .end = round_down(start, SHALE_MAP_BLOCK_SIZE) };
 	u64 end;
 	int err = fiemap_prep(inode, info, start, &len, FIEMAP_FLAG_XATTR);
 
@@ -197,9 +210,10 @@ int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, str
 	if (info->fi_flags & FIEMAP_FLAG_XATTR)
 		return xattrs_list(&e, start, len);
 	if (info->fi_flags & FIEMAP_FLAG_SYNC)
-		err = shale_real_write_data(shale_parts_object(inode, parts, 0).dentry);
+		err = parts_write(&e);
 	info->fi_flags &= ~FIEMAP_FLAG_SYNC;
-	for (end = start + len; !err && shown.end < end && !is_full(info);) {
+	end = min_t(u64, inode->i_sb->s_maxbytes, round_up(start + len, SHALE_MAP_BLOCK_SIZE));
+	while (!err && shown.end < end && !is_full(info)) {
 		shown = shown_at(&e, shown.end, end);
 		err = shown_list(&e, &shown);
 		if (fatal_signal_pending(current))

@@ -99,6 +99,9 @@ static ssize_t runs_read(struct shale_parts *parts, struct kiocb *iocb, struct i
 	struct kiocb sync = *iocb;
 	ssize_t ret, done = 0;
 
+	/* Several that go past the page cache are waited for one after the other. */
+	if ((iocb->ki_flags & IOCB_NOWAIT) && (iocb->ki_flags & IOCB_DIRECT))
+		return -EAGAIN;
 	sync.ki_complete = NULL;
 	do {
 		ret = run_read(parts, &sync, iter, size);
@@ -383,10 +386,8 @@ static ssize_t block_write_locked(struct writing *w, u64 len)
 
 	shale_cow_widen(w->parts->maps[0], &pos, &wide_len);
 	ret = shale_real_write_buf(w->top, w->block + (pos - start), wide_len, pos);
-	if (ret <= 0)
-		return ret ?: -EIO;
-	if (ret < wide_len)
-		return -EIO;
+	if (ret < 0)
+		return ret;
 	ret = blocks_set(w->parts, w->pos, w->pos + len, w->pos + len);
 	shale_parts_report(w->parts, pos, wide_len, wide_len - len, ret);
 	return ret;
@@ -536,7 +537,7 @@ static ssize_t unowned_write(struct shale_parts *parts, struct file *top, struct
 	ssize_t ret;
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
-		return -EAGAIN;
+		return w.is_direct || compat_can_cache_nowait(top) ? -EAGAIN : -EOPNOTSUPP;
 	ret = generic_write_checks(iocb, iter);
 	if (ret <= 0)
 		return ret;

@@ -32,8 +32,6 @@ static int run_settle(struct taking *t, const u8 *bytes, u64 pos, u64 len)
 
 	if (ret < 0)
 		return ret;
-	if (ret < len)
-		return -EIO;
 	shale_cow_blocks(t->parts->maps[0], pos, len, &first, &nr);
 	ret = shale_map_set(t->parts->maps[0], first, nr);
 	shale_parts_report(t->parts, pos, len, len, ret);
@@ -107,21 +105,43 @@ int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 
 
 /* ------------------------------------------------------------------ zeros */
 
-/* Blocks that only become zeros and holes. */
-static int zeros_set(struct file *top, struct shale_parts *parts, int mode, u64 pos, u64 len)
+/* Page faults have filled pages of blocks that are not the top's, and its filesystem may leave the pages of a hole alone. */
+static void filled_forget(struct file *top, struct shale_parts *parts, u64 pos, u64 len)
+{
+	struct shale_map *const top_and_rest[] = { parts->maps[0], NULL };
+	const u64 end = pos + len;
+	struct shale_run run;
+
+	for (; pos < end; pos += run.len) {
+		run = shale_cow_run(top_and_rest, pos, end - pos);
+		if (run.part)
+			shale_real_forget_pages(top, pos, run.len);
+	}
+}
+
+static int zeros_set_locked(struct file *top, struct shale_parts *parts, int mode, u64 pos, u64 len)
 {
 	u64 first, nr;
 	int err;
 
+	filled_forget(top, parts, pos, len);
+	err = shale_real_fallocate_held(top, mode, pos, len);
+	if (err)
+		return err;
+	/* Where its own file had a hole nothing changed for the top's filesystem. */
+	shale_real_modified(top);
+	shale_cow_blocks(parts->maps[0], pos, len, &first, &nr);
+	return nr ? shale_map_set(parts->maps[0], first, nr) : 0;
+}
+
+/* Blocks that only become zeros and holes. */
+static int zeros_set(struct file *top, struct shale_parts *parts, int mode, u64 pos, u64 len)
+{
+	int err;
+
 	shale_real_start_write(top);
 	down_write(&parts->sem);
-	err = shale_real_fallocate_held(top, mode, pos, len);
-	if (!err) {
-		/* Where its own file had a hole nothing changed for the top's filesystem. */
-		shale_real_modified(top);
-		shale_cow_blocks(parts->maps[0], pos, len, &first, &nr);
-		err = nr ? shale_map_set(parts->maps[0], first, nr) : 0;
-	}
+	err = zeros_set_locked(top, parts, mode, pos, len);
 	up_write(&parts->sem);
 	shale_real_end_write(top);
 	shale_mapio_dirty(parts->inode);

@@ -129,7 +129,8 @@ typedef void (*shale_written_t)(struct file *user);
 ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter);
 ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
 			      shale_written_t written);
-/* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it. */
+/* Buffers of ours. Reading fills all of it, with zeros beyond the end. Writing writes all of it, LEN bytes, or fails; it
+ * needs the pair around it, and has no limit but the filesystem's. */
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
 void shale_real_modified(struct file *real); /* it was modified now */
@@ -147,6 +148,8 @@ ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_
 int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
+/* Pages of the upper's that hold nothing to be written, mapped or not, are dropped. */
+void shale_real_forget_pages(struct file *real, loff_t pos, loff_t len);
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
 			       size_t len, unsigned int flags);
 ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real, loff_t *pos,
@@ -175,5 +178,10 @@ loff_t shale_real_clone_held(const struct shale_range *r); /* where it can, with
 
 int shale_real_io_init(void);
 void shale_real_io_exit(void);
+
+/* real_limit.c: RUN, which writes up to END of a file, not stopped by the limit on the caller's files */
+long shale_real_unlimited(loff_t end, long (*run)(void *arg), void *arg);
+int shale_real_limit_init(void);
+void shale_real_limit_exit(void);
 
 #endif /* _SHALE_REAL_H */

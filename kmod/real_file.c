@@ -119,12 +119,28 @@ static loff_t data_start(struct file *in, loff_t pos, loff_t len)
 	return start < pos ? pos : min(start, len);
 }
 
+struct piece {
+	struct file *out;
+	const char *buf;
+	size_t len;
+	loff_t *pos;
+};
+
+static long piece_write(void *arg)
+{
+	const struct piece *p = arg;
+
+	return kernel_write(p->out, p->buf, p->len, p->pos);
+}
+
 static ssize_t write_all(struct file *out, const char *buf, size_t len, loff_t *pos)
 {
 	ssize_t done, ret;
 
 	for (done = 0; done < len; done += ret) {
-		ret = kernel_write(out, buf + done, len - done, pos);
+		struct piece p = { out, buf + done, len - done, pos };
+
+		ret = shale_real_unlimited(*pos + p.len, piece_write, &p);
 		if (ret < 0)
 			return ret;
 		if (!ret)
@@ -171,33 +187,60 @@ static int copy_chunks(struct file *in, struct file *out, loff_t len, u64 *ret_b
 	return min_t(ssize_t, ret, 0);
 }
 
-/* A hole at the end of the file is made by size alone. */
-int shale_real_extend(struct file *out, loff_t len)
+struct extension {
+	struct file *out;
+	loff_t len;
+};
+
+static long extend(void *arg)
 {
-	struct iattr attr = { .ia_valid = ATTR_SIZE, .ia_size = len };
-	struct dentry *dentry = file_dentry(out);
+	const struct extension *x = arg;
+	struct iattr attr = { .ia_valid = ATTR_SIZE, .ia_size = x->len };
+	struct dentry *dentry = file_dentry(x->out);
 	int err;
 
-	if (i_size_read(d_inode(dentry)) >= len)
-		return 0;
-	err = mnt_want_write(out->f_path.mnt);
+	err = mnt_want_write(x->out->f_path.mnt);
 	if (err)
 		return err;
 	inode_lock(d_inode(dentry));
-	err = notify_change(mnt_idmap(out->f_path.mnt), dentry, &attr, NULL);
+	err = notify_change(mnt_idmap(x->out->f_path.mnt), dentry, &attr, NULL);
 	inode_unlock(d_inode(dentry));
-	mnt_drop_write(out->f_path.mnt);
+	mnt_drop_write(x->out->f_path.mnt);
 	return err;
+}
+
+/* A hole at the end of the file is made by size alone. */
+int shale_real_extend(struct file *out, loff_t len)
+{
+	struct extension x = { out, len };
+
+	if (i_size_read(d_inode(file_dentry(out))) >= len)
+		return 0;
+	return shale_real_unlimited(len, extend, &x);
+}
+
+struct clone {
+	struct file *in, *out;
+	loff_t len;
+};
+
+static long clone_all(void *arg)
+{
+	const struct clone *c = arg;
+	loff_t ret = vfs_clone_file_range(c->in, 0, c->out, 0, c->len, 0);
+
+	if (ret < 0)
+		return ret;
+	return ret == c->len ? 0 : -EIO;
 }
 
 int shale_real_clone_data(struct file *in, struct file *out, loff_t len)
 {
-	loff_t ret = vfs_clone_file_range(in, 0, out, 0, len, 0);
+	struct clone c = { in, out, len };
+	int err = shale_real_unlimited(len, clone_all, &c);
 
-	pr_debug("clone(%pD2, %lld) = %lld\n", in, len, ret);
-	if (ret < 0)
-		return ret;
-	return ret == len ? 0 : -EIO;
+	pr_debug("clone(%pD2, %lld) = %d\n", in, len, err);
+	return err;
 }
 
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes)

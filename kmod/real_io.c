@@ -212,13 +212,32 @@ int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos)
 	return 0;
 }
 
+struct buf_write {
+	struct file *real;
+	struct kvec vec;
+	loff_t pos;
+};
+
+/* What stopped in the middle says why when it goes on. */
+static long buf_write(void *arg)
+{
+	struct buf_write *w = arg;
+	struct iov_iter iter;
+	ssize_t ret;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &w->vec, 1, w->vec.iov_len);
+	do {
+		ret = shale_real_write_held(w->real, &iter, w->pos, false);
+		w->pos += max_t(ssize_t, ret, 0);
+	} while (ret > 0 && iov_iter_count(&iter));
+	return ret > 0 ? w->vec.iov_len : ret ?: -EIO;
+}
+
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos)
 {
-	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
-	struct iov_iter iter;
+	struct buf_write w = { real, { (void *)buf, len }, pos };
 
-	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
-	return shale_real_write_held(real, &iter, pos, false);
+	return shale_real_unlimited(pos + len, buf_write, &w);
 }
 
 void shale_real_modified(struct file *real)
@@ -277,6 +296,15 @@ int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
 	/* Pages that somebody maps stay, and are what a direct read finds as well. */
 	invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
 	return 0;
+}
+
+void shale_real_forget_pages(struct file *real, loff_t pos, loff_t len)
+{
+	struct address_space *mapping = real->f_mapping;
+
+	filemap_invalidate_lock(mapping);
+	truncate_pagecache_range(mapping->host, pos, pos + len - 1);
+	filemap_invalidate_unlock(mapping);
 }
 
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
@@ -369,11 +397,19 @@ int shale_real_mmap(struct file *real, struct vm_area_struct *vma)
 
 int shale_real_io_init(void)
 {
+	int err = shale_real_limit_init();
+
+	if (err)
+		return err;
 	aio_wq = alloc_workqueue("shale_aio", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return aio_wq ? 0 : -ENOMEM;
+	if (aio_wq)
+		return 0;
+	shale_real_limit_exit();
+	return -ENOMEM;
 }
 
 void shale_real_io_exit(void)
 {
 	destroy_workqueue(aio_wq);
+	shale_real_limit_exit();
 }

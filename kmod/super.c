@@ -279,6 +279,9 @@ static void sb_init(struct super_block *sb)
 	sb->s_time_gran = upper->s_time_gran;
 	sb->s_time_min = upper->s_time_min;
 	sb->s_time_max = upper->s_time_max;
+	/* What takes privileges away from a file, or gives it some, is done through us: the VFS may remember that there are
+	 * none to be taken at a write. */
+	sb->s_flags |= upper->s_flags & SB_NOSEC;
 	fs->upper_err = errseq_sample(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err);
 }
 

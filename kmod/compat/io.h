@@ -24,6 +24,16 @@
 #define IOCB_AIO_RW 0
 #endif
 
+/* Can FILE's filesystem write through the page cache without waiting? Others say EOPNOTSUPP to that. */
+static inline bool compat_can_cache_nowait(const struct file *file)
+{
+#ifdef FOP_BUFFER_WASYNC
+	return file->f_op->fop_flags & FOP_BUFFER_WASYNC;
+#else
+	return file->f_mode & FMODE_BUF_WASYNC;
+#endif
+}
+
 /* Kernels without vfs_splice_read() splice through ->read_iter of our own file. */
 #ifdef HAVE_VFS_SPLICE_READ
 #define COMPAT_SPLICE_READ(fn) fn

@@ -57,6 +57,8 @@ static void step_apply(const struct model *model, unsigned int number, int file,
 		range_set(durable, version, step, model->version[version].content[file]);
 	else if (step->verb == TRUNCATE && durable->size_floor > step->offset)
 		durable->size_floor = step->offset;
+	else if (step->verb == COLLAPSE)
+		durable->size_floor = 0;
 }
 
 void durable_find(const struct model *model, int file, struct moment moment, struct durable *durable)

@@ -32,10 +32,12 @@ struct settings {
 	char **patterns;
 };
 
-static bool is_selected(const struct settings *settings, const struct workload *workload)
+static bool is_selected(const struct settings *settings, const char *fs, const struct workload *workload)
 {
 	char **pattern = settings->patterns;
 
+	if (workload->not_on && !strcmp(workload->not_on, fs))
+		return false;
 	if (!*pattern)
 		return true;
 	for (; *pattern; pattern++)
@@ -48,8 +50,9 @@ static size_t count_selected(const struct settings *settings)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < workload_count; i++)
-		count += is_selected(settings, &workloads[i]);
+	for (int fs = 0; fs < settings->fs_count; fs++)
+		for (size_t i = 0; i < workload_count; i++)
+			count += is_selected(settings, settings->fs[fs], &workloads[i]);
 	return count;
 }
 
@@ -72,7 +75,7 @@ static void run_filesystem(struct settings *settings, size_t *runs_left, struct 
 	for (size_t i = 0; i < workload_count; i++) {
 		struct replay_result one = {0};
 
-		if (!is_selected(settings, &workloads[i]))
+		if (!is_selected(settings, fs, &workloads[i]))
 			continue;
 		settings->replay.points_max = share_of(settings, total->points + result.points, (*runs_left)--);
 		replay_workload(&world, &workloads[i], &settings->replay, &one);
@@ -162,7 +165,7 @@ int main(int argc, char **argv)
 	settings_parse(&settings, argc, argv);
 	for (int i = 0; i < FILESYSTEMS_MAX && settings.fs_count == i; i++)
 		add_fs(&settings, all[i]);
-	runs = count_selected(&settings) * settings.fs_count;
+	runs = count_selected(&settings);
 	for (int i = 0; i < settings.fs_count; i++) {
 		if (settings.minutes)
 			settings.replay.deadline = start + settings.minutes * 60 * (i + 1) / settings.fs_count;

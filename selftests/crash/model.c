@@ -73,6 +73,21 @@ static void size_set(struct content *content, size_t size)
 	content->size = size;
 }
 
+static void range_collapse(struct content *content, size_t offset, size_t length)
+{
+	memmove(content->bytes + offset, content->bytes + offset + length, content->size - offset - length);
+	size_set(content, content->size - length);
+}
+
+static void range_insert(struct content *content, size_t offset, size_t length)
+{
+	size_t moved = content->size - offset;
+
+	content_grow(content, content->size + length);
+	memmove(content->bytes + offset + length, content->bytes + offset, moved);
+	range_zero(content, offset, length);
+}
+
 static void range_copy(const struct version *version, const struct step *step, struct content *to)
 {
 	int from = names_find(&version->names, step->path);
@@ -102,6 +117,12 @@ static void bytes_change(struct version *version, const struct step *step, int f
 		break;
 	case ALLOCATE:
 		content_grow(content, step->offset + step->length);
+		break;
+	case COLLAPSE:
+		range_collapse(content, step->offset, step->length);
+		break;
+	case INSERT:
+		range_insert(content, step->offset, step->length);
 		break;
 	case COPY:
 		range_copy(version, step, content);

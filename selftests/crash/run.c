@@ -184,6 +184,10 @@ static bool do_bytes(const struct run *run)
 		return change_range(run, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
 	case ALLOCATE:
 		return change_range(run, 0);
+	case COLLAPSE:
+		return change_range(run, FALLOC_FL_COLLAPSE_RANGE);
+	case INSERT:
+		return change_range(run, FALLOC_FL_INSERT_RANGE);
 	default:
 		return copy_range(run);
 	}

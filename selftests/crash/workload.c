@@ -29,6 +29,8 @@ static const struct verb_form {
 	{"punch", PUNCH, "pol"},
 	{"zero", ZERO, "pol"},
 	{"allocate", ALLOCATE, "pol"},
+	{"collapse", COLLAPSE, "pol"},
+	{"insert", INSERT, "pol"},
 	{"copy", COPY, "potdl"},
 	{"create", CREATE, "p"},
 	{"mkdir", MAKEDIR, "p"},

@@ -18,7 +18,7 @@
 
 enum verb {
 	/* change bytes */
-	WRITE, DWRITE, SWRITE, DSWRITE, APPEND, STORE, TRUNCATE, PUNCH, ZERO, ALLOCATE, COPY,
+	WRITE, DWRITE, SWRITE, DSWRITE, APPEND, STORE, TRUNCATE, PUNCH, ZERO, ALLOCATE, COLLAPSE, INSERT, COPY,
 	/* change names */
 	CREATE, MAKEDIR, REMOVEDIR, LINK, UNLINK, RENAME, EXCHANGE,
 	CHMOD, UTIMES,
@@ -40,6 +40,7 @@ struct script {
 struct workload {
 	const char *name;
 	const char *script;
+	const char *not_on; /* a filesystem that cannot do it, or NULL */
 };
 
 extern const struct workload workloads[];

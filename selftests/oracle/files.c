@@ -158,7 +158,7 @@ void files_remember_lower(void)
 {
 	for (int i = 0; i < FILES; i++) {
 		contents_copy(&files[i].lower, &files[i].now);
-		files[i].is_promoted = false;
+		files[i].is_written = false;
 		files[i].had_links = files[i].name_count > 1;
 	}
 }

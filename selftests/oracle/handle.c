@@ -41,7 +41,7 @@ static void handle_open(struct file *file, struct handle *handle)
 	if (handle->fd < 0)
 		mismatch(file, "open %s with flags 0x%x: %s", path, handle->flags, strerror(errno));
 	if (stage_is_overlay() && handle_can_write(handle))
-		file->is_promoted = true;
+		file->is_written = true;
 }
 
 const struct handle *handle_pick(struct file *file)

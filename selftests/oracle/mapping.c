@@ -59,10 +59,10 @@ struct mapping *mapping_pick(struct file *file)
 
 static bool is_of_lower(const struct op *op, bool is_private)
 {
-	/* Such a mapping has promoted, though nobody has stored to it. */
+	/* Such a mapping is of the upper's file, though nobody has stored to it. */
 	if (!is_private && handle_can_write(op->handle))
-		op->file->is_promoted = true;
-	return !op->file->is_promoted;
+		return false;
+	return !op->file->is_written;
 }
 
 /* Puts what OP asks for (FLAGS: MAP_ and, shifted, PROT_ ones) in its place. 0 or a negative errno. */

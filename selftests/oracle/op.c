@@ -108,9 +108,9 @@ void op_nothing(struct op *op)
 	(void)op;
 }
 
-void op_promoted(struct op *op)
+void op_written(struct op *op)
 {
-	op->file->is_promoted = true;
+	op->file->is_written = true;
 }
 
 /* A pipe that takes BUFFER_SIZE bytes, however they are cut up. */
@@ -139,7 +139,9 @@ static bool is_misaligned(const struct op *op)
 static void judge_by_twin(const struct op *op, bool is_good)
 {
 	long twin = twin_run(op);
-	bool is_open = (op->kind->traits & AGAIN_OK) && twin == -EAGAIN && is_misaligned(op);
+	/* What has to promote waits, whatever the filesystem can do without. */
+	bool is_open = (op->kind->traits & AGAIN_OK) &&
+		       (op->ret == -EAGAIN || (twin == -EAGAIN && is_misaligned(op)));
 
 	if (twin == op->ret || (is_good && is_as_wanted(op, twin)) || is_open || excuse_errno(op))
 		return;

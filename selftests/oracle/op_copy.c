@@ -48,7 +48,7 @@ static void copy_bytes(struct op *op, size_t length)
 {
 	contents_read(&op->other->now, op->from, bytes, length);
 	contents_write(&op->file->now, op->at, bytes, length);
-	op_promoted(op);
+	op_written(op);
 }
 
 static void apply_copy(struct op *op)
@@ -125,7 +125,7 @@ static void apply_clone(struct op *op)
 {
 	off_t size = op->other->now.size;
 
-	op_promoted(op);
+	op_written(op);
 	for (off_t at = 0; op->file != op->other && at < size; at += BUFFER_SIZE) {
 		size_t part = size - at < BUFFER_SIZE ? size - at : BUFFER_SIZE;
 
@@ -155,7 +155,7 @@ static long run_mirror(struct op *op)
 static void apply_mirror(struct op *op)
 {
 	contents_write(&op->file->now, op->at, op->buffer, op->ret);
-	op_promoted(op);
+	op_written(op);
 	mirrored.file = op->file;
 	mirrored.other = op->other;
 	mirrored.at = op->at;

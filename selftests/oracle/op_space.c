@@ -44,7 +44,8 @@ static long run_truncate(struct op *op)
 
 static void apply_truncate(struct op *op)
 {
-	op_promoted(op);
+	if (op->at != op->file->now.size)
+		op_written(op);
 	if (op->at < op->file->now.size)
 		mappings_forget_own(op->file);
 	contents_resize(&op->file->now, op->at);
@@ -82,25 +83,27 @@ static void apply_allocate(struct op *op)
 {
 	off_t end = op->at + op->length;
 
-	op_promoted(op);
-	if (!(op->kind->flags & KEEP) && end > op->file->now.size)
+	if (!(op->kind->flags & KEEP) && end > op->file->now.size) {
 		contents_resize(&op->file->now, end);
+		op_written(op);
+	}
 }
 
 static void apply_zero(struct op *op)
 {
 	off_t end = op->at + op->length;
 
-	op_promoted(op);
 	if ((op->kind->flags & KEEP) && end > op->file->now.size)
 		end = op->file->now.size;
-	if (end > op->at)
-		contents_zero(&op->file->now, op->at, end - op->at);
+	if (end <= op->at)
+		return;
+	op_written(op);
+	contents_zero(&op->file->now, op->at, end - op->at);
 }
 
 static void apply_shift(struct op *op)
 {
-	op_promoted(op);
+	op_written(op);
 	mappings_forget_own(op->file);
 	if (op->kind->flags == FALLOC_FL_INSERT_RANGE)
 		contents_insert(&op->file->now, op->at, op->length);

@@ -45,7 +45,6 @@ static long run_chmod(struct op *op)
 
 	file_path(op->file, path);
 	op->file->mode ^= 0100 << op->flags % 3;
-	op_promoted(op);
 	return op_errno(chmod(path, op->file->mode));
 }
 

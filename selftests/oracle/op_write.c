@@ -32,7 +32,7 @@ static bool is_forgotten(void)
 
 static void apply_bytes(struct op *op, const unsigned char *bytes)
 {
-	op_promoted(op);
+	op_written(op);
 	if (!is_forgotten())
 		contents_write(&op->file->now, op->at, bytes, op->ret);
 }

@@ -71,7 +71,7 @@ struct file {
 	mode_t mode;
 	off_t limit;	  /* how large it may become */
 	bool is_sparse;	  /* large, with data in a few windows only */
-	bool is_promoted; /* surely; a file that is may seem not to be */
+	bool is_written;  /* since its layers were mounted, surely: only its attributes may have been changed */
 	bool is_sealed;	  /* has been in an upper that is a lower layer now */
 	struct contents now, lower; /* LOWER: when the layers were last mounted */
 	struct handle handles[HANDLES];
@@ -218,7 +218,7 @@ void op_take_other(struct op *op);
 void op_align(struct op *op, bool is_needed);
 void op_limit(struct op *op);
 void op_nothing(struct op *op);
-void op_promoted(struct op *op);
+void op_written(struct op *op);
 long op_errno(long ret);
 void op_pipe(int ret_pipe[2]);
 
