@@ -15,6 +15,7 @@
 #ifndef SELFTESTS_ORACLE_ORACLE_H
 #define SELFTESTS_ORACLE_ORACLE_H
 
+#include "async.h"
 #include "contents.h"
 
 #include <errno.h>
@@ -205,10 +206,6 @@ void check_all(void);
 /* twin.c */
 long twin_run(const struct op *op);
 int twin_open(off_t size, int flags);
-
-/* async.c */
-long async_aio(int fd, bool is_write, unsigned char *buffer, size_t length, off_t at, int pieces);
-long async_uring(int fd, bool is_write, unsigned char *buffer, size_t length, off_t at, int pieces);
 
 /* op.c, and the tables it picks from */
 extern const struct kind write_kinds[], read_kinds[], space_kinds[], copy_kinds[], map_kinds[], stage_kinds[];
