@@ -15,7 +15,6 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 
 #include "compat/mmap.h"
 #include "cow.h"

@@ -87,6 +87,7 @@ struct file *shale_real_open_for(struct file *user, const struct path *path, int
 int shale_real_iterate(struct file *file, struct dir_context *ctx); /* from ctx->pos, leaves it there */
 loff_t shale_real_llseek(struct file *file, loff_t offset, int whence);
 int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
+bool shale_real_is_frozen(struct shale_fs *fs); /* the upper, just now */
 int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 /* Before a file or directory of the upper is synced: what its filesystem would leave out of that. */
 int shale_real_names_commit(struct shale_fs *fs);
@@ -154,6 +155,9 @@ int shale_real_mmap(struct file *real, struct vm_area_struct *vma);
 
 /* real_pages.c: data of open files in a page fault. Fills all of BUF, with zeros beyond the end. */
 int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos);
+/* A store through a mapping dirties a folio as a whole, so new ones of this file are of one page each.
+ * tmpfs makes large ones only when it was mounted to do so. */
+void shale_real_use_pages(struct inode *real);
 /* LEN bytes of the page that POS is in, if it is in memory; sleeps not. */
 bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos);
 

@@ -4,9 +4,11 @@
  * copies to or from user memory may hold its lock and wait for the fault. Reading otherwise is in real_io.c.
  */
 #include <linux/highmem.h>
+#include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 
+#include "compat/mmap.h"
 #include "real.h"
 
 /* The page cache of some filesystems cannot be read past them: they keep pages elsewhere, or are stacked.
@@ -35,6 +37,12 @@ int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos)
 		return ret;
 	iov_iter_zero(iov_iter_count(&iter), &iter);
 	return 0;
+}
+
+void shale_real_use_pages(struct inode *real)
+{
+	if (real->i_sb->s_magic != TMPFS_MAGIC)
+		compat_single_pages(real->i_mapping);
 }
 
 /* Memory behind the end of a file is anybody's. */
