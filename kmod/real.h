@@ -158,6 +158,8 @@ int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos);
 /* A store through a mapping dirties a folio as a whole, so new ones of this file are of one page each.
  * tmpfs makes large ones only when it was mounted to do so. */
 void shale_real_use_pages(struct inode *real);
+/* Is there room in the upper for pages of SIZE bytes in memory? Only tmpfs counts those. */
+bool shale_real_has_room(struct shale_fs *fs, loff_t size);
 /* LEN bytes of the page that POS is in, if it is in memory; sleeps not. */
 bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos);
 

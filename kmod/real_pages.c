@@ -6,6 +6,7 @@
 #include <linux/highmem.h>
 #include <linux/magic.h>
 #include <linux/pagemap.h>
+#include <linux/statfs.h>
 #include <linux/uio.h>
 
 #include "compat/mmap.h"
@@ -43,6 +44,17 @@ void shale_real_use_pages(struct inode *real)
 {
 	if (real->i_sb->s_magic != TMPFS_MAGIC)
 		compat_single_pages(real->i_mapping);
+}
+
+bool shale_real_has_room(struct shale_fs *fs, loff_t size)
+{
+	const struct shale_layer *upper = shale_upper_layer(fs);
+	const struct path path = { .mnt = upper->mnt, .dentry = upper->root };
+	struct kstatfs st;
+
+	if (upper->mnt->mnt_sb->s_magic != TMPFS_MAGIC || shale_real_statfs(&path, &st))
+		return true;
+	return !st.f_blocks || size >> PAGE_SHIFT < st.f_bavail;
 }
 
 /* Memory behind the end of a file is anybody's. */
