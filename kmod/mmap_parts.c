@@ -189,30 +189,6 @@ static vm_fault_t parts_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t e
 	return ret;
 }
 
-/* Before a folio is dirtied as a whole, all of it is what the file shows. The page that is stored to was filled before
- * it was mapped. */
-static vm_fault_t folio_prepare(struct shale_parts *parts, struct folio *folio, struct address_space *mapping)
-{
-	u64 pos = folio_pos(folio), len = folio_size(folio);
-	struct shale_below below = {};
-	bool is_filled = false;
-	int i, err = 0;
-
-	if (!folio_test_large(folio) || folio_is_needless(parts, folio))
-		return 0;
-	for (i = 0; !is_filled && !err && i < TRIES; i++) {
-		folio_lock(folio);
-		is_filled = folio->mapping != mapping || folio_fill(parts, folio, &below);
-		folio_unlock(folio);
-		if (!is_filled)
-			err = folio_wait(parts, pos, len, &below);
-	}
-	shale_below_free(&below);
-	if (err)
-		return error_of(err);
-	return is_filled ? 0 : VM_FAULT_NOPAGE;
-}
-
 /* What the kernel does with a page that ->page_mkwrite did not lock; tmpfs has none. */
 static vm_fault_t page_lock(struct vm_fault *vmf)
 {
@@ -223,6 +199,7 @@ static vm_fault_t page_lock(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
+/* The folio is dirtied as a whole, and was filled as a whole before any page of it was mapped. */
 static vm_fault_t blocks_take(struct shale_parts *parts, struct folio *folio)
 {
 	u64 first, nr;
@@ -256,12 +233,9 @@ static vm_fault_t parts_page_mkwrite(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	sb_start_pagefault(parts->inode->i_sb);
-	ret = folio_prepare(parts, page_folio(vmf->page), vmf->vma->vm_file->f_mapping);
-	if (!ret) {
-		down_read(&parts->sem);
-		ret = mkwrite_locked(vmf, parts);
-		up_read(&parts->sem);
-	}
+	down_read(&parts->sem);
+	ret = mkwrite_locked(vmf, parts);
+	up_read(&parts->sem);
 	sb_end_pagefault(parts->inode->i_sb);
 	return ret;
 }
