@@ -63,8 +63,12 @@ static void folio_copy_out(struct folio *folio, void *to, size_t len, loff_t pos
 	size_t valid = pos < size ? min_t(loff_t, len, size - pos) : 0;
 	void *from = kmap_local_folio(folio, offset_in_folio(folio, pos));
 
-	memcpy(to, from, valid);
-	memset(to + valid, 0, len - valid);
+	if (valid == PAGE_SIZE) {
+		copy_page(to, from);
+	} else {
+		memcpy(to, from, valid);
+		memset(to + valid, 0, len - valid);
+	}
 	kunmap_local(from);
 }
 
