@@ -10,6 +10,7 @@
 #ifndef _SHALE_REAL_H
 #define _SHALE_REAL_H
 
+#include "compat/mmap.h"
 #include "shale.h"
 
 /* The upper: access to write, around one or more of the operations below that say "write". */
@@ -160,8 +161,18 @@ int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos);
 void shale_real_use_pages(struct inode *real);
 /* Is there room in the upper for pages of SIZE bytes in memory? Only tmpfs counts those. */
 bool shale_real_has_room(struct shale_fs *fs, loff_t size);
-/* LEN bytes of the page that POS is in, if it is in memory; sleeps not. */
-bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos);
+/* Pages of a file that are in memory, asked for in order up to page LAST. Sleeps not. */
+struct shale_pages {
+	struct address_space *mapping;
+	pgoff_t last;
+	struct folio_batch batch; /* held */
+	unsigned int next;	  /* in it */
+};
+void shale_real_pages_begin(struct shale_pages *p, struct file *real, pgoff_t last);
+void shale_real_pages_end(struct shale_pages *p);
+/* LEN bytes of the page that POS is in; false: it is not there. A page may also be asked for that was passed by,
+ * and then is not there. */
+bool shale_real_pages_copy(struct shale_pages *p, void *to, size_t len, loff_t pos);
 
 /* From one open file into another. */
 struct shale_range {

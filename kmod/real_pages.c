@@ -5,11 +5,9 @@
  */
 #include <linux/highmem.h>
 #include <linux/magic.h>
-#include <linux/pagemap.h>
 #include <linux/statfs.h>
 #include <linux/uio.h>
 
-#include "compat/mmap.h"
 #include "real.h"
 
 /* The page cache of some filesystems cannot be read past them: they keep pages elsewhere, or are stacked.
@@ -57,6 +55,47 @@ bool shale_real_has_room(struct shale_fs *fs, loff_t size)
 	return !st.f_blocks || size >> PAGE_SHIFT < st.f_bavail;
 }
 
+void shale_real_pages_begin(struct shale_pages *p, struct file *real, pgoff_t last)
+{
+	p->mapping = real->f_mapping;
+	p->last = last;
+	p->next = 0;
+	folio_batch_init(&p->batch);
+}
+
+static void batch_put(struct folio_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < folio_batch_count(batch); i++)
+		folio_put(batch->folios[i]);
+	folio_batch_init(batch);
+}
+
+void shale_real_pages_end(struct shale_pages *p)
+{
+	batch_put(&p->batch);
+}
+
+/* Pages are asked for in order, mostly. */
+static struct folio *page_folio_find(struct shale_pages *p, pgoff_t index)
+{
+	pgoff_t from = index;
+	struct folio *folio;
+
+	for (; p->next < folio_batch_count(&p->batch); p->next++) {
+		folio = p->batch.folios[p->next];
+		if (index < folio_next_index(folio))
+			return index >= folio->index ? folio : NULL;
+	}
+	batch_put(&p->batch);
+	p->next = 0;
+	if (!filemap_get_folios(p->mapping, &from, max(p->last, index), &p->batch))
+		return NULL;
+	folio = p->batch.folios[0];
+	return index >= folio->index ? folio : NULL;
+}
+
 /* Memory behind the end of a file is anybody's. */
 static void folio_copy_out(struct folio *folio, void *to, size_t len, loff_t pos, loff_t size)
 {
@@ -72,16 +111,12 @@ static void folio_copy_out(struct folio *folio, void *to, size_t len, loff_t pos
 	kunmap_local(from);
 }
 
-bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos)
+bool shale_real_pages_copy(struct shale_pages *p, void *to, size_t len, loff_t pos)
 {
-	struct folio *folio = filemap_get_folio(real->f_mapping, pos >> PAGE_SHIFT);
-	bool is_there;
+	struct folio *folio = page_folio_find(p, pos >> PAGE_SHIFT);
 
-	if (IS_ERR_OR_NULL(folio))
+	if (!folio || !folio_test_uptodate(folio))
 		return false;
-	is_there = folio_test_uptodate(folio);
-	if (is_there)
-		folio_copy_out(folio, to, len, pos, i_size_read(real->f_mapping->host));
-	folio_put(folio);
-	return is_there;
+	folio_copy_out(folio, to, len, pos, i_size_read(p->mapping->host));
+	return true;
 }
