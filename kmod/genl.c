@@ -2,7 +2,7 @@
 /*
  * genl.c - CONTROL: the generic netlink family "shale": events of all mounts, and the list of mounts
  * with their counters. It keeps that list; super.c puts mounts in and takes them out, promote.c
- * reports copy-ups. Nobody waits for a listener: an event that cannot be sent is lost.
+ * reports copy-ups, parts.c files that cannot be opened. Nobody waits for a listener: an event that cannot be sent is lost.
  */
 #include <linux/kdev_t.h>
 #include <net/genetlink.h>
@@ -211,6 +211,37 @@ void shale_genl_copied_up(struct shale_fs *fs, struct inode *inode, u64 bytes)
 	err = nla_put_u64_64bit(skb, SHALE_A_INO, inode->i_ino, SHALE_A_PAD) ?:
 	      nla_put_u32(skb, SHALE_A_MODE, inode->i_mode) ?:
 	      nla_put_u64_64bit(skb, SHALE_A_BYTES, bytes, SHALE_A_PAD);
+	event_send(skb, head, err);
+}
+
+/* Without it where there is no room. */
+static void put_path(struct sk_buff *skb, struct inode *inode)
+{
+	struct dentry *dentry = d_find_any_alias(inode);
+	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	char *path;
+
+	if (dentry && buf) {
+		path = dentry_path_raw(dentry, buf, PATH_MAX);
+		if (!IS_ERR(path))
+			nla_put_string(skb, SHALE_A_PATH, path);
+	}
+	kfree(buf);
+	dput(dentry);
+}
+
+void shale_genl_map_error(struct shale_fs *fs, struct inode *inode, int err)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	skb = event_begin(fs, SHALE_CMD_MAP_ERROR, &head);
+	if (!skb)
+		return;
+	err = nla_put_u64_64bit(skb, SHALE_A_INO, inode->i_ino, SHALE_A_PAD) ?:
+	      nla_put_u32(skb, SHALE_A_ERROR, -err);
+	if (!err)
+		put_path(skb, inode);
 	event_send(skb, head, err);
 }
 

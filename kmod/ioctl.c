@@ -13,11 +13,14 @@
 static_assert(sizeof(struct shale_ioc_version) == 40);
 static_assert(sizeof(struct shale_ioc_stack) == 56);
 static_assert(sizeof(struct shale_ioc_stats) == 128);
+static_assert(sizeof(struct shale_file_run) == 24);
+static_assert(sizeof(struct shale_ioc_file_map) == 104);
+static_assert(sizeof(struct shale_ioc_materialize) == 32);
 
 #define FEATURES                                                                                  \
 	(SHALE_FEATURE_FILE_COW | SHALE_FEATURE_REDIRECT | SHALE_FEATURE_INDEX |                  \
 	 SHALE_FEATURE_AUFS_WHITEOUTS | SHALE_FEATURE_LOWERDIR_ADD | SHALE_FEATURE_NFS_EXPORT |   \
-	 SHALE_FEATURE_IDMAP)
+	 SHALE_FEATURE_IDMAP | SHALE_FEATURE_BLOCK_COW)
 
 /* Room for the largest struct. */
 union ioctl_arg {
@@ -28,6 +31,8 @@ union ioctl_arg {
 	struct shale_ioc_version version;
 	struct shale_ioc_stack stack;
 	struct shale_ioc_stats stats;
+	struct shale_ioc_file_map file_map;
+	struct shale_ioc_materialize materialize;
 };
 
 /* Bytes of a struct that the caller must leave zero. */
@@ -42,6 +47,7 @@ struct ioctl_row {
 	size_t size;
 	struct zero_range zero[3];
 	int (*handle)(struct shale_fs *fs, union ioctl_arg *arg);
+	int (*handle_file)(struct file *file, union ioctl_arg *arg); /* instead, on regular files */
 };
 
 static int ioctl_version(struct shale_fs *fs, union ioctl_arg *arg)
@@ -86,7 +92,20 @@ static int ioctl_stats(struct shale_fs *fs, union ioctl_arg *arg)
 	stats->whiteouts = sum.whiteouts;
 	stats->redirects = sum.redirects;
 	stats->merged_dirs = sum.merged_dirs;
+	stats->block_copy_ups = sum.block_copy_ups;
+	stats->block_bytes = sum.block_bytes;
+	stats->map_errors = sum.map_errors;
 	return 0;
+}
+
+static int ioctl_file_map(struct file *file, union ioctl_arg *arg)
+{
+	return shale_file_map(file, &arg->file_map);
+}
+
+static int ioctl_materialize(struct file *file, union ioctl_arg *arg)
+{
+	return shale_materialize(file);
 }
 
 static const struct ioctl_row rows[] = {
@@ -97,6 +116,12 @@ static const struct ioctl_row rows[] = {
 	    ZERO(shale_ioc_stack, reserved) }, ioctl_stack },
 	{ SHALE_IOC_STATS, sizeof(struct shale_ioc_stats),
 	  { ZERO(shale_ioc_stats, flags), ZERO(shale_ioc_stats, reserved) }, ioctl_stats },
+	{ SHALE_IOC_FILE_MAP, sizeof(struct shale_ioc_file_map),
+	  { ZERO(shale_ioc_file_map, flags), ZERO(shale_ioc_file_map, reserved0),
+	    ZERO(shale_ioc_file_map, reserved) }, NULL, ioctl_file_map },
+	{ SHALE_IOC_MATERIALIZE, sizeof(struct shale_ioc_materialize),
+	  { ZERO(shale_ioc_materialize, flags), ZERO(shale_ioc_materialize, reserved) },
+	  NULL, ioctl_materialize },
 };
 
 static int arg_get(const struct ioctl_row *row, void __user *user, union ioctl_arg *arg)
@@ -117,9 +142,15 @@ static int arg_get(const struct ioctl_row *row, void __user *user, union ioctl_a
 	return 0;
 }
 
+static int row_handle(const struct ioctl_row *row, struct file *file, union ioctl_arg *arg)
+{
+	if (row->handle)
+		return row->handle(SHALE_FS(file_inode(file)->i_sb), arg);
+	return S_ISREG(file_inode(file)->i_mode) ? row->handle_file(file, arg) : -EISDIR;
+}
+
 long shale_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct shale_fs *fs = SHALE_FS(file_inode(file)->i_sb);
 	void __user *user = (void __user *)arg;
 	const struct ioctl_row *row;
 	union ioctl_arg buf;
@@ -133,7 +164,7 @@ long shale_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	err = arg_get(row, user, &buf);
 	if (err)
 		return err;
-	err = row->handle(fs, &buf);
+	err = row_handle(row, file, &buf);
 	/* Where the buffer was too small the answer says what it takes. */
 	if ((!err || err == -ERANGE) && copy_to_user(user, &buf, row->size))
 		return -EFAULT;

@@ -448,6 +448,78 @@ static void sidecar_remove(struct shale_fs *fs, u64 id)
 	shale_real_drop_write(fs);
 }
 
+static int attr_remove(struct saving *s)
+{
+	int err = shale_real_want_write(s->fs);
+
+	if (err)
+		return err;
+	err = shale_real_remove_private(s->fs, s->upper, SHALE_XATTR_MAP);
+	shale_real_drop_write(s->fs);
+	return err == -ENODATA ? 0 : err;
+}
+
+/* Nothing of what is below shows any more, so the map never changes again and is not saved. */
+static void map_end(struct shale_parts *parts)
+{
+	shale_map_limit_lower_to(parts->maps[0], 0);
+	WRITE_ONCE(parts->saved, shale_map_generation(parts->maps[0]));
+	WRITE_ONCE(parts->saved_limit, 0);
+	parts->head.id = 0;
+	clear_bit(SHALE_I_PARTIAL, &SHALE_I(parts->inode)->flags);
+}
+
+static int names_and_data_sync(struct saving *s)
+{
+	return is_volatile(s) ? 0 : shale_real_names_commit(s->fs) ?: data_sync(s);
+}
+
+/*
+ * The data is there before the attribute goes, and the attribute is gone before the sidecar that it leads to. Until
+ * it is known to be gone, no sync may be one of data alone: after a crash the map that is still there would hide
+ * that data.
+ */
+static int remove_locked(struct saving *s)
+{
+	unsigned long *flags = &SHALE_I(s->parts->inode)->flags;
+	const u64 id = s->parts->head.id;
+	int err;
+
+	err = names_and_data_sync(s);
+	if (err)
+		return err;
+	clear_bit(SHALE_I_SETTLED, flags);
+	err = attr_remove(s);
+	if (err)
+		return err;
+	map_end(s->parts);
+	err = names_and_data_sync(s);
+	if (err)
+		return err;
+	set_bit(SHALE_I_SETTLED, flags);
+	if (id)
+		sidecar_remove(s->fs, id);
+	return 0;
+}
+
+int shale_mapio_remove(struct inode *inode)
+{
+	struct shale_parts *parts = shale_inode_parts(inode);
+	struct saving *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->fs = SHALE_FS(inode->i_sb);
+	s->parts = parts;
+	s->upper = parts->upper;
+	mutex_lock(&parts->save_lock);
+	err = remove_locked(s);
+	mutex_unlock(&parts->save_lock);
+	kfree(s);
+	return err;
+}
+
 void shale_mapio_forget(struct inode *inode)
 {
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);

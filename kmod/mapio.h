@@ -20,6 +20,8 @@ void shale_mapio_dirty(struct inode *inode);
 /* Writes what has changed, after the data that it is about. */
 int shale_mapio_flush(struct inode *inode);
 int shale_mapio_flush_all(struct shale_fs *fs); /* creds are anybody's */
+/* INODE's upper has all blocks: its map goes, and with it the need for what is below. Our inode is locked. */
+int shale_mapio_remove(struct inode *inode);
 /* After INODE lost a name: with the last one what its map has beside the file goes. What a crash leaves of
  * it fsck.shale removes. */
 void shale_mapio_forget(struct inode *inode);

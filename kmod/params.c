@@ -43,6 +43,9 @@ static const struct constant_table cow_words[] = {
 	{}
 };
 
+/* /proc/mounts does not say it, which user/kapi/remount.c knows. */
+#define COW_DEFAULT SHALE_COW_BLOCK
+
 /* What is always on can be said, but not refused. */
 static const struct constant_table on_off[] = { { "on", true }, { "off", false }, {} };
 static const struct constant_table xino_words[] = {
@@ -420,7 +423,7 @@ int shale_init_fs_context(struct fs_context *fc)
 	if (!params)
 		return -ENOMEM;
 	params->config.whiteout = SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY;
-	params->config.cow = SHALE_COW_BLOCK;
+	params->config.cow = COW_DEFAULT;
 	/* trusted.* belongs to the initial user namespace. */
 	params->config.userxattr = fc->user_ns != &init_user_ns;
 	fc->fs_private = params;
@@ -445,14 +448,11 @@ static void show_name(struct seq_file *m, const char *name)
 	}
 }
 
-static const char *whiteout_word(unsigned int flags)
+static const char *word_of(const struct constant_table *words, int value)
 {
-	const struct constant_table *word;
-
-	for (word = whiteout_words; word->name; word++)
-		if (word->value == flags)
-			break;
-	return word->name;
+	while (words->name && words->value != value)
+		words++;
+	return words->name;
 }
 
 int shale_show_options(struct seq_file *m, struct dentry *root)
@@ -475,6 +475,8 @@ int shale_show_options(struct seq_file *m, struct dentry *root)
 	if (fs->config.userxattr)
 		seq_puts(m, ",userxattr");
 	if (fs->config.whiteout != (SHALE_LAYER_AUFS | SHALE_LAYER_OVERLAY))
-		seq_printf(m, ",whiteout=%s", whiteout_word(fs->config.whiteout));
+		seq_printf(m, ",whiteout=%s", word_of(whiteout_words, fs->config.whiteout));
+	if (fs->config.cow != COW_DEFAULT)
+		seq_printf(m, ",cow=%s", word_of(cow_words, fs->config.cow));
 	return 0;
 }

@@ -198,6 +198,18 @@ static bool are_loaded(const struct inode *inode)
 	return !test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags) || shale_inode_parts(inode);
 }
 
+/* A lack of memory says nothing about the file. */
+static void lost_report(struct inode *inode, int err)
+{
+	struct shale_fs *fs = SHALE_FS(inode->i_sb);
+
+	if (err == -ENOMEM)
+		return;
+	shale_stats_inc(fs, map_errors);
+	if (!test_and_set_bit(SHALE_I_LOST_SAID, &SHALE_I(inode)->flags))
+		shale_genl_map_error(fs, inode, err);
+}
+
 int shale_parts_open_locked(struct inode *inode)
 {
 	struct shale_parts *parts;
@@ -206,7 +218,9 @@ int shale_parts_open_locked(struct inode *inode)
 	if (are_loaded(inode))
 		return 0;
 	err = parts_load(inode, &parts);
-	if (!err)
+	if (err)
+		lost_report(inode, err);
+	else
 		smp_store_release(&SHALE_I(inode)->__parts, parts);
 	return err;
 }

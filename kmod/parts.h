@@ -83,6 +83,8 @@ ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, s
 /* parts_space.c */
 /* All bytes become the upper's. Our inode is locked. */
 int shale_parts_fill(struct file *file, struct shale_parts *parts);
+/* What the LEN bytes at POS show becomes the top's, with all of their blocks; likewise. */
+int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len);
 int shale_parts_fallocate(struct file *file, struct shale_parts *parts, int mode, u64 pos, u64 len);
 loff_t shale_parts_seek(struct file *file, struct shale_parts *parts, loff_t pos, int whence);
 

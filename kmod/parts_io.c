@@ -25,6 +25,7 @@
 #include "mapio.h"
 #include "parts_io.h"
 #include "real.h"
+#include "trace.h"
 
 /* Of a write at a time: bounds how long page faults of the file wait. */
 #define CHUNK (64 * 1024)
@@ -214,6 +215,15 @@ static ssize_t blocks_set(struct shale_parts *parts, u64 pos, u64 end, u64 wide_
 	return err ?: end - pos;
 }
 
+void shale_parts_report(struct shale_parts *parts, u64 pos, u64 len, u64 copied, ssize_t ret)
+{
+	struct inode *inode = parts->inode;
+
+	if (ret >= 0)
+		shale_stats_add(SHALE_FS(inode->i_sb), block_bytes, copied);
+	trace_shale_takeover(inode, pos, len, copied, min_t(ssize_t, ret, 0));
+}
+
 /* The layer may have taken more of the user's bytes than count, or looked at them only. */
 static ssize_t piece_end(struct writing *w, const struct iov_iter *before, ssize_t done)
 {
@@ -245,6 +255,7 @@ static ssize_t blocks_try(struct writing *w, size_t len)
 	if (ret > 0)
 		done = blocks_set(w->parts, w->pos, w->pos + ret, w->pos + len);
 	up_write(&w->parts->sem);
+	shale_parts_report(w->parts, w->pos, max_t(ssize_t, ret, 0), 0, min(ret, done));
 	return piece_end(w, &before, done ?: min_t(ssize_t, ret, 0) ?: -EFAULT);
 }
 
@@ -310,6 +321,7 @@ static ssize_t blocks_write_locked(struct writing *w, struct iov_iter *iter)
 	if (ret > 0)
 		done = blocks_set(w->parts, w->pos, w->pos + ret, end);
 	up_write(&w->parts->sem);
+	shale_parts_report(w->parts, w->pos, max_t(ssize_t, ret, 0), 0, min(ret, done));
 	return done ?: min_t(ssize_t, ret, 0) ?: -EIO;
 }
 
@@ -375,7 +387,9 @@ static ssize_t block_write_locked(struct writing *w, u64 len)
 		return ret ?: -EIO;
 	if (ret < wide_len)
 		return -EIO;
-	return blocks_set(w->parts, w->pos, w->pos + len, w->pos + len);
+	ret = blocks_set(w->parts, w->pos, w->pos + len, w->pos + len);
+	shale_parts_report(w->parts, pos, wide_len, wide_len - len, ret);
+	return ret;
 }
 
 static ssize_t block_write(struct writing *w, size_t len)

@@ -27,7 +27,7 @@ struct taking {
 
 static int run_settle(struct taking *t, const u8 *bytes, u64 pos, u64 len)
 {
-	ssize_t ret = shale_real_write_buf(t->top, bytes, len, pos);
+	ssize_t ret = shale_real_write_quietly(t->top, bytes, len, pos);
 	u64 first, nr;
 
 	if (ret < 0)
@@ -35,7 +35,9 @@ static int run_settle(struct taking *t, const u8 *bytes, u64 pos, u64 len)
 	if (ret < len)
 		return -EIO;
 	shale_cow_blocks(t->parts->maps[0], pos, len, &first, &nr);
-	return shale_map_set(t->parts->maps[0], first, nr);
+	ret = shale_map_set(t->parts->maps[0], first, nr);
+	shale_parts_report(t->parts, pos, len, len, ret);
+	return ret;
 }
 
 /* Nothing of what the buffer shows is new, so blocks that are the top's by now are left alone. */

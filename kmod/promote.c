@@ -36,7 +36,7 @@ static bool should_divide(const struct shale_promotion *p)
 {
 	if (shale_inode_parts(p->inode) || shale_inode_shadow(p->inode))
 		return true;
-	if (p->stat.size > SHALE_DISK_MAP_LIMIT_MAX)
+	if (p->is_whole || p->stat.size > SHALE_DISK_MAP_LIMIT_MAX)
 		return false;
 	switch (p->fs->config.cow) {
 	case SHALE_COW_BLOCK:
@@ -62,6 +62,14 @@ static int data_divide(struct shale_promotion *p)
 	return err;
 }
 
+/* Whatever a clone fails with, copying says better what is wrong. */
+static int data_fill(struct shale_promotion *p, struct file *in)
+{
+	if (p->fs->config.cow != SHALE_COW_COPY && !shale_real_clone_data(in, p->file, p->size))
+		return 0;
+	return shale_real_copy_data(in, p->file, p->size, &p->bytes);
+}
+
 static int data_copy(struct shale_promotion *p)
 {
 	struct path data;
@@ -76,7 +84,7 @@ static int data_copy(struct shale_promotion *p)
 	in = shale_real_open(&data, O_RDONLY);
 	if (IS_ERR(in))
 		return PTR_ERR(in);
-	err = shale_real_copy_data(in, p->file, p->size, &p->bytes);
+	err = data_fill(p, in);
 	fput(in);
 	return err;
 }
@@ -370,6 +378,8 @@ static void promotion_report(struct shale_promotion *p, int err)
 		shale_stats_inc(p->fs, copy_up_errors);
 	} else {
 		shale_stats_inc(p->fs, copy_ups);
+		if (p->is_divided)
+			shale_stats_inc(p->fs, block_copy_ups);
 		shale_stats_add(p->fs, copy_up_bytes, p->bytes);
 		shale_genl_copied_up(p->fs, p->inode, p->bytes);
 	}
@@ -406,14 +416,22 @@ out:
 	return err;
 }
 
+/* What a caller needs of the upper. */
+struct wanted {
+	bool has_name; /* the name that it came by */
+	bool is_whole; /* no map, if there was none below */
+	loff_t size;   /* this much data at most */
+};
+
 /* One object whose parent is in the upper. */
-static int promote_one(struct dentry *dentry, bool wants_name, loff_t size)
+static int promote_one(struct dentry *dentry, const struct wanted *wanted)
 {
 	struct shale_promotion p = {
 		.fs = SHALE_FS(dentry->d_sb),
 		.dentry = dentry,
 		.inode = d_inode(dentry),
-		.size = size,
+		.size = wanted->size,
+		.is_whole = wanted->is_whole,
 	};
 	struct mutex *lock = &SHALE_I(p.inode)->lock;
 	const struct cred *old;
@@ -422,7 +440,7 @@ static int promote_one(struct dentry *dentry, bool wants_name, loff_t size)
 	err = mutex_lock_killable(lock);
 	if (err)
 		return err;
-	if (!is_promoted(dentry, wants_name)) {
+	if (!is_promoted(dentry, wanted->has_name)) {
 		old = shale_cred_begin(dentry->d_sb);
 		err = promote_locked(&p);
 		shale_cred_end(old);
@@ -447,19 +465,21 @@ static struct dentry *topmost_unpromoted(struct dentry *dentry)
 	}
 }
 
-static int promote(struct dentry *dentry, bool wants_name, loff_t size)
+/* A directory on the way. */
+static const struct wanted parent_wanted = { .has_name = true, .size = LLONG_MAX };
+
+static int promote(struct dentry *dentry, struct wanted wanted)
 {
 	struct dentry *next;
 	int err = 0;
 
 	if (!shale_has_upper(SHALE_FS(dentry->d_sb)))
-		return is_promoted(dentry, wants_name) ? 0 : -EROFS;
-	while (!err && !is_promoted(dentry, wants_name)) {
+		return is_promoted(dentry, wanted.has_name) ? 0 : -EROFS;
+	while (!err && !is_promoted(dentry, wanted.has_name)) {
 		if (d_unlinked(dentry))
-			return promote_one(dentry, false, size);
-		next = topmost_unpromoted(dentry);
-		err = promote_one(next, next != dentry || wants_name,
-				  next == dentry ? size : LLONG_MAX);
+			wanted.has_name = false;
+		next = d_unlinked(dentry) ? dget(dentry) : topmost_unpromoted(dentry);
+		err = promote_one(next, next == dentry ? &wanted : &parent_wanted);
 		dput(next);
 	}
 	return err;
@@ -467,15 +487,20 @@ static int promote(struct dentry *dentry, bool wants_name, loff_t size)
 
 int shale_promote(struct dentry *dentry)
 {
-	return promote(dentry, true, LLONG_MAX);
+	return promote(dentry, (struct wanted){ .has_name = true, .size = LLONG_MAX });
 }
 
 int shale_promote_inode(struct dentry *dentry)
 {
-	return promote(dentry, false, LLONG_MAX);
+	return promote(dentry, (struct wanted){ .size = LLONG_MAX });
+}
+
+int shale_promote_whole(struct dentry *dentry)
+{
+	return promote(dentry, (struct wanted){ .is_whole = true, .size = LLONG_MAX });
 }
 
 int shale_promote_truncated(struct dentry *dentry, loff_t size)
 {
-	return promote(dentry, false, size);
+	return promote(dentry, (struct wanted){ .size = size });
 }

@@ -19,6 +19,7 @@ struct shale_promotion {
 	struct path lower_path;	 /* the same */
 	struct kstat stat;	 /* of lower */
 	loff_t size;		 /* of the data that is wanted */
+	bool is_whole;		 /* a map is not wanted */
 	bool is_indexed;	 /* other names have to stay links of it */
 
 	struct file *file;	/* regular files: the unnamed upper */

@@ -71,6 +71,7 @@ ssize_t shale_real_get_private(struct shale_fs *fs, const struct path *path, con
 			       void *value, size_t size);
 int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const char *name,
 			   const void *value, size_t size);
+int shale_real_remove_private(struct shale_fs *fs, struct dentry *dentry, const char *name);
 
 struct posix_acl *shale_real_get_acl(const struct path *path, int type);
 int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_acl *acl, int type);
@@ -94,8 +95,9 @@ int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 int shale_real_names_commit(struct shale_fs *fs);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);
 int shale_real_extend(struct file *out, loff_t len); /* to LEN bytes, with a hole */
-/* Copies LEN bytes from IN to OUT at the same offsets: by clone where both can, else in chunks,
- * holes kept; -EINTR on a fatal signal. */
+/* The first LEN bytes of OUT, which is empty, become IN's: by sharing blocks, where both can, or by copying in
+ * chunks, holes kept. RET_BYTES grows by what was copied. -EINTR on a fatal signal. */
+int shale_real_clone_data(struct file *in, struct file *out, loff_t len);
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes);
 
 /* A handle of a layer's object. */
@@ -133,6 +135,9 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
 void shale_real_modified(struct file *real); /* it was modified now */
+/* The same of bytes that the file shows already, to those who read it through us. Nobody else may change it
+ * meanwhile: our inode is locked and stores to mappings wait. */
+ssize_t shale_real_write_quietly(struct file *real, const void *buf, size_t len, loff_t pos);
 void shale_real_start_write(struct file *real);
 void shale_real_end_write(struct file *real);
 /* Within the pair, too. At POS, never appended, not synced. */

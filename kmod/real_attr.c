@@ -113,6 +113,14 @@ int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const cha
 	return shale_real_setxattr(fs, dentry, full, value, size, 0);
 }
 
+int shale_real_remove_private(struct shale_fs *fs, struct dentry *dentry, const char *name)
+{
+	char full[PRIVATE_NAME_SIZE];
+
+	private_name(fs, name, full);
+	return shale_real_removexattr(fs, dentry, full);
+}
+
 struct posix_acl *shale_real_get_acl(const struct path *path, int type)
 {
 	struct posix_acl *acl = shale_compat_vfs_get_acl(path, type);

@@ -195,15 +195,20 @@ int shale_real_extend(struct file *out, loff_t len)
 	return err;
 }
 
+int shale_real_clone_data(struct file *in, struct file *out, loff_t len)
+{
+	loff_t ret = vfs_clone_file_range(in, 0, out, 0, len, 0);
+
+	pr_debug("clone(%pD2, %lld) = %lld\n", in, len, ret);
+	if (ret < 0)
+		return ret;
+	return ret == len ? 0 : -EIO;
+}
+
 int shale_real_copy_data(struct file *in, struct file *out, loff_t len, u64 *ret_bytes)
 {
 	int err;
 
-	*ret_bytes = 0;
-	if (!len)
-		return 0;
-	if (vfs_clone_file_range(in, 0, out, 0, len, 0) == len)
-		return 0;
 	err = copy_chunks(in, out, len, ret_bytes);
 	if (!err)
 		err = shale_real_extend(out, len);

@@ -131,6 +131,7 @@ enum {
 	SHALE_I_WHITEOUTS, /* upper directory: may hold whiteouts */
 	SHALE_I_PARTIAL,   /* regular file: its bytes are in several layers, see parts.h */
 	SHALE_I_LOST,	   /* such a file, and some of its bytes are in none: it cannot be opened */
+	SHALE_I_LOST_SAID, /* file that could not be opened: its event was sent */
 	SHALE_I_HASHED,	   /* key is in the inode hash */
 	SHALE_I_SETTLED,   /* file: shale_file_settle() has nothing to do */
 	SHALE_I_UNSHADOWED, /* regular file: its shadow could not be made just now */
@@ -296,6 +297,7 @@ int shale_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fi
  * first. Interrupted by a fatal signal: -EINTR, nothing is left behind. */
 int shale_promote(struct dentry *dentry);	/* the inode, and this name of it */
 int shale_promote_inode(struct dentry *dentry); /* the inode; other hard links may keep only lower names */
+int shale_promote_whole(struct dentry *dentry); /* the inode; with all its data, if it is not partial already */
 int shale_promote_truncated(struct dentry *dentry, loff_t size); /* the inode, at most SIZE bytes of data */
 
 /* shadow.c - uppers that shared mappings are of, of files that have no other yet */
@@ -409,11 +411,18 @@ extern const struct export_operations shale_export_ops;
 long shale_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long shale_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
+/* file_map.c */
+int shale_file_map(struct file *file, struct shale_ioc_file_map *map); /* of a regular file */
+
+/* materialize.c */
+int shale_materialize(struct file *file); /* SHALE_IOC_MATERIALIZE; no lock is held, creds are the caller's */
+
 /* genl.c */
 int shale_genl_init(void);
 void shale_genl_exit(void);
 void shale_genl_mounted(struct shale_fs *fs);	/* joins the list of mounts, sends the event */
 void shale_genl_unmounted(struct shale_fs *fs);
 void shale_genl_copied_up(struct shale_fs *fs, struct inode *inode, u64 bytes);
+void shale_genl_map_error(struct shale_fs *fs, struct inode *inode, int err); /* ERR: -errno */
 
 #endif /* _SHALE_H */

@@ -21,6 +21,9 @@ struct shale_stats {
 	u64 whiteouts;
 	u64 redirects;
 	u64 merged_dirs;
+	u64 block_copy_ups;
+	u64 block_bytes;
+	u64 map_errors;
 };
 
 #define shale_stats_add(fs, field, n) this_cpu_add((fs)->stats->field, (n))

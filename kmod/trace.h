@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * trace.h - CONTROL: tracepoints, under events/shale/. main.c makes them; lookup.c, rename.c and
- * promote.c hit them. INO is st_ino of the union, DIR the parent's; ERR is 0 or -errno.
+ * trace.h - CONTROL: tracepoints, under events/shale/. main.c makes them; lookup.c, rename.c, promote.c
+ * and parts_io.c hit them. INO is st_ino of the union, DIR the parent's; ERR is 0 or -errno.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM shale
@@ -33,6 +33,31 @@ TRACE_EVENT(shale_promote,
 	),
 	TP_printk("dev %u:%u ino %llu mode 0%o bytes %llu err %d", MAJOR(__entry->dev),
 		  MINOR(__entry->dev), __entry->ino, __entry->mode, __entry->bytes, __entry->err)
+);
+
+/* LEN bytes at POS that became the upper's: COPIED of them are as they were below, the others new. */
+TRACE_EVENT(shale_takeover,
+	TP_PROTO(const struct inode *inode, u64 pos, u64 len, u64 copied, int err),
+	TP_ARGS(inode, pos, len, copied, err),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(u64, ino)
+		__field(u64, pos)
+		__field(u64, len)
+		__field(u64, copied)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__entry->dev = inode->i_sb->s_dev;
+		__entry->ino = inode->i_ino;
+		__entry->pos = pos;
+		__entry->len = len;
+		__entry->copied = copied;
+		__entry->err = err;
+	),
+	TP_printk("dev %u:%u ino %llu pos %llu len %llu copied %llu err %d", MAJOR(__entry->dev),
+		  MINOR(__entry->dev), __entry->ino, __entry->pos, __entry->len, __entry->copied,
+		  __entry->err)
 );
 
 /* A name that no dentry was cached for; INO is 0 where there is nothing. */

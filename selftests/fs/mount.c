@@ -85,6 +85,10 @@ static const struct refused_case {
 	 "whiteout"},
 	{{"whiteout_empty", "whiteout without a word is refused"}, "lowerdir=l0 whiteout", EINVAL,
 	 "whiteout"},
+	{{"cow_word", "an unknown word for cow= is refused"}, "lowerdir=l0 cow=blocks", EINVAL, "cow"},
+	{{"cow_number", "a number for cow= is refused"}, "lowerdir=l0 cow=1", EINVAL, "cow"},
+	{{"cow_nothing", "cow= with nothing behind it is refused"}, "lowerdir=l0 cow=", EINVAL, "cow"},
+	{{"cow_empty", "cow without a word is refused"}, "lowerdir=l0 cow", EINVAL, "cow"},
 	{{"xino_off", "xino=off is refused: it is always on"}, "lowerdir=l0 xino=off", EINVAL,
 	 "xino: is always on"},
 	{{"redirect_off", "redirect_dir=off is refused: it is always on"}, "lowerdir=l0 redirect_dir=off",
@@ -155,6 +159,10 @@ static const struct accepted_case accepted[] = {
 	{{"whiteout=both", "whiteout=both is accepted"}},
 	{{"whiteout=overlay", "whiteout=overlay is accepted"}},
 	{{"whiteout=aufs", "whiteout=aufs is accepted"}},
+	{{"cow=auto", "cow=auto is accepted"}},
+	{{"cow=block", "cow=block is accepted"}},
+	{{"cow=clone", "cow=clone is accepted"}},
+	{{"cow=copy", "cow=copy is accepted"}},
 	{{"volatile", "volatile is accepted"}},
 };
 TEST_TABLE(accept, struct accepted_case, accepted, c)
@@ -497,6 +505,30 @@ TEST(shown, "/proc/mounts shows the layers in order")
 	EXPECT(strstr(options, "lowerdir=l0:l1"));
 	EXPECT(strstr(options, "upperdir=u"));
 	EXPECT(strstr(options, "workdir=w"));
+}
+
+TEST(shown_cow, "/proc/mounts shows how files are copied up where that was asked for, and not as it is by default")
+{
+	static const char *const words[] = {"cow=auto", "cow=block", "cow=clone", "cow=copy"};
+	char options[LOG_SIZE], shown[32];
+	int silent = 0;
+
+	need_shale("overlayfs has other words");
+	lower(0, "a=1");
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		union_mount_with(&(struct union_opts){.options = words[i]});
+		ASSERT(shown_options(options, sizeof(options)));
+		snprintf(shown, sizeof(shown), ",%s", words[i]);
+		if (!strstr(options, ",cow="))
+			silent++;
+		else
+			EXPECT(strstr(options, shown));
+		union_umount();
+	}
+	EXPECT_EQ(silent, 1);
+	union_mount();
+	ASSERT(shown_options(options, sizeof(options)));
+	EXPECT(!strstr(options, ",cow="));
 }
 
 TEST(shown_words, "/proc/mounts shows volatile, userxattr and a narrowed whiteout")

@@ -38,6 +38,11 @@ static int op_write(char **a)
 	return write_and_close(open(a[0], O_WRONLY | O_TRUNC | O_CLOEXEC), a[1]);
 }
 
+static int op_overwrite(char **a)
+{
+	return write_and_close(open(a[0], O_WRONLY | O_CLOEXEC), a[1]);
+}
+
 static int op_append(char **a)
 {
 	return write_and_close(open(a[0], O_WRONLY | O_APPEND | O_CLOEXEC), a[1]);
@@ -193,7 +198,7 @@ static const struct verb {
 	int (*run)(char **args);
 } verbs[] = {
 	{"create", 2, op_create},	{"write", 2, op_write},
-	{"append", 2, op_append},	{"read", 2, op_read},
+	{"overwrite", 2, op_overwrite}, {"append", 2, op_append},	{"read", 2, op_read},
 	{"open", 1, op_open},		{"trunc", 2, op_trunc},
 	{"unlink", 1, op_unlink},	{"rmdir", 1, op_rmdir},
 	{"mkdir", 1, op_mkdir},		{"rename", 2, op_rename},

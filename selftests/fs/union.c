@@ -212,6 +212,23 @@ void union_remount(void)
 	mount_current();
 }
 
+void union_seal(void)
+{
+	char from[16], to[16];
+
+	union_umount();
+	for (int nr = count_lowers(); nr > 0; nr--) {
+		snprintf(from, sizeof(from), "l%d", nr - 1);
+		snprintf(to, sizeof(to), "l%d", nr);
+		ASSERT_OK(rename(from, to));
+	}
+	ASSERT_OK(rename("u", "l0"));
+	tree_remove("w");
+	make_dir("u");
+	make_dir("w");
+	mount_current();
+}
+
 void drop_caches(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);

@@ -56,6 +56,8 @@ int union_try(const char *target, unsigned long flags, const char *options);
 void union_umount(void);
 /* Unmounts and mounts again as before, so that nothing is cached. */
 void union_remount(void);
+/* The upper becomes the topmost lower layer, below an empty one. */
+void union_seal(void);
 void drop_caches(void);
 
 /* Mounts a tmpfs (or another type) on a new directory NAME beside the layers. */

@@ -42,7 +42,7 @@ attrs_are()
 	ktap_is "$1" "$2" "$(shown m VFS-OPTIONS)"
 }
 
-ktap_plan 72
+ktap_plan 73
 
 fresh
 ktap_ok "mount(8): layers, read-only" mount -t shale shale m -o lowerdir=a:b
@@ -77,7 +77,10 @@ ktap_is "remount with another whiteout= is refused by the kernel" \
 	"32 mount.shale: $dir/m: whiteout: cannot be changed by remounting" \
 	"$(says mount.shale shale "$dir/m" -o remount,whiteout=aufs)"
 ktap_ok "remount with words for what is always on" \
-	mount.shale shale "$dir/m" -o remount,rw,xino=on,redirect_dir=follow,index=on,whiteout=both
+	mount.shale shale "$dir/m" -o remount,rw,xino=on,redirect_dir=follow,index=on,whiteout=both,cow=block
+ktap_is "remount with another cow= is refused by the kernel" \
+	"32 mount.shale: $dir/m: cow: cannot be changed by remounting" \
+	"$(says mount.shale shale "$dir/m" -o remount,cow=copy)"
 ktap_is "remount of what is no mount" "32 mount.shale: $dir/a: not a mount point of shale" \
 	"$(says mount.shale shale "$dir/a" -o remount,ro)"
 umount m

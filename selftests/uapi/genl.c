@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/shale.h>
+#include <linux/shale_disk.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,10 +16,13 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "kapi/genl.h"
 
 #define EVENT_WAIT_MS 5000
+
+static const struct union_opts by_copy = {.options = "cow=copy"}, by_blocks = {.options = "cow=block"};
 
 static void setup(void)
 {
@@ -78,12 +82,6 @@ static struct shale_ioc_stats stats_get(void)
 	ASSERT_OK(ioctl(fd, SHALE_IOC_STATS, &stats));
 	close(fd);
 	return stats;
-}
-
-/* Where files can share blocks, copying one up moves no bytes. */
-static bool shares_blocks(void)
-{
-	return !strcmp(union_backing(), "xfs") || !strcmp(union_backing(), "btrfs");
 }
 
 static unsigned int attrs(unsigned int first, ...)
@@ -190,7 +188,7 @@ TEST(copied_up, "COPIED_UP comes with the inode, its mode and the bytes copied")
 	struct stat st;
 
 	setup();
-	union_mount();
+	union_mount_with(&by_copy);
 	genl = listen_begin();
 	ops_run("m", "append a x");
 	st = stat_of("m/a");
@@ -201,7 +199,7 @@ TEST(copied_up, "COPIED_UP comes with the inode, its mode and the bytes copied")
 	EXPECT_EQ(event.dev, dev_encode(st.st_dev));
 	EXPECT_EQ(event.ino, st.st_ino);
 	EXPECT_EQ(event.mode, st.st_mode);
-	EXPECT_EQ(event.bytes, shares_blocks() ? 0 : 5);
+	EXPECT_EQ(event.bytes, 5);
 	genl_close(&genl);
 }
 
@@ -211,7 +209,7 @@ TEST(copied_up_parents, "the directory on the way is copied up first, with no by
 	struct genl_message event;
 
 	setup();
-	union_mount();
+	union_mount_with(&by_copy);
 	genl = listen_begin();
 	ops_run("m", "append d/f x");
 	event = event_next(&genl, stats_get().mount_id);
@@ -219,8 +217,161 @@ TEST(copied_up_parents, "the directory on the way is copied up first, with no by
 	EXPECT_EQ(event.bytes, 0);
 	event = event_next(&genl, stats_get().mount_id);
 	EXPECT(S_ISREG(event.mode));
-	EXPECT_EQ(event.bytes, shares_blocks() ? 0 : 1);
+	EXPECT_EQ(event.bytes, 1);
 	expect_silence(&genl);
+	genl_close(&genl);
+}
+
+TEST(copied_up_blocks, "a copy-up by blocks copied no bytes")
+{
+	struct genl genl;
+	struct genl_message event;
+
+	setup();
+	union_mount_with(&by_blocks);
+	genl = listen_begin();
+	ops_run("m", "append a x");
+	event = event_next(&genl, stats_get().mount_id);
+	EXPECT_EQ(event.cmd, SHALE_CMD_COPIED_UP);
+	EXPECT(S_ISREG(event.mode));
+	EXPECT_EQ(event.bytes, 0);
+	expect_silence(&genl);
+	genl_close(&genl);
+}
+
+/* d/f has some bytes in the upper; then something happens to it while it is not mounted. */
+static void partial_damage(void (*damage)(void))
+{
+	setup();
+	union_mount_with(&by_blocks);
+	ops_run("m", "append d/f x");
+	union_umount();
+	damage();
+	ASSERT_OK(union_try("m", 0, "lowerdir=l0:l1,upperdir=u,workdir=w,cow=block"));
+}
+
+static void expect_map_error(struct genl *genl, int error)
+{
+	struct genl_message event = event_next(genl, stats_get().mount_id);
+	struct stat st = stat_of("m/d/f");
+
+	EXPECT_EQ(event.cmd, SHALE_CMD_MAP_ERROR);
+	EXPECT_EQ(event.has, attrs(SHALE_A_MOUNT_ID, SHALE_A_DEV, SHALE_A_INO, SHALE_A_ERROR,
+				   SHALE_A_PATH, 0));
+	EXPECT_EQ(event.dev, dev_encode(st.st_dev));
+	EXPECT_EQ(event.ino, st.st_ino);
+	EXPECT_EQ(event.error, error);
+	EXPECT_STREQ(event.path, "/d/f");
+}
+
+static void below_remove(void)
+{
+	ASSERT_OK(unlink("l0/d/f"));
+}
+
+static void below_change(void)
+{
+	file_append("l0/d/f", "more");
+}
+
+static void map_change(int offset)
+{
+	unsigned char map[1024];
+	ssize_t len = ASSERT_OK(getxattr("u/d/f", "trusted.shale.map", map, sizeof(map)));
+
+	map[offset] ^= 0x40;
+	ASSERT_OK(setxattr("u/d/f", "trusted.shale.map", map, len, 0));
+}
+
+static void map_damage(void)
+{
+	map_change(40);
+}
+
+static void map_from_future(void)
+{
+	map_change(offsetof(struct shale_disk_map, version));
+}
+
+struct map_error_case {
+	struct ktap_row row;
+	void (*damage)(void);
+	int error;
+};
+
+static const struct map_error_case map_errors[] = {
+	{{"below_gone", "the file below is gone"}, below_remove, EIO},
+	{{"below_changed", "the file below is another"}, below_change, EIO},
+	{{"map_damaged", "the map is damaged"}, map_damage, EIO},
+	{{"map_newer", "the map is of a later version"}, map_from_future, EOPNOTSUPP},
+};
+TEST_TABLE(map_error, struct map_error_case, map_errors, c)
+{
+	struct genl genl;
+
+	partial_damage(c->damage);
+	genl = listen_begin();
+	EXPECT_EQ(stats_get().map_errors, 0);
+	EXPECT_ERR(open("m/d/f", O_RDONLY | O_CLOEXEC), c->error);
+	expect_map_error(&genl, c->error);
+	EXPECT_ERR(open("m/d/f", O_RDWR | O_CLOEXEC), c->error);
+	expect_silence(&genl);
+	EXPECT_EQ(stats_get().map_errors, 2);
+	ops_run("m", "read a hello");
+	genl_close(&genl);
+}
+
+TEST(map_error_again, "a file that cannot be opened is an event again after a remount")
+{
+	struct genl genl;
+
+	partial_damage(below_remove);
+	EXPECT_ERR(open("m/d/f", O_RDONLY | O_CLOEXEC), EIO);
+	ASSERT_OK(umount2("m", 0));
+	ASSERT_OK(union_try("m", 0, "lowerdir=l0:l1,upperdir=u,workdir=w,cow=block"));
+	genl = listen_begin();
+	EXPECT_ERR(open("m/d/f", O_RDONLY | O_CLOEXEC), EIO);
+	expect_map_error(&genl, EIO);
+	genl_close(&genl);
+}
+
+/* A directory whose path is longer than PATH_MAX, below TOP. */
+static int deep_dir(const char *top, bool makes_it)
+{
+	int dir = ASSERT_OK(open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC)), next;
+	char name[252] = {0};
+
+	memset(name, 'n', sizeof(name) - 1);
+	for (int i = 0; i < 20; i++, dir = next) {
+		if (makes_it)
+			ASSERT_OK(mkdirat(dir, name, 0755));
+		next = ASSERT_OK(openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		close(dir);
+	}
+	return dir;
+}
+
+TEST(map_error_long, "of a file whose path does not fit into an event the rest is told")
+{
+	struct genl_message event;
+	struct genl genl;
+	int dir, file;
+
+	setup();
+	dir = deep_dir("l0", true);
+	file = ASSERT_OK(openat(dir, "f", O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	ASSERT_OK(fsetxattr(file, "trusted.overlay.metacopy", "", 0, 0));
+	close(file);
+	close(dir);
+	union_mount_with(&by_blocks);
+	genl = listen_begin();
+	dir = deep_dir("m", false);
+	EXPECT_ERR(openat(dir, "f", O_RDONLY | O_CLOEXEC), EIO);
+	close(dir);
+	event = event_next(&genl, stats_get().mount_id);
+	EXPECT_EQ(event.cmd, SHALE_CMD_MAP_ERROR);
+	EXPECT_EQ(event.has, attrs(SHALE_A_MOUNT_ID, SHALE_A_DEV, SHALE_A_INO, SHALE_A_ERROR, 0));
+	EXPECT_EQ(event.error, EIO);
 	genl_close(&genl);
 }
 
@@ -273,9 +424,11 @@ TEST(list, "the list has each mount once, with its counters")
 	struct genl_message *m = &wanted.found;
 
 	setup();
-	union_mount();
-	ops_run("m", "append a x; unlink b; rename d e");
+	union_mount_with(&by_blocks);
+	ops_run("m", "overwrite a xy; unlink b; rename d e");
 	stats = stats_get();
+	EXPECT_EQ(stats.block_copy_ups, 1);
+	EXPECT_EQ(stats.block_bytes, 3);
 	wanted = list_find(stats.mount_id);
 	ASSERT_EQ(wanted.count, 1);
 	EXPECT_EQ(m->cmd, SHALE_CMD_GET_MOUNT);
@@ -287,6 +440,9 @@ TEST(list, "the list has each mount once, with its counters")
 	EXPECT_EQ(m->stat[SHALE_A_STAT_COPY_UPS], stats.copy_ups);
 	EXPECT_EQ(m->stat[SHALE_A_STAT_COPY_UP_BYTES], stats.copy_up_bytes);
 	EXPECT_EQ(m->stat[SHALE_A_STAT_COPY_UP_ERRORS], stats.copy_up_errors);
+	EXPECT_EQ(m->stat[SHALE_A_STAT_BLOCK_COPY_UPS], stats.block_copy_ups);
+	EXPECT_EQ(m->stat[SHALE_A_STAT_BLOCK_BYTES], stats.block_bytes);
+	EXPECT_EQ(m->stat[SHALE_A_STAT_MAP_ERRORS], stats.map_errors);
 	EXPECT_EQ(m->stat[SHALE_A_STAT_WHITEOUTS], stats.whiteouts);
 	EXPECT_EQ(m->stat[SHALE_A_STAT_REDIRECTS], stats.redirects);
 	EXPECT(m->stat[SHALE_A_STAT_LOOKUPS] >= stats.lookups);

@@ -15,13 +15,18 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-static void setup(void)
+static void setup_with(const struct union_opts *opts)
 {
 	need_shale("only shale has these ioctls");
 	lower(0, "a=hello d/f=1");
 	lower(1, "b=2 d/g=2");
 	upper("u=3");
-	union_mount();
+	union_mount_with(opts);
+}
+
+static void setup(void)
+{
+	setup_with(&(struct union_opts){0});
 }
 
 static int mount_open(void)
@@ -34,19 +39,25 @@ union argument {
 	struct shale_ioc_version version;
 	struct shale_ioc_stack stack;
 	struct shale_ioc_stats stats;
+	struct shale_ioc_file_map file_map;
+	struct shale_ioc_materialize materialize;
 };
 
 struct request {
 	unsigned long number;
 	size_t size;
-	const char *name;
+	bool needs_file; /* open for writing */
 };
 
 static const struct request requests[] = {
-	{SHALE_IOC_VERSION, sizeof(struct shale_ioc_version), "VERSION"},
-	{SHALE_IOC_STACK, sizeof(struct shale_ioc_stack), "STACK"},
-	{SHALE_IOC_STATS, sizeof(struct shale_ioc_stats), "STATS"},
+	{SHALE_IOC_VERSION, sizeof(struct shale_ioc_version), false},
+	{SHALE_IOC_STACK, sizeof(struct shale_ioc_stack), false},
+	{SHALE_IOC_STATS, sizeof(struct shale_ioc_stats), false},
+	{SHALE_IOC_FILE_MAP, sizeof(struct shale_ioc_file_map), true},
+	{SHALE_IOC_MATERIALIZE, sizeof(struct shale_ioc_materialize), true},
 };
+
+#define REQUESTS (sizeof(requests) / sizeof(requests[0]))
 
 /* A request that is right in every field; path has PATH_MAX bytes. */
 static void argument_init(union argument *arg, const struct request *request, char *path)
@@ -57,11 +68,22 @@ static void argument_init(union argument *arg, const struct request *request, ch
 		arg->stack.path_ptr = (uintptr_t)path;
 		arg->stack.path_size = PATH_MAX;
 	}
+	if (request->number == SHALE_IOC_FILE_MAP) {
+		arg->file_map.runs_ptr = (uintptr_t)path;
+		arg->file_map.count = PATH_MAX / sizeof(struct shale_file_run);
+	}
+}
+
+static int request_open(const struct request *request)
+{
+	if (request->needs_file)
+		return ASSERT_OK(open("m/u", O_RDWR | O_CLOEXEC));
+	return mount_open();
 }
 
 static const struct request *request_find(unsigned long number)
 {
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < REQUESTS; i++)
 		if (requests[i].number == number)
 			return &requests[i];
 	return NULL;
@@ -78,6 +100,8 @@ struct reject_case {
 #define VERSION(field) SHALE_IOC_VERSION, offsetof(struct shale_ioc_version, field)
 #define STACK(field)   SHALE_IOC_STACK, offsetof(struct shale_ioc_stack, field)
 #define STATS(field)   SHALE_IOC_STATS, offsetof(struct shale_ioc_stats, field)
+#define MAP(field)     SHALE_IOC_FILE_MAP, offsetof(struct shale_ioc_file_map, field)
+#define FILL(field)    SHALE_IOC_MATERIALIZE, offsetof(struct shale_ioc_materialize, field)
 
 static const struct reject_case reject_cases[] = {
 	{{"version_size_0", "VERSION: a size of zero"}, VERSION(size), 0, EINVAL},
@@ -113,9 +137,28 @@ static const struct reject_case reject_cases[] = {
 	{{"stats_reserved0", "STATS: reserved[0]"}, STATS(reserved[0]), 1, EINVAL},
 	{{"stats_reserved1", "STATS: reserved[1]"}, STATS(reserved[1]), 1, EINVAL},
 	{{"stats_reserved2", "STATS: reserved[2]"}, STATS(reserved[2]), 1, EINVAL},
-	{{"stats_reserved3", "STATS: reserved[3]"}, STATS(reserved[3]), 1, EINVAL},
-	{{"stats_reserved4", "STATS: reserved[4]"}, STATS(reserved[4]), 1, EINVAL},
-	{{"stats_reserved5", "STATS: reserved[5]"}, STATS(reserved[5]), 1, EINVAL},
+	{{"file_map_size_0", "FILE_MAP: a size of zero"}, MAP(size), 0, EINVAL},
+	{{"file_map_size_less", "FILE_MAP: a size one byte short"}, MAP(size),
+	 sizeof(struct shale_ioc_file_map) - 1, EINVAL},
+	{{"file_map_size_more", "FILE_MAP: a size of a newer interface"}, MAP(size),
+	 sizeof(struct shale_ioc_file_map) + 8, EINVAL},
+	{{"file_map_flags", "FILE_MAP: a flag"}, MAP(flags), 1, EINVAL},
+	{{"file_map_reserved", "FILE_MAP: reserved0"}, MAP(reserved0), 1, EINVAL},
+	{{"file_map_reserved0", "FILE_MAP: reserved[0]"}, MAP(reserved[0]), 1, EINVAL},
+	{{"file_map_reserved1", "FILE_MAP: reserved[1]"}, MAP(reserved[1]), 1, EINVAL},
+	{{"file_map_reserved2", "FILE_MAP: reserved[2]"}, MAP(reserved[2]), 1, EINVAL},
+	{{"file_map_reserved3", "FILE_MAP: the upper half of reserved[3]"},
+	 SHALE_IOC_FILE_MAP, offsetof(struct shale_ioc_file_map, reserved[3]) + 4, 1, EINVAL},
+	{{"file_map_runs_ptr", "FILE_MAP: a buffer that is not there"}, MAP(runs_ptr), 8, EFAULT},
+	{{"materialize_size_0", "MATERIALIZE: a size of zero"}, FILL(size), 0, EINVAL},
+	{{"materialize_size_less", "MATERIALIZE: a size one byte short"}, FILL(size),
+	 sizeof(struct shale_ioc_materialize) - 1, EINVAL},
+	{{"materialize_size_more", "MATERIALIZE: a size of a newer interface"}, FILL(size),
+	 sizeof(struct shale_ioc_materialize) + 8, EINVAL},
+	{{"materialize_flags", "MATERIALIZE: a flag"}, FILL(flags), 1, EINVAL},
+	{{"materialize_reserved0", "MATERIALIZE: reserved[0]"}, FILL(reserved[0]), 1, EINVAL},
+	{{"materialize_reserved1", "MATERIALIZE: reserved[1]"}, FILL(reserved[1]), 1, EINVAL},
+	{{"materialize_reserved2", "MATERIALIZE: reserved[2]"}, FILL(reserved[2]), 1, EINVAL},
 };
 
 TEST_TABLE(reject, struct reject_case, reject_cases, c)
@@ -125,13 +168,14 @@ TEST_TABLE(reject, struct reject_case, reject_cases, c)
 	int fd;
 
 	setup();
-	fd = mount_open();
+	fd = request_open(request_find(c->number));
 	argument_init(&arg, request_find(c->number), path);
 	EXPECT_OK(ioctl(fd, c->number, &arg));
 	argument_init(&arg, request_find(c->number), path);
-	memcpy((char *)&arg + c->offset, &c->value, sizeof(c->value));
+	/* A pointer is two words. */
 	if (c->want == EFAULT)
-		arg.stack.path_ptr = 8;
+		memset((char *)&arg + c->offset, 0, sizeof(__u64));
+	memcpy((char *)&arg + c->offset, &c->value, sizeof(c->value));
 	before = arg;
 	EXPECT_ERR(ioctl(fd, c->number, &arg), c->want);
 	if (c->want == EINVAL)
@@ -141,30 +185,47 @@ TEST_TABLE(reject, struct reject_case, reject_cases, c)
 
 TEST(bad_pointer, "a struct that is not there is EFAULT for every ioctl")
 {
-	int fd;
-
 	setup();
-	fd = mount_open();
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < REQUESTS; i++) {
+		int fd = request_open(&requests[i]);
+
 		EXPECT_ERR(ioctl(fd, requests[i].number, NULL), EFAULT);
 		EXPECT_ERR(ioctl(fd, requests[i].number, (void *)-4096L), EFAULT);
+		close(fd);
 	}
-	close(fd);
 }
 
-TEST(foreign, "a directory that is not on shale says ENOTTY")
+TEST(directory, "what is about a file says EISDIR of a directory")
 {
 	union argument arg;
 	char path[PATH_MAX];
 	int fd;
 
 	setup();
-	fd = ASSERT_OK(open("u", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	for (size_t i = 0; i < 3; i++) {
+	fd = mount_open();
+	for (size_t i = 0; i < REQUESTS; i++) {
+		if (!requests[i].needs_file)
+			continue;
 		argument_init(&arg, &requests[i], path);
-		EXPECT_ERR(ioctl(fd, requests[i].number, &arg), ENOTTY);
+		EXPECT_ERR(ioctl(fd, requests[i].number, &arg), EISDIR);
 	}
 	close(fd);
+}
+
+TEST(foreign, "what is not on shale says ENOTTY")
+{
+	union argument arg;
+	char path[PATH_MAX];
+	int fd;
+
+	setup();
+	for (size_t i = 0; i < REQUESTS; i++) {
+		fd = ASSERT_OK(requests[i].needs_file ? open("u/u", O_RDWR | O_CLOEXEC) :
+							open("u", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		argument_init(&arg, &requests[i], path);
+		EXPECT_ERR(ioctl(fd, requests[i].number, &arg), ENOTTY);
+		close(fd);
+	}
 }
 
 TEST(unknown, "an ioctl number of ours that does not exist says ENOTTY")
@@ -174,12 +235,12 @@ TEST(unknown, "an ioctl number of ours that does not exist says ENOTTY")
 
 	setup();
 	fd = mount_open();
-	EXPECT_ERR(ioctl(fd, _IOWR(SHALE_IOC_MAGIC, 3, struct shale_ioc_stats), &arg), ENOTTY);
+	EXPECT_ERR(ioctl(fd, _IOWR(SHALE_IOC_MAGIC, 5, struct shale_ioc_stats), &arg), ENOTTY);
 	EXPECT_ERR(ioctl(fd, _IOWR(SHALE_IOC_MAGIC, 255, struct shale_ioc_stats), &arg), ENOTTY);
 	close(fd);
 }
 
-TEST(any_object, "every ioctl works on a file and on a directory of any layer, for anybody")
+TEST(any_object, "what is about a mount works on a file and a directory of any layer, for anybody")
 {
 	static const char *const names[] = {"m", "m/a", "m/b", "m/u", "m/d", "m/d/g"};
 
@@ -192,7 +253,9 @@ TEST(any_object, "every ioctl works on a file and on a directory of any layer, f
 		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
 			int fd = ASSERT_OK(open(names[n], O_RDONLY | O_CLOEXEC));
 
-			for (size_t i = 0; i < 3; i++) {
+			for (size_t i = 0; i < REQUESTS; i++) {
+				if (requests[i].needs_file)
+					continue;
 				argument_init(&arg, &requests[i], path);
 				EXPECT_OK(ioctl(fd, requests[i].number, &arg));
 			}
@@ -205,7 +268,8 @@ TEST(version, "VERSION says which interface and features there are")
 {
 	struct shale_ioc_version version = {.size = sizeof(version)};
 	const __u64 want = SHALE_FEATURE_FILE_COW | SHALE_FEATURE_REDIRECT | SHALE_FEATURE_INDEX |
-			   SHALE_FEATURE_AUFS_WHITEOUTS | SHALE_FEATURE_LOWERDIR_ADD;
+			   SHALE_FEATURE_AUFS_WHITEOUTS | SHALE_FEATURE_LOWERDIR_ADD |
+			   SHALE_FEATURE_BLOCK_COW;
 	int fd;
 
 	setup();
@@ -339,7 +403,7 @@ static struct shale_ioc_stats stats_get(void)
 	return stats;
 }
 
-/* Where files can share blocks, copying one up moves no bytes. */
+/* Where files can share blocks, a clone moves no bytes. */
 static bool shares_blocks(void)
 {
 	return !strcmp(union_backing(), "xfs") || !strcmp(union_backing(), "btrfs");
@@ -347,6 +411,7 @@ static bool shares_blocks(void)
 
 struct count_case {
 	struct ktap_row row;
+	const char *options;
 	const char *ops;
 	size_t offset; /* of the counter */
 	long long want;
@@ -355,37 +420,66 @@ struct count_case {
 #define COUNTER(field) offsetof(struct shale_ioc_stats, field)
 
 static const struct count_case count_cases[] = {
-	{{"copy_ups", "a write to a lower file is a copy-up"}, "append a x", COUNTER(copy_ups), 1},
-	{{"copy_up_bytes", "and copies its bytes"}, "append a x", COUNTER(copy_up_bytes), 5},
-	{{"copy_up_twice", "a second write is not one more"}, "append a x; append a y",
+	{{"copy_ups", "a write to a lower file is a copy-up"}, "cow=copy", "append a x",
 	 COUNTER(copy_ups), 1},
-	{{"copy_up_upper", "a write to an upper file is none"}, "append u x", COUNTER(copy_ups), 0},
-	{{"copy_up_parent", "a lower directory on the way counts as well"}, "append d/f x",
+	{{"copy_up_bytes", "and copies its bytes"}, "cow=copy", "append a x", COUNTER(copy_up_bytes), 5},
+	{{"copy_up_twice", "a second write is not one more"}, "cow=copy", "append a x; append a y",
+	 COUNTER(copy_ups), 1},
+	{{"copy_up_upper", "a write to an upper file is none"}, "cow=copy", "append u x",
+	 COUNTER(copy_ups), 0},
+	{{"copy_up_parent", "a lower directory on the way counts as well"}, "cow=copy", "append d/f x",
 	 COUNTER(copy_ups), 2},
-	{{"copy_up_errors", "none of it failed"}, "append a x", COUNTER(copy_up_errors), 0},
-	{{"whiteouts", "the removal of a lower file writes a whiteout"}, "unlink a",
+	{{"copy_up_errors", "none of it failed"}, "cow=copy", "append a x", COUNTER(copy_up_errors), 0},
+	{{"blocks_copy_ups", "a copy-up by blocks is a copy-up"}, "cow=block", "append a x",
+	 COUNTER(copy_ups), 1},
+	{{"blocks_copy_up_bytes", "which copies nothing"}, "cow=block", "append a x",
+	 COUNTER(copy_up_bytes), 0},
+	{{"block_copy_ups", "and is also counted by itself"}, "cow=block", "append d/f x",
+	 COUNTER(block_copy_ups), 1},
+	{{"block_copy_ups_copy", "which a whole copy is not"}, "cow=copy", "append a x",
+	 COUNTER(block_copy_ups), 0},
+	{{"block_bytes_append", "appending to a file copies no blocks"}, "cow=block", "append a x",
+	 COUNTER(block_bytes), 0},
+	{{"block_bytes", "writing into a block copies the rest of what it shows"}, "cow=block",
+	 "overwrite a xy", COUNTER(block_bytes), 3},
+	{{"map_errors", "none of the files cannot be opened"}, "cow=block", "append a x; append d/f x",
+	 COUNTER(map_errors), 0},
+	{{"whiteouts", "the removal of a lower file writes a whiteout"}, "cow=copy", "unlink a",
 	 COUNTER(whiteouts), 1},
-	{{"whiteouts_upper", "the removal of an upper file does not"}, "unlink u", COUNTER(whiteouts),
-	 0},
-	{{"redirects", "the rename of a lower directory writes a redirect"}, "rename d e",
+	{{"whiteouts_upper", "the removal of an upper file does not"}, "cow=copy", "unlink u",
+	 COUNTER(whiteouts), 0},
+	{{"redirects", "the rename of a lower directory writes a redirect"}, "cow=copy", "rename d e",
 	 COUNTER(redirects), 1},
 };
 
-TEST_TABLE(count, struct count_case, count_cases, c)
+static __u64 counter_change(const struct count_case *c)
 {
 	struct shale_ioc_stats before, after;
 	__u64 a, b;
 
-	setup();
 	before = stats_get();
 	ops_run("m", c->ops);
 	after = stats_get();
 	memcpy(&a, (char *)&before + c->offset, sizeof(a));
 	memcpy(&b, (char *)&after + c->offset, sizeof(b));
-	if (c->offset == COUNTER(copy_up_bytes) && shares_blocks())
-		EXPECT_EQ(b - a, 0);
-	else
-		EXPECT_EQ(b - a, c->want);
+	return b - a;
+}
+
+TEST_TABLE(count, struct count_case, count_cases, c)
+{
+	setup_with(&(struct union_opts){.options = c->options});
+	EXPECT_EQ(counter_change(c), c->want);
+}
+
+TEST(count_clone, "a copy-up that clones counts the bytes only where it had to copy them")
+{
+	static const struct count_case c = {
+		.ops = "append a x",
+		.offset = COUNTER(copy_up_bytes),
+	};
+
+	setup_with(&(struct union_opts){.options = "cow=clone"});
+	EXPECT_EQ(counter_change(&c), shares_blocks() ? 0 : 5);
 }
 
 TEST(count_lookups, "names that are not cached count as lookups, and as lookups in layers")

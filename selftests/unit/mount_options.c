@@ -157,6 +157,8 @@ static const struct good_case good_cases[] = {
 	  "whiteout=aufs",
 	  "layer=/a userxattr xino=auto redirect_dir=on index=on metacopy=on nfs_export=on "
 	  "whiteout=aufs" },
+	{ { "kernel_cow", "cow= reaches the kernel, which knows its words" },
+	  "lowerdir=/a,cow=auto,cow=block,cow=what", "layer=/a cow=auto cow=block cow=what" },
 	{ { "unknown", "unknown words reach the kernel, which refuses them" },
 	  "lowerdir=/a,frobnicate,colour=blue", "layer=/a frobnicate colour=blue" },
 	{ { "store", "store= names where images are" }, "store=/srv/shale", "store=/srv/shale" },
@@ -254,6 +256,7 @@ static const struct bad_case bad_cases[] = {
 	  "lowerdir has an empty path in it" },
 	{ { "lower_end", "a colon at the end" }, "lowerdir=/a:", "lowerdir has an empty path in it" },
 	{ { "upper_empty", "an empty upperdir" }, "upperdir=", "option upperdir has an empty value" },
+	{ { "cow_missing", "cow needs a value" }, "lowerdir=/a,cow", "option cow needs a value" },
 	{ { "value_missing", "lowerdir needs a value" }, "lowerdir", "option lowerdir needs a value" },
 	{ { "value_too_many", "volatile takes none" }, "volatile=1", "option volatile takes no value" },
 	{ { "ro_value", "ro takes none" }, "ro=1", "option ro takes no value" },

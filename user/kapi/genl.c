@@ -34,6 +34,8 @@ static const struct field fields[SHALE_A_MAX + 1] = {
 	[SHALE_A_MODE] = FIELD(mode, MNL_TYPE_U32),
 	[SHALE_A_BYTES] = FIELD(bytes, MNL_TYPE_U64),
 	[SHALE_A_STATS] = { MNL_TYPE_NESTED, 0 },
+	[SHALE_A_ERROR] = FIELD(error, MNL_TYPE_U32),
+	[SHALE_A_PATH] = FIELD(path, MNL_TYPE_NUL_STRING),
 };
 
 /* What the callbacks of libmnl fill; one of the two halves is in use. */
@@ -79,7 +81,7 @@ static int attr_take(const struct nlattr *attr, void *data)
 		*(uint32_t *)place = mnl_attr_get_u32(attr);
 		break;
 	case MNL_TYPE_NUL_STRING:
-		snprintf(place, sizeof(message->upper), "%s", mnl_attr_get_str(attr));
+		snprintf(place, GENL_TEXT_SIZE, "%s", mnl_attr_get_str(attr));
 		break;
 	case MNL_TYPE_NESTED:
 		if (mnl_attr_parse_nested(attr, stat_take, message) < 0)

@@ -22,16 +22,21 @@ struct genl {
 	uint32_t seq; /* of the last request */
 };
 
+/* Of every text in a message. */
+#define GENL_TEXT_SIZE PATH_MAX
+
 struct genl_message {
 	uint8_t cmd;  /* enum shale_cmd */
 	uint32_t has; /* bit 1 << SHALE_A_X: attribute X came */
 	uint64_t mount_id;
 	uint32_t dev;
 	uint32_t layers;
-	char upper[PATH_MAX];
+	char upper[GENL_TEXT_SIZE];
 	uint64_t ino;
 	uint32_t mode;
 	uint64_t bytes;
+	uint32_t error;
+	char path[GENL_TEXT_SIZE];
 	uint32_t has_stat; /* bit 1 << SHALE_A_STAT_X */
 	uint64_t stat[SHALE_A_STAT_MAX + 1];
 };

@@ -55,6 +55,7 @@ static const struct word words[] = {
 	PARAM("volatile", ALONE),
 	PARAM("userxattr", ALONE),
 	PARAM("whiteout", VALUE),
+	PARAM("cow", VALUE),
 	PARAM("xino", VALUE),
 	PARAM("redirect_dir", VALUE),
 	PARAM("index", VALUE),

@@ -56,8 +56,9 @@ static const struct {
 	const char *key;
 	const char *value;
 } implied[] = {
-	{ "whiteout", "both" }, { "xino", "on" },  { "xino", "auto" },	 { "redirect_dir", "on" },
-	{ "redirect_dir", "follow" }, { "index", "on" }, { "metacopy", "on" }, { "nfs_export", "on" },
+	{ "whiteout", "both" }, { "cow", "block" }, { "xino", "on" }, { "xino", "auto" },
+	{ "redirect_dir", "on" }, { "redirect_dir", "follow" }, { "index", "on" },
+	{ "metacopy", "on" }, { "nfs_export", "on" },
 };
 
 static bool option_is_implied(const char *options, const struct mount_param *param)

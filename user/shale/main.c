@@ -17,8 +17,12 @@ static const struct verb verbs[] = {
 	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
 	{ "import", "[OPTIONS] FILE|DIR", "Import images from an archive or an OCI layout",
 	  cmd_import },
+	{ "materialize", "FILE...", "Fill files on a mount, so that they need no lower layer",
+	  cmd_materialize },
 	{ "mount", "[--rw] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
 	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
+	{ "stat", "[--format table|json] FILE...",
+	  "Tell which layers of a mount have the bytes of files", cmd_stat },
 	{ "umount", "[--keep] [--lazy] DIR...",
 	  "Unmount, and remove the writable layer the mount was given", cmd_umount },
 	{ NULL, NULL, NULL, NULL },
@@ -28,7 +32,7 @@ static void print_help(FILE *out)
 {
 	fputs("Usage: shale [--root DIR] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n", out);
 	for (const struct verb *verb = verbs; verb->name; verb++)
-		fprintf(out, "  %-8s %s\n", verb->name, verb->summary);
+		fprintf(out, "  %-11s %s\n", verb->name, verb->summary);
 	fputs("\nOptions:\n"
 	      "  --root DIR  Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
 	      "  --help      Print this, or after a verb its usage\n"

@@ -13,23 +13,41 @@
  *	volatile		never sync the upper; the work directory is marked until it is cleaned
  *	userxattr		private attributes live in user.* instead of trusted.*
  *	whiteout=both|overlay|aufs	which whiteouts are honoured in lower layers
+ *	cow=auto|block|clone|copy	what the first write to a lower file brings into the upper: the
+ *				blocks it touches (block), all of the file, by sharing its blocks where
+ *				both layers can (clone) or not (copy), or what shale thinks best (auto)
  *	xino= redirect_dir= index= metacopy= nfs_export=
  *				overlayfs's words for what shale always does: "on", and what means
  *				the same, is accepted; "off" is refused
  *
- * Ioctls work on any file or directory of a mount that is open for reading. Each takes a struct
- * that begins with its own size in bytes; a size the module does not know is refused with EINVAL,
- * as is any flag or reserved field that is not zero. A descriptor that is not on shale gives ENOTTY.
+ * Ioctls work on any open file or directory of a mount, FILE_MAP and MATERIALIZE on regular files. Each
+ * takes a struct that begins with its own size in bytes; a size the module does not know is refused with
+ * EINVAL, as is any flag or reserved field that is not zero. A descriptor that is not on shale gives
+ * ENOTTY.
  *
  *	SHALE_IOC_VERSION	which interface and features this module has
  *	SHALE_IOC_STACK		the path of one layer of the mount
  *	SHALE_IOC_STATS		the mount's counters
+ *	SHALE_IOC_FILE_MAP	which layers a file's bytes are in
+ *	SHALE_IOC_MATERIALIZE	makes a file need no lower layer
  *
  * Generic netlink family "shale", version 1. SHALE_CMD_GET_MOUNT with NLM_F_DUMP answers one message
  * for each mount of the caller's user namespace or its descendants (all of them with CAP_SYS_ADMIN in
  * the initial one), carrying SHALE_A_* as listed at the enum. The multicast group "events" carries
- * SHALE_CMD_MOUNTED, SHALE_CMD_UNMOUNTED and SHALE_CMD_COPIED_UP; listening needs CAP_NET_ADMIN.
- * Events are best effort: a listener that reads too slowly loses some and gets ENOBUFS from recv(2).
+ * SHALE_CMD_MOUNTED, SHALE_CMD_UNMOUNTED, SHALE_CMD_COPIED_UP and SHALE_CMD_MAP_ERROR; listening needs
+ * CAP_NET_ADMIN. Events are best effort: a listener that reads too slowly loses some and gets ENOBUFS from
+ * recv(2).
+ *
+ * SHALE_CMD_MAP_ERROR: a file could not be opened that has only some of its bytes in the layer it was found
+ * in. ERROR says why, as open(2) did:
+ *
+ *	EIO		the map of what it has is missing or damaged, or the file below it, which has the
+ *			other bytes, is gone or not what it was
+ *	EOPNOTSUPP	the map is of a later version
+ *	other		what reading the layer failed with
+ *
+ * The event comes once for each such file until the kernel forgets the file; the counter map_errors
+ * counts every time.
  */
 #ifndef _UAPI_LINUX_SHALE_H
 #define _UAPI_LINUX_SHALE_H
@@ -47,16 +65,17 @@
 #define SHALE_PRIVATE_DIR ".shale"
 
 #define SHALE_VERSION_MAJOR 0
-#define SHALE_VERSION_MINOR 1
+#define SHALE_VERSION_MINOR 2
 
 /* Feature bits of shale_ioc_version.features */
-#define SHALE_FEATURE_FILE_COW	     (1ULL << 0) /* lower files are copied up whole */
+#define SHALE_FEATURE_FILE_COW	     (1ULL << 0) /* lower files can be copied up whole: cow=copy */
 #define SHALE_FEATURE_REDIRECT	     (1ULL << 1) /* directories of lower layers can be renamed */
 #define SHALE_FEATURE_INDEX	     (1ULL << 2) /* hard links survive copy-up */
 #define SHALE_FEATURE_AUFS_WHITEOUTS (1ULL << 3) /* .wh. names are honoured in lower layers */
 #define SHALE_FEATURE_LOWERDIR_ADD   (1ULL << 4) /* the "lowerdir+" parameter exists */
 #define SHALE_FEATURE_NFS_EXPORT     (1ULL << 5) /* file handles can be taken and opened */
 #define SHALE_FEATURE_IDMAP	     (1ULL << 6) /* the mount itself can be idmapped */
+#define SHALE_FEATURE_BLOCK_COW	     (1ULL << 7) /* and by blocks: cow=block, FILE_MAP, MATERIALIZE */
 
 /* What the module is. Errors: EINVAL, EFAULT. */
 struct shale_ioc_version {
@@ -104,13 +123,75 @@ struct shale_ioc_stats {
 	__u64 whiteouts;       /* out: whiteouts written */
 	__u64 redirects;       /* out: directories of lower layers renamed */
 	__u64 merged_dirs;     /* out: merged directory listings built */
-	__u64 reserved[6];
+	__u64 block_copy_ups;  /* out: those of copy_ups that got a file without its data */
+	__u64 block_bytes;     /* out: bytes copied into such files later: the rest of a block that is
+				* written in part, and what MATERIALIZE brings */
+	__u64 map_errors;      /* out: files that could not be opened, see SHALE_CMD_MAP_ERROR */
+	__u64 reserved[3];
 };
 
-#define SHALE_IOC_MAGIC	  0xe6
-#define SHALE_IOC_VERSION _IOWR(SHALE_IOC_MAGIC, 0, struct shale_ioc_version)
-#define SHALE_IOC_STACK	  _IOWR(SHALE_IOC_MAGIC, 1, struct shale_ioc_stack)
-#define SHALE_IOC_STATS	  _IOWR(SHALE_IOC_MAGIC, 2, struct shale_ioc_stats)
+/* Bytes of a file that stand together in one layer, where they may be a hole: lseek(2) tells. */
+struct shale_file_run {
+	__u64 offset;
+	__u64 length;	/* not zero */
+	__u32 layer;	/* index as in shale_ioc_stack */
+	__u32 reserved; /* zero */
+};
+
+/* Bits of shale_ioc_file_map.state */
+#define SHALE_FILE_MORE	   (1U << 0) /* there are runs after the last one returned */
+#define SHALE_FILE_PARTIAL (1U << 1) /* the file needs layers below "layer", even where no run says so */
+
+/*
+ * Which layers a regular file's bytes are in. The runs are in order, without gaps, from the offset asked for
+ * to the end of the file, and neighbours are of different layers; a file that is in one layer is one run.
+ * Where there is no room for all, asking on from the end of the last one gives the rest. Each run was true at
+ * some moment of the call.
+ *
+ * With count zero no run is returned: count says how many there are, owned and shared are of all of them.
+ *
+ * Errors: EINVAL, EFAULT, EISDIR (a directory), EINTR (a fatal signal).
+ */
+struct shale_ioc_file_map {
+	__u32 size;	 /* in: sizeof(struct shale_ioc_file_map) */
+	__u32 flags;	 /* in: zero */
+	__u64 offset;	 /* in: the first byte of interest; none is beyond the end of the file */
+	__u64 runs_ptr;	 /* in: array of struct shale_file_run */
+	__u32 count;	 /* in: room at runs_ptr, in runs; out: runs returned */
+	__u32 layer;	 /* out: the topmost layer that has the file: whose attributes it has */
+	__u32 state;	 /* out: SHALE_FILE_* */
+	__u32 reserved0;
+	__u64 file_size; /* out: st_size */
+	__u64 limit;	 /* out: no byte from this offset on is of a layer below "layer" */
+	__u64 owned;	 /* out: of the runs of this answer, bytes of the upper */
+	__u64 shared;	 /* out: bytes of lower layers, whose cache and disk space other mounts share */
+	__u64 reserved[4];
+};
+
+/*
+ * Fills a regular file of the upper with all bytes it shows of lower layers, so that it needs them no more,
+ * and syncs it. A file of a lower layer is copied up whole. Nothing of it seems to change, except st_blocks
+ * and st_ctime; open descriptors and mappings stay. Holes stay holes. A file that needs no lower layer is left
+ * as it is.
+ *
+ * The descriptor must be open for writing. A fatal signal or an error ends it with the file as good as it was,
+ * and partial; what was filled is not lost, so it can be tried again.
+ *
+ * Errors: EINVAL, EFAULT, EISDIR (a directory), EBADF (not open for writing), EROFS, EINTR, and those of
+ * reading a layer or writing to the upper, such as EIO, ENOSPC and EDQUOT.
+ */
+struct shale_ioc_materialize {
+	__u32 size;  /* in: sizeof(struct shale_ioc_materialize) */
+	__u32 flags; /* in: zero */
+	__u64 reserved[3];
+};
+
+#define SHALE_IOC_MAGIC	      0xe6
+#define SHALE_IOC_VERSION     _IOWR(SHALE_IOC_MAGIC, 0, struct shale_ioc_version)
+#define SHALE_IOC_STACK	      _IOWR(SHALE_IOC_MAGIC, 1, struct shale_ioc_stack)
+#define SHALE_IOC_STATS	      _IOWR(SHALE_IOC_MAGIC, 2, struct shale_ioc_stats)
+#define SHALE_IOC_FILE_MAP    _IOWR(SHALE_IOC_MAGIC, 3, struct shale_ioc_file_map)
+#define SHALE_IOC_MATERIALIZE _IOWR(SHALE_IOC_MAGIC, 4, struct shale_ioc_materialize)
 
 #define SHALE_GENL_NAME	   "shale"
 #define SHALE_GENL_VERSION 1
@@ -122,6 +203,7 @@ enum shale_cmd {
 	SHALE_CMD_MOUNTED,   /* event: MOUNT_ID DEV LAYERS WRITABLE UPPER? */
 	SHALE_CMD_UNMOUNTED, /* event: MOUNT_ID DEV */
 	SHALE_CMD_COPIED_UP, /* event: MOUNT_ID DEV INO MODE BYTES */
+	SHALE_CMD_MAP_ERROR, /* event: MOUNT_ID DEV INO ERROR PATH? */
 	__SHALE_CMD_MAX,
 };
 #define SHALE_CMD_MAX (__SHALE_CMD_MAX - 1)
@@ -138,6 +220,8 @@ enum shale_attr {
 	SHALE_A_MODE,	  /* u32: st_mode */
 	SHALE_A_BYTES,	  /* u64: file data copied */
 	SHALE_A_STATS,	  /* nested: SHALE_A_STAT_* */
+	SHALE_A_ERROR,	  /* u32: an errno */
+	SHALE_A_PATH,	  /* string: a name of the file, from the mount's root; not if it is too long */
 	__SHALE_A_MAX,
 };
 #define SHALE_A_MAX (__SHALE_A_MAX - 1)
@@ -154,6 +238,9 @@ enum shale_stat_attr {
 	SHALE_A_STAT_WHITEOUTS,
 	SHALE_A_STAT_REDIRECTS,
 	SHALE_A_STAT_MERGED_DIRS,
+	SHALE_A_STAT_BLOCK_COPY_UPS,
+	SHALE_A_STAT_BLOCK_BYTES,
+	SHALE_A_STAT_MAP_ERRORS,
 	__SHALE_A_STAT_MAX,
 };
 #define SHALE_A_STAT_MAX (__SHALE_A_STAT_MAX - 1)
