@@ -75,6 +75,7 @@ int shale_mapped_prepare(struct shale_parts *parts)
 	err = shale_parts_below_open(parts);
 	if (err)
 		return err;
+	shale_real_use_pages(d_inode(top.dentry));
 	fops_make(parts, d_inode(top.dentry)->i_fop);
 	smp_store_release(&parts->is_mappable, true);
 	return 0;

@@ -15,9 +15,7 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 
-#include "compat/mmap.h"
 #include "cow.h"
 #include "cred.h"
 #include "fill.h"
@@ -27,32 +25,29 @@
 
 /* Until the processor tries the access again, and signals are seen. */
 #define TRIES 16
-
-static bool folio_is_needless(struct shale_parts *parts, struct folio *folio)
-{
-	return shale_fill_is_needless(parts, folio_pos(folio), folio_size(folio));
-}
+/* As many as are usually mapped around a fault. */
+#define HELD 16
 
 /* FOLIO is locked. Writers hold the semaphore while they lock folios, so it is not waited for. */
-static bool folio_fill(struct shale_parts *parts, struct folio *folio, const struct shale_below *below)
+static bool folio_fill(struct shale_filling *f, struct folio *folio)
 {
 	bool is_done;
 
-	if (folio_is_needless(parts, folio))
+	if (shale_fill_is_needless(f->parts, folio_pos(folio), folio_size(folio)))
 		return true;
-	if (!down_read_trylock(&parts->sem))
+	if (!down_read_trylock(&f->parts->sem))
 		return false;
-	is_done = shale_fill_folio(parts, folio, below);
-	up_read(&parts->sem);
+	is_done = shale_fill_folio(f, folio);
+	up_read(&f->parts->sem);
 	return is_done;
 }
 
 /* Nothing is locked: waits for writers, and for the layers below. */
-static int folio_wait(struct shale_parts *parts, u64 pos, u64 len, struct shale_below *below)
+static int folio_wait(struct shale_filling *f, u64 pos, u64 len)
 {
-	down_read(&parts->sem);
-	up_read(&parts->sem);
-	return shale_below_read(below, parts, pos, len);
+	down_read(&f->parts->sem);
+	up_read(&f->parts->sem);
+	return shale_filling_read(f, pos, len);
 }
 
 static vm_fault_t error_of(int err)
@@ -64,107 +59,103 @@ static vm_fault_t error_of(int err)
  * A folio comes locked from its filesystem, and goes on so if it could be filled at once. As long as it does, the
  * mapping cannot have gone: who let go of its lock returns without a folio.
  */
-static vm_fault_t fault_fill(struct vm_fault *vmf, struct shale_parts *parts, struct shale_below *below)
+static vm_fault_t fault_fill(struct vm_fault *vmf, struct shale_filling *f)
 {
 	struct folio *folio = page_folio(vmf->page);
 	u64 pos = folio_pos(folio), len = folio_size(folio);
 	int err;
 
-	if (folio_fill(parts, folio, below))
+	if (folio_fill(f, folio))
 		return VM_FAULT_LOCKED;
 	folio_unlock(folio);
 	folio_put(folio);
 	vmf->page = NULL;
-	err = folio_wait(parts, pos, len, below);
+	err = folio_wait(f, pos, len);
 	return err ? error_of(err) : 0;
 }
 
 static vm_fault_t parts_fault(struct vm_fault *vmf)
 {
 	struct shale_parts *parts = vmf->vma->vm_private_data;
-	struct shale_below below = {};
+	struct shale_filling f;
 	vm_fault_t ret, filled = 0;
 	int i;
 
+	shale_filling_begin(&f, parts, vmf->pgoff);
 	for (i = 0; !filled && i < TRIES; i++) {
 		ret = parts->vm_ops->fault(vmf);
 		if (!(ret & VM_FAULT_LOCKED))
 			break;
-		filled = fault_fill(vmf, parts, &below);
+		filled = fault_fill(vmf, &f);
 		ret = (ret & ~VM_FAULT_LOCKED) | (filled ?: VM_FAULT_NOPAGE);
 	}
-	shale_below_free(&below);
+	shale_filling_end(&f);
 	return ret;
 }
 
 /* Is what FOLIO holds shown as it is? Takes no lock that it would wait for. */
-static bool folio_try(struct shale_parts *parts, struct address_space *mapping, struct folio *folio)
+static bool folio_try(struct shale_filling *f, struct address_space *mapping, struct folio *folio)
 {
 	bool is_filled;
 
 	if (!folio_test_uptodate(folio) || !folio_trylock(folio))
 		return false;
-	is_filled = folio->mapping == mapping && folio_test_uptodate(folio) &&
-		    (folio_is_needless(parts, folio) || shale_fill_folio(parts, folio, NULL));
+	is_filled = folio->mapping == mapping && folio_test_uptodate(folio) && shale_fill_folio(f, folio);
 	folio_unlock(folio);
 	return is_filled;
 }
 
-/* Pages that are mapped without being asked for, from folios that are held: nobody drops those in between, so what
- * is mapped is what was filled. */
-static vm_fault_t batch_map(struct vm_fault *vmf, struct folio_batch *batch, pgoff_t start, pgoff_t end)
+/*
+ * Pages that are mapped without being asked for. Folios are held from when they are filled until their filesystem has
+ * mapped them: nobody drops them in between, so what is mapped is what was filled.
+ */
+struct around {
+	struct vm_fault *vmf;
+	struct shale_filling f;
+	pgoff_t start, end; /* filled and not mapped yet */
+	unsigned int nr;
+	struct folio *held[HELD];
+	vm_fault_t ret;
+};
+
+static void around_map(struct around *a)
 {
-	struct shale_parts *parts = vmf->vma->vm_private_data;
-	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
-	pgoff_t next = start; /* behind the folios that are filled, from START on */
-	vm_fault_t ret = 0;
-	unsigned int i;
-
-	for (i = 0; i < folio_batch_count(batch); i++) {
-		struct folio *folio = batch->folios[i];
-		bool is_filled = folio_try(parts, mapping, folio);
-
-		if (next > start && (!is_filled || folio->index > next)) {
-			ret |= parts->vm_ops->map_pages(vmf, start, next - 1);
-			start = next;
-		}
-		if (is_filled) {
-			if (next == start)
-				start = max(start, folio->index);
-			next = min(end + 1, folio_next_index(folio));
-		} else {
-			start = next = min(end + 1, folio_next_index(folio));
-		}
-	}
-	if (next > start)
-		ret |= parts->vm_ops->map_pages(vmf, start, next - 1);
-	return ret;
+	if (a->end > a->start)
+		a->ret |= a->f.parts->vm_ops->map_pages(a->vmf, a->start, a->end - 1);
+	while (a->nr)
+		folio_put(a->held[--a->nr]);
+	a->start = a->end;
 }
 
-static void batch_put(struct folio_batch *batch)
+/* Takes over the reference to FOLIO. */
+static void around_add(struct around *a, struct folio *folio)
 {
-	unsigned int i;
+	bool is_filled = folio_try(&a->f, a->vmf->vma->vm_file->f_mapping, folio);
 
-	for (i = 0; i < folio_batch_count(batch); i++)
-		folio_put(batch->folios[i]);
+	if (!is_filled || folio->index > a->end || a->nr == HELD)
+		around_map(a);
+	a->held[a->nr++] = folio;
+	if (a->start == a->end)
+		a->start = max(a->start, folio->index);
+	a->end = min(a->f.last + 1, folio_next_index(folio));
+	if (!is_filled)
+		a->start = a->end;
 }
 
-static vm_fault_t folios_map(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+static void folios_map(struct around *a)
 {
-	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	struct address_space *mapping = a->vmf->vma->vm_file->f_mapping;
+	pgoff_t next = a->start;
 	struct folio_batch batch;
-	vm_fault_t ret = 0;
-	pgoff_t from;
+	unsigned int i;
 
-	while (start <= end) {
-		from = start;
+	do {
 		folio_batch_init(&batch);
-		if (!filemap_get_folios(mapping, &start, end, &batch))
-			break;
-		ret |= batch_map(vmf, &batch, from, end);
-		batch_put(&batch);
-	}
-	return ret;
+		filemap_get_folios(mapping, &next, a->f.last, &batch);
+		for (i = 0; i < folio_batch_count(&batch); i++)
+			around_add(a, batch.folios[i]);
+	} while (folio_batch_count(&batch) && next <= a->f.last);
+	around_map(a);
 }
 
 /* No folio is larger, and each is aligned to its size. */
@@ -172,6 +163,8 @@ static bool is_all_of_top(struct shale_parts *parts, pgoff_t start, pgoff_t end)
 {
 	u64 first = round_down((u64)start << PAGE_SHIFT, PMD_SIZE);
 
+	if (!shale_fill_is_needless(parts, (u64)start << PAGE_SHIFT, PAGE_SIZE))
+		return false;
 	return shale_fill_is_needless(parts, first, round_up(((u64)end + 1) << PAGE_SHIFT, PMD_SIZE) - first);
 }
 
@@ -179,39 +172,17 @@ static bool is_all_of_top(struct shale_parts *parts, pgoff_t start, pgoff_t end)
 static vm_fault_t parts_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
 	struct shale_parts *parts = vmf->vma->vm_private_data;
-	vm_fault_t ret;
+	struct around a = { .vmf = vmf, .start = start, .end = start };
 
 	if (is_all_of_top(parts, start, end))
 		return parts->vm_ops->map_pages(vmf, start, end);
 	if (!down_read_trylock(&parts->sem))
 		return 0;
-	ret = folios_map(vmf, start, end);
+	shale_filling_begin(&a.f, parts, end);
+	folios_map(&a);
+	shale_filling_end(&a.f);
 	up_read(&parts->sem);
-	return ret;
-}
-
-/* Before a folio is dirtied as a whole, all of it is what the file shows. The page that is stored to was filled before
- * it was mapped. */
-static vm_fault_t folio_prepare(struct shale_parts *parts, struct folio *folio, struct address_space *mapping)
-{
-	u64 pos = folio_pos(folio), len = folio_size(folio);
-	struct shale_below below = {};
-	bool is_filled = false;
-	int i, err = 0;
-
-	if (!folio_test_large(folio) || folio_is_needless(parts, folio))
-		return 0;
-	for (i = 0; !is_filled && !err && i < TRIES; i++) {
-		folio_lock(folio);
-		is_filled = folio->mapping != mapping || folio_fill(parts, folio, &below);
-		folio_unlock(folio);
-		if (!is_filled)
-			err = folio_wait(parts, pos, len, &below);
-	}
-	shale_below_free(&below);
-	if (err)
-		return error_of(err);
-	return is_filled ? 0 : VM_FAULT_NOPAGE;
+	return a.ret;
 }
 
 /* What the kernel does with a page that ->page_mkwrite did not lock; tmpfs has none. */
@@ -224,12 +195,13 @@ static vm_fault_t page_lock(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
+/* The folio is dirtied as a whole, and was filled as a whole before any page of it was mapped. */
 static vm_fault_t blocks_take(struct shale_parts *parts, struct folio *folio)
 {
 	u64 first, nr;
 
 	shale_cow_blocks(parts->maps[0], folio_pos(folio), folio_size(folio), &first, &nr);
-	if (shale_map_set(parts->maps[0], first, nr)) {
+	if (nr && shale_map_set(parts->maps[0], first, nr)) {
 		folio_unlock(folio);
 		return VM_FAULT_OOM;
 	}
@@ -257,12 +229,9 @@ static vm_fault_t parts_page_mkwrite(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	sb_start_pagefault(parts->inode->i_sb);
-	ret = folio_prepare(parts, page_folio(vmf->page), vmf->vma->vm_file->f_mapping);
-	if (!ret) {
-		down_read(&parts->sem);
-		ret = mkwrite_locked(vmf, parts);
-		up_read(&parts->sem);
-	}
+	down_read(&parts->sem);
+	ret = mkwrite_locked(vmf, parts);
+	up_read(&parts->sem);
 	sb_end_pagefault(parts->inode->i_sb);
 	return ret;
 }

@@ -10,6 +10,7 @@
 #ifndef _SHALE_REAL_H
 #define _SHALE_REAL_H
 
+#include "compat/mmap.h"
 #include "shale.h"
 
 /* The upper: access to write, around one or more of the operations below that say "write". */
@@ -88,6 +89,7 @@ struct file *shale_real_open_for(struct file *user, const struct path *path, int
 int shale_real_iterate(struct file *file, struct dir_context *ctx); /* from ctx->pos, leaves it there */
 loff_t shale_real_llseek(struct file *file, loff_t offset, int whence);
 int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
+bool shale_real_is_frozen(struct shale_fs *fs); /* the upper, just now */
 int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 /* Before a file or directory of the upper is synced: what its filesystem would leave out of that. */
 int shale_real_names_commit(struct shale_fs *fs);
@@ -162,8 +164,23 @@ int shale_real_mmap(struct file *real, struct vm_area_struct *vma);
 
 /* real_pages.c: data of open files in a page fault. Fills all of BUF, with zeros beyond the end. */
 int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos);
-/* LEN bytes of the page that POS is in, if it is in memory; sleeps not. */
-bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos);
+/* A store through a mapping dirties a folio as a whole, so new ones of this file are of one page each.
+ * tmpfs makes large ones only when it was mounted to do so. */
+void shale_real_use_pages(struct inode *real);
+/* Is there room in the upper for pages of SIZE bytes in memory? Only tmpfs counts those. */
+bool shale_real_has_room(struct shale_fs *fs, loff_t size);
+/* Pages of a file that are in memory, asked for in order up to page LAST. Sleeps not. */
+struct shale_pages {
+	struct address_space *mapping;
+	pgoff_t last;
+	struct folio_batch batch; /* held */
+	unsigned int next;	  /* in it */
+};
+void shale_real_pages_begin(struct shale_pages *p, struct file *real, pgoff_t last);
+void shale_real_pages_end(struct shale_pages *p);
+/* LEN bytes of the page that POS is in; false: it is not there. A page may also be asked for that was passed by,
+ * and then is not there. */
+bool shale_real_pages_copy(struct shale_pages *p, void *to, size_t len, loff_t pos);
 
 /* From one open file into another. */
 struct shale_range {

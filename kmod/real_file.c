@@ -74,6 +74,11 @@ int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync)
 	return err;
 }
 
+bool shale_real_is_frozen(struct shale_fs *fs)
+{
+	return READ_ONCE(shale_upper_layer(fs)->mnt->mnt_sb->s_writers.frozen) != SB_UNFROZEN;
+}
+
 int shale_real_sync_fs(struct shale_fs *fs, bool wait)
 {
 	struct super_block *sb = shale_upper_layer(fs)->mnt->mnt_sb;

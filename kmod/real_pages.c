@@ -4,7 +4,8 @@
  * copies to or from user memory may hold its lock and wait for the fault. Reading otherwise is in real_io.c.
  */
 #include <linux/highmem.h>
-#include <linux/pagemap.h>
+#include <linux/magic.h>
+#include <linux/statfs.h>
 #include <linux/uio.h>
 
 #include "real.h"
@@ -37,27 +38,85 @@ int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos)
 	return 0;
 }
 
+void shale_real_use_pages(struct inode *real)
+{
+	if (real->i_sb->s_magic != TMPFS_MAGIC)
+		compat_single_pages(real->i_mapping);
+}
+
+bool shale_real_has_room(struct shale_fs *fs, loff_t size)
+{
+	const struct shale_layer *upper = shale_upper_layer(fs);
+	const struct path path = { .mnt = upper->mnt, .dentry = upper->root };
+	struct kstatfs st;
+
+	if (upper->mnt->mnt_sb->s_magic != TMPFS_MAGIC || shale_real_statfs(&path, &st))
+		return true;
+	return !st.f_blocks || size >> PAGE_SHIFT < st.f_bavail;
+}
+
+void shale_real_pages_begin(struct shale_pages *p, struct file *real, pgoff_t last)
+{
+	p->mapping = real->f_mapping;
+	p->last = last;
+	p->next = 0;
+	folio_batch_init(&p->batch);
+}
+
+static void batch_put(struct folio_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < folio_batch_count(batch); i++)
+		folio_put(batch->folios[i]);
+	folio_batch_init(batch);
+}
+
+void shale_real_pages_end(struct shale_pages *p)
+{
+	batch_put(&p->batch);
+}
+
+/* Pages are asked for in order, mostly. */
+static struct folio *page_folio_find(struct shale_pages *p, pgoff_t index)
+{
+	pgoff_t from = index;
+	struct folio *folio;
+
+	for (; p->next < folio_batch_count(&p->batch); p->next++) {
+		folio = p->batch.folios[p->next];
+		if (index < folio_next_index(folio))
+			return index >= folio->index ? folio : NULL;
+	}
+	batch_put(&p->batch);
+	p->next = 0;
+	if (!filemap_get_folios(p->mapping, &from, max(p->last, index), &p->batch))
+		return NULL;
+	folio = p->batch.folios[0];
+	return index >= folio->index ? folio : NULL;
+}
+
 /* Memory behind the end of a file is anybody's. */
 static void folio_copy_out(struct folio *folio, void *to, size_t len, loff_t pos, loff_t size)
 {
 	size_t valid = pos < size ? min_t(loff_t, len, size - pos) : 0;
 	void *from = kmap_local_folio(folio, offset_in_folio(folio, pos));
 
-	memcpy(to, from, valid);
-	memset(to + valid, 0, len - valid);
+	if (valid == PAGE_SIZE) {
+		copy_page(to, from);
+	} else {
+		memcpy(to, from, valid);
+		memset(to + valid, 0, len - valid);
+	}
 	kunmap_local(from);
 }
 
-bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos)
+bool shale_real_pages_copy(struct shale_pages *p, void *to, size_t len, loff_t pos)
 {
-	struct folio *folio = filemap_get_folio(real->f_mapping, pos >> PAGE_SHIFT);
-	bool is_there;
+	struct folio *folio = page_folio_find(p, pos >> PAGE_SHIFT);
 
-	if (IS_ERR_OR_NULL(folio))
+	if (!folio || !folio_test_uptodate(folio))
 		return false;
-	is_there = folio_test_uptodate(folio);
-	if (is_there)
-		folio_copy_out(folio, to, len, pos, i_size_read(real->f_mapping->host));
-	folio_put(folio);
-	return is_there;
+	folio_copy_out(folio, to, len, pos, i_size_read(p->mapping->host));
+	return true;
 }

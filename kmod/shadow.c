@@ -32,8 +32,11 @@ static int shadow_fill_in(struct shale_promotion *p)
 
 static int shadow_create(struct shale_promotion *p)
 {
-	int err = shale_promote_begin(p);
+	int err = -EBUSY;
 
+	/* Reading does not wait for a thaw, and does not fail for want of space. */
+	if (!shale_real_is_frozen(p->fs) && shale_real_has_room(p->fs, i_size_read(p->inode)))
+		err = shale_promote_begin(p);
 	if (!err)
 		err = shadow_fill_in(p);
 	if (!err) {
