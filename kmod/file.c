@@ -89,7 +89,7 @@ static ssize_t shale_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 		return PTR_ERR(real);
 	old = shale_cred_begin(file_inode(file)->i_sb);
 	if (parts)
-		ret = shale_parts_read(file, parts, iocb, iter);
+		ret = shale_parts_read(parts, iocb, iter);
 	else
 		ret = shale_real_read_iter(real, iocb, iter);
 	shale_cred_end(old);
@@ -97,16 +97,24 @@ static ssize_t shale_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 	return ret;
 }
 
+/* The layer's file that has what is at POS, and how much of LEN; NULL at the end. */
+static struct file *splice_source(struct file *file, loff_t pos, size_t *len)
+{
+	struct shale_parts *parts = shale_inode_parts(file_inode(file));
+
+	return parts ? shale_parts_at(file, parts, pos, len) : shale_file_real(file);
+}
+
 static ssize_t __maybe_unused shale_splice_read(struct file *file, loff_t *pos,
 						struct pipe_inode_info *pipe, size_t len,
 						unsigned int flags)
 {
-	struct file *real = shale_file_real(file);
+	struct file *real = splice_source(file, *pos, &len);
 	const struct cred *old;
 	ssize_t ret;
 
-	if (IS_ERR(real))
-		return PTR_ERR(real);
+	if (IS_ERR_OR_NULL(real))
+		return PTR_ERR_OR_ZERO(real);
 	old = shale_cred_begin(file_inode(file)->i_sb);
 	ret = shale_real_splice_read(real, pos, pipe, len, flags);
 	shale_cred_end(old);
@@ -177,10 +185,22 @@ static bool is_upper_prepared(const struct inode *inode, bool synced)
 	return shale_inode_upper(inode) && (!synced || shale_file_is_settled(inode));
 }
 
-/*
- * Everything that writes begins with the caller's credentials here: there is an upper, our inode is
- * locked, no set-uid bit or capability is left, and the mounter's credentials are in force.
- */
+/* With our inode locked: no set-uid bit or capability is left, and the mounter's credentials are in force. */
+static int write_begin_locked(struct file *file, struct file **ret_real, const struct cred **ret_old)
+{
+	int err = file_remove_privs(file);
+
+	if (err)
+		return err;
+	*ret_real = shale_file_real(file);
+	if (IS_ERR(*ret_real))
+		return PTR_ERR(*ret_real);
+	*ret_old = shale_cred_begin(file_inode(file)->i_sb);
+	return 0;
+}
+
+/* Everything that writes to one file begins with the caller's credentials here: there is an upper, and our inode is
+ * locked. */
 static int write_begin(struct file *file, bool nowait, bool synced, struct file **ret_real,
 		       const struct cred **ret_old)
 {
@@ -196,18 +216,9 @@ static int write_begin(struct file *file, bool nowait, bool synced, struct file 
 			return err;
 		inode_lock(inode);
 	}
-	err = file_remove_privs(file);
+	err = write_begin_locked(file, ret_real, ret_old);
 	if (err)
-		goto out_unlock;
-	*ret_real = shale_file_real(file);
-	err = PTR_ERR_OR_ZERO(*ret_real);
-	if (err)
-		goto out_unlock;
-	*ret_old = shale_cred_begin(inode->i_sb);
-	return 0;
-
-out_unlock:
-	inode_unlock(inode);
+		inode_unlock(inode);
 	return err;
 }
 
@@ -218,6 +229,18 @@ static void write_end(struct file *file, const struct cred *old)
 	shale_cred_end(old);
 	shale_inode_copyattr(inode);
 	inode_unlock(inode);
+}
+
+/* What went into a file in parts is not synced by the layer, which does not know of the map. */
+static ssize_t write_sync(struct file *file, loff_t end, ssize_t done)
+{
+	struct kiocb iocb;
+
+	if (done < 0 || !is_synced(file))
+		return done;
+	init_sync_kiocb(&iocb, file);
+	iocb.ki_pos = end;
+	return generic_write_sync(&iocb, done);
 }
 
 /* After an asynchronous write: its submitter has left write_end() behind. */
@@ -235,6 +258,7 @@ static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	struct file *file = iocb->ki_filp, *real;
 	struct shale_parts *parts;
 	const struct cred *old;
+	bool is_done = true;
 	ssize_t ret;
 
 	if (!iov_iter_count(iter))
@@ -244,31 +268,31 @@ static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 		return ret;
 	parts = shale_inode_parts(file_inode(file));
 	if (parts)
-		ret = shale_parts_write(file, parts, iocb, iter, write_done);
+		ret = shale_parts_write(parts, iocb, iter, write_done, &is_done);
 	else
 		ret = shale_real_write_iter(real, iocb, iter, write_done);
 	write_end(file, old);
-	return parts && ret > 0 ? generic_write_sync(iocb, ret) : ret;
+	return is_done || ret <= 0 ? ret : generic_write_sync(iocb, ret);
 }
 
 static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *file, loff_t *pos,
 				  size_t len, unsigned int flags)
 {
+	struct shale_parts *parts;
 	const struct cred *old;
 	struct file *real;
 	ssize_t ret;
 
-	ret = shale_promote_inode(file->f_path.dentry);
-	if (ret)
-		return ret;
-	if (shale_inode_parts(file_inode(file)))
-		return iter_file_splice_write(pipe, file, pos, len, flags);
 	ret = write_begin(file, false, is_synced(file), &real, &old);
 	if (ret)
 		return ret;
-	ret = shale_real_splice_write(pipe, real, pos, len, flags);
+	parts = shale_inode_parts(file_inode(file));
+	if (parts)
+		ret = shale_parts_splice_write(file, parts, pipe, pos, len);
+	else
+		ret = shale_real_splice_write(pipe, real, pos, len, flags);
 	write_end(file, old);
-	return ret;
+	return parts ? write_sync(file, *pos, ret) : ret;
 }
 
 static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
@@ -287,6 +311,8 @@ static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t l
 	else
 		err = shale_real_fallocate(real, mode, offset, len);
 	write_end(file, old);
+	if (!err && parts)
+		err = min_t(ssize_t, write_sync(file, offset + len, len), 0);
 	return err;
 }
 
@@ -333,48 +359,98 @@ static int shale_flush(struct file *file, fl_owner_t id)
 
 static int shale_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
 {
-	struct file *real = shale_file_real(file);
+	struct shale_parts *parts = shale_inode_parts(file_inode(file));
+	struct file *real = parts ? NULL : shale_file_real(file);
 	const struct cred *old;
 	int err;
 
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(file_inode(file)->i_sb);
-	err = shale_real_fadvise(real, offset, len, advice);
+	if (parts)
+		err = shale_parts_fadvise(file, parts, offset, len, advice);
+	else
+		err = shale_real_fadvise(real, offset, len, advice);
 	shale_cred_end(old);
 	return err;
 }
 
-/* Copies R, between files of ours, by OP between the layers' files. */
-static loff_t range_op(const struct shale_range *r, loff_t (*op)(const struct shale_range *))
+static bool is_partial(const struct file *file)
 {
-	struct shale_range real = *r;
+	return shale_inode_parts(file_inode(file));
+}
+
+/* Runs of a source that nobody changes meanwhile make one moment of it; a layer locks its own files. */
+static void range_lock(const struct shale_range *r, bool both)
+{
+	if (both)
+		lock_two_nondirectories(file_inode(r->in), file_inode(r->out));
+	else
+		inode_lock(file_inode(r->out));
+}
+
+static void range_unlock(const struct shale_range *r, bool both)
+{
+	if (both)
+		unlock_two_nondirectories(file_inode(r->in), file_inode(r->out));
+	else
+		inode_unlock(file_inode(r->out));
+}
+
+/* What is done between the layers' files where each of ours is one, and where one has parts. */
+struct range_way {
+	loff_t (*op)(const struct shale_range *);
+	unsigned int remap_flags;
+};
+
+static loff_t range_op_locked(const struct shale_range *r, bool in_parts, const struct range_way *way)
+{
+	struct shale_range real = *r, ours = *r;
 	const struct cred *old;
 	loff_t ret;
 
-	ret = write_begin(r->out, false, is_synced(r->out), &real.out, &old);
+	ret = write_begin_locked(r->out, &real.out, &old);
 	if (ret)
 		return ret;
-	if (shale_inode_parts(file_inode(r->out))) {
-		write_end(r->out, old);
-		return -EOPNOTSUPP;
-	}
-	real.in = shale_file_real(r->in);
-	ret = IS_ERR(real.in) ? PTR_ERR(real.in) : op(&real);
-	write_end(r->out, old);
+	ours.flags = way->remap_flags;
+	real.in = in_parts ? NULL : shale_file_real(r->in);
+	if (IS_ERR(real.in))
+		ret = PTR_ERR(real.in);
+	else
+		ret = in_parts ? shale_parts_remap(&ours, real.out) : way->op(&real);
+	shale_cred_end(old);
+	shale_inode_copyattr(file_inode(r->out));
 	return ret;
 }
 
+/* Brings bytes from one of our files to another. */
+static loff_t range_op(const struct shale_range *r, const struct range_way *way)
+{
+	bool in_parts;
+	loff_t ret;
+
+	ret = upper_prepare(r->out, is_synced(r->out));
+	if (ret)
+		return ret;
+	in_parts = is_partial(r->in) || is_partial(r->out);
+	range_lock(r, in_parts);
+	ret = range_op_locked(r, in_parts, way);
+	range_unlock(r, in_parts);
+	if (in_parts && ret > 0)
+		ret = write_sync(r->out, r->pos_out + ret, ret);
+	return ret;
+}
+
+/* What could not be cloned at once, or is on another of our filesystems' layers, is read and written through us. */
 static ssize_t shale_copy_file_range(struct file *in, loff_t pos_in, struct file *out,
 				     loff_t pos_out, size_t len, unsigned int flags)
 {
+	static const struct range_way way = { shale_real_copy_range, REMAP_FILE_CAN_SHORTEN };
 	struct shale_range r = { in, out, pos_in, pos_out, len, flags };
-	ssize_t ret = -EOPNOTSUPP;
+	ssize_t ret = range_op(&r, &way);
 
-	if (!shale_inode_parts(file_inode(in)))
-		ret = range_op(&r, shale_real_copy_range);
-
-	/* Layers on different filesystems; through us it is one. */
+	if ((is_partial(in) || is_partial(out)) && (!ret || ret == -EINVAL))
+		ret = -EOPNOTSUPP;
 	if (ret == -EXDEV || ret == -EOPNOTSUPP)
 		ret = splice_copy_file_range(in, pos_in, out, pos_out, len);
 	return ret;
@@ -383,17 +459,15 @@ static ssize_t shale_copy_file_range(struct file *in, loff_t pos_in, struct file
 static loff_t shale_remap_file_range(struct file *in, loff_t pos_in, struct file *out,
 				     loff_t pos_out, loff_t len, unsigned int flags)
 {
+	const struct range_way way = { shale_real_remap, flags };
 	struct shale_range r = { in, out, pos_in, pos_out, len, flags };
 
 	if (flags & ~(REMAP_FILE_DEDUP | REMAP_FILE_ADVISORY))
 		return -EINVAL;
-	if (shale_inode_parts(file_inode(in)))
-		return -EOPNOTSUPP;
 	/* A promotion to save space by dedupe would cost it. */
-	if ((flags & REMAP_FILE_DEDUP) &&
-	    (!shale_inode_upper(file_inode(in)) || !shale_inode_upper(file_inode(out))))
+	if ((flags & REMAP_FILE_DEDUP) && !shale_inode_upper(file_inode(out)))
 		return -EPERM;
-	return range_op(&r, shale_real_remap);
+	return range_op(&r, &way);
 }
 
 const struct file_operations shale_file_fops = {

@@ -393,6 +393,14 @@ static void owner_from_mount(struct mnt_idmap *idmap, const struct inode *inode,
 	stat->gid = vfsgid_into_kgid(i_gid_into_vfsgid(idmap, inode));
 }
 
+/* The blocks are those that are the upper's own. But what has none at all is one hole to tar and others, so a file that
+ * shows what is below has at least one. */
+static void upper_stat(const struct inode *inode, struct kstat *stat)
+{
+	if (!stat->blocks && stat->size && test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags))
+		stat->blocks = SHALE_MAP_BLOCK_SIZE / 512;
+}
+
 /* The size and blocks of a file whose data is in another layer than its attributes. */
 static int data_stat(const struct inode *inode, struct kstat *stat)
 {
@@ -401,6 +409,8 @@ static int data_stat(const struct inode *inode, struct kstat *stat)
 	struct path path;
 	int err;
 
+	if (shale_inode_upper(inode))
+		upper_stat(inode, stat);
 	if (!lower || lower->nr == 1 || S_ISDIR(inode->i_mode) || shale_inode_upper(inode))
 		return 0;
 	shale_inode_data(inode, &path);
@@ -448,6 +458,22 @@ static void attr_for_layer(struct mnt_idmap *idmap, struct inode *inode, struct 
 		attr->ia_vfsgid = VFSGIDT_INIT(from_vfsgid(idmap, ns, attr->ia_vfsgid));
 }
 
+/* Between the layer's end of the file and the limit no page fault may fill in what was cut off. */
+static int upper_resize(struct inode *inode, struct dentry *upper, struct iattr *attr)
+{
+	struct shale_parts *parts = shale_inode_parts(inode);
+	int err;
+
+	if (parts)
+		down_write(&parts->sem);
+	err = shale_real_setattr(SHALE_FS(inode->i_sb), upper, attr);
+	if (!err)
+		shale_parts_cut(inode, attr->ia_size);
+	if (parts)
+		up_write(&parts->sem);
+	return err;
+}
+
 static int upper_setattr(struct inode *inode, struct iattr *attr)
 {
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);
@@ -455,18 +481,20 @@ static int upper_setattr(struct inode *inode, struct iattr *attr)
 	const struct cred *old;
 	int err;
 
-	err = shale_real_want_write(fs);
-	if (err)
-		return err;
 	old = shale_cred_begin(inode->i_sb);
-	if (attr->ia_valid & ATTR_SIZE)
-		err = shale_parts_grow(inode, attr->ia_size);
+	err = attr->ia_valid & ATTR_SIZE ? shale_parts_grow(inode, attr->ia_size) : 0;
 	if (!err)
+		err = shale_real_want_write(fs);
+	if (err) {
+		shale_cred_end(old);
+		return err;
+	}
+	if (attr->ia_valid & ATTR_SIZE)
+		err = upper_resize(inode, upper, attr);
+	else
 		err = shale_real_setattr(fs, upper, attr);
-	if (!err && (attr->ia_valid & ATTR_SIZE))
-		shale_parts_cut(inode, attr->ia_size);
-	shale_cred_end(old);
 	shale_real_drop_write(fs);
+	shale_cred_end(old);
 	shale_inode_copyattr(inode);
 	if (attr->ia_valid & ATTR_MODE)
 		forget_all_cached_acls(inode);
@@ -630,15 +658,17 @@ int shale_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fi
 
 static int shale_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
 {
+	const struct shale_parts *parts = shale_inode_parts(inode);
 	const struct cred *old;
 	struct path data;
 	int err;
 
-	if (test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags))
-		return -EOPNOTSUPP;
 	shale_inode_data(inode, &data);
 	old = shale_cred_begin(inode->i_sb);
-	err = shale_real_fiemap(&data, info, start, len);
+	if (parts)
+		err = shale_parts_fiemap(inode, parts, info, start, len);
+	else
+		err = shale_real_fiemap(&data, info, start, len);
 	shale_cred_end(old);
 	return err;
 }

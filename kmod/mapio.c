@@ -172,7 +172,7 @@ static int data_sync(struct saving *s)
 	file = shale_real_open(&path, O_RDWR);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	err = shale_real_fsync(file, 0, LLONG_MAX, false);
+	err = shale_real_names_commit(s->fs) ?: shale_real_fsync(file, 0, LLONG_MAX, false);
 	fput(file);
 	return err;
 }
@@ -373,7 +373,7 @@ static int map_save(struct saving *s)
 		s->attr_size = shale_map_disk_encode(s->parts->maps[0], &s->parts->head, s->attr);
 	if (s->attr_size < 0)
 		return map_save_pages(s);
-	err = is_volatile(s) ? 0 : shale_real_write_data(s->fs, s->upper);
+	err = is_volatile(s) ? 0 : shale_real_write_data(s->upper);
 	return err ?: attr_write(s);
 }
 

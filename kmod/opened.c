@@ -21,7 +21,7 @@
  */
 #define SEVERAL 1UL
 
-/* By slot, see shale_file_slot(); NULL: not opened yet. */
+/* By slot, see shale_file_slot(), and then two of mappings; NULL: not opened yet. */
 struct opened {
 	unsigned int nr;
 	struct file *real[];
@@ -50,32 +50,61 @@ static unsigned int slot_of(const struct inode *inode, const struct file *real)
 }
 
 /* A promotion shows the parts before the upper, and who found them asks for the first. */
-static void slot_path(const struct inode *inode, unsigned int slot, struct path *ret_path)
+static void upper_path(const struct inode *inode, struct path *ret_path)
 {
 	const struct shale_parts *parts = shale_inode_parts(inode);
 
-	if (slot)
-		*ret_path = shale_path_real(shale_inode_lower(inode)->path[slot - 1]);
-	else if (parts && parts->upper)
+	if (!parts || !parts->upper)
+		parts = shale_inode_shadow(inode);
+	if (parts && parts->upper)
 		*ret_path = shale_path_real(shale_parts_object(inode, parts, 0));
 	else
 		shale_inode_top(inode, ret_path);
 }
 
-/* Lower layers are read-only, whatever the descriptor may do once there is an upper. */
+static bool is_mapped_slot(const struct inode *inode, unsigned int slot)
+{
+	return slot > lower_nr(inode);
+}
+
+/* Of a mapped slot: that of the same object. */
+static unsigned int object_slot(const struct inode *inode, unsigned int slot)
+{
+	return is_mapped_slot(inode, slot) ? slot - 1 - lower_nr(inode) : slot;
+}
+
+static void slot_path(const struct inode *inode, unsigned int slot, struct path *ret_path)
+{
+	slot = object_slot(inode, slot);
+	if (slot)
+		*ret_path = shale_path_real(shale_inode_lower(inode)->path[slot - 1]);
+	else
+		upper_path(inode, ret_path);
+}
+
+/* Lower layers are read-only, whatever the descriptor may do once there is an upper; and who maps a file reads or
+ * writes it and nothing else. */
+static unsigned int slot_flags(const struct file *file, unsigned int slot)
+{
+	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
+
+	if (is_mapped_slot(file_inode(file), slot))
+		flags &= O_ACCMODE | O_LARGEFILE | O_NOATIME;
+	if (object_slot(file_inode(file), slot))
+		flags &= ~(O_ACCMODE | O_APPEND);
+	return flags;
+}
+
 static struct file *slot_open(struct file *file, unsigned int slot)
 {
 	struct inode *inode = file_inode(file);
-	unsigned int flags = (file->f_flags & ~OPEN_ONLY_FLAGS) | O_NOATIME;
 	const struct cred *old;
 	struct file *real;
 	struct path path;
 
-	if (slot)
-		flags &= ~(O_ACCMODE | O_APPEND);
 	slot_path(inode, slot, &path);
 	old = shale_cred_begin(inode->i_sb);
-	real = shale_real_open_for(file, &path, flags);
+	real = shale_real_open_for(file, &path, slot_flags(file, slot));
 	shale_cred_end(old);
 	return real;
 }
@@ -83,7 +112,7 @@ static struct file *slot_open(struct file *file, unsigned int slot)
 static struct opened *opened_make(struct file *file, struct file *first)
 {
 	struct inode *inode = file_inode(file);
-	unsigned int nr = 1 + lower_nr(inode);
+	unsigned int nr = 1 + lower_nr(inode) + 2;
 	struct opened *opened = kzalloc(struct_size(opened, real, nr), GFP_KERNEL);
 	void *seen;
 
@@ -121,6 +150,11 @@ struct file *shale_file_slot(struct file *file, unsigned int slot)
 		return real;
 	fput(real);
 	return seen;
+}
+
+unsigned int shale_file_mapped_slot(const struct inode *inode, unsigned int slot)
+{
+	return 1 + lower_nr(inode) + slot;
 }
 
 unsigned int shale_file_data_slot(const struct inode *inode)

@@ -7,6 +7,7 @@
 #include <linux/file.h>
 #include <linux/slab.h>
 
+#include "cow.h"
 #include "cred.h"
 #include "mapio.h"
 #include "parts.h"
@@ -263,12 +264,112 @@ int shale_parts_above(struct inode *inode, struct dentry *upper, const struct ks
 	return 0;
 }
 
+int shale_parts_below_open(struct shale_parts *parts)
+{
+	struct file *file;
+	struct path path;
+	unsigned int i;
+
+	for (i = 0; i + 1 < parts->nr; i++) {
+		if (READ_ONCE(parts->below[i]))
+			continue;
+		path = shale_path_real(shale_parts_object(parts->inode, parts, i + 1));
+		file = shale_real_open(&path, O_RDONLY | O_NOATIME);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		if (cmpxchg(&parts->below[i], NULL, file))
+			fput(file);
+	}
+	return 0;
+}
+
+int shale_parts_below_read(struct shale_parts *parts, u64 pos, u64 len, u8 *buf)
+{
+	struct shale_run run;
+	u64 done;
+	int err = 0;
+
+	for (done = 0; !err && done < len; done += run.len) {
+		run = shale_cow_run(parts->maps + 1, pos + done, len - done);
+		err = shale_real_read_pages(parts->below[run.part], buf + done, run.len, pos + done);
+	}
+	return err;
+}
+
+static int tail_write(struct shale_parts *parts, u64 pos, const u8 *buf, u64 len)
+{
+	struct path path = shale_path_real(shale_parts_object(parts->inode, parts, 0));
+	struct file *top = shale_real_open(&path, O_RDWR);
+	const u64 block = pos >> SHALE_MAP_BLOCK_SHIFT;
+	ssize_t ret = len;
+
+	if (IS_ERR(top))
+		return PTR_ERR(top);
+	shale_real_start_write(top);
+	down_write(&parts->sem);
+	if (!shale_map_test(parts->maps[0], block)) {
+		ret = shale_real_write_buf(top, buf, len, pos);
+		if (ret == len)
+			ret = shale_map_set(parts->maps[0], block, 1) ?: len;
+	}
+	up_write(&parts->sem);
+	shale_real_end_write(top);
+	fput(top);
+	if (ret < 0)
+		return ret;
+	return ret == len ? 0 : -EIO;
+}
+
+static int tail_take(struct shale_parts *parts, u64 limit)
+{
+	const u64 pos = round_down(limit, SHALE_MAP_BLOCK_SIZE);
+	u8 *buf;
+	int err;
+
+	err = shale_parts_below_open(parts);
+	if (err)
+		return err;
+	buf = kmalloc(SHALE_MAP_BLOCK_SIZE, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	err = shale_parts_below_read(parts, pos, limit - pos, buf) ?:
+	      tail_write(parts, pos, buf, limit - pos);
+	kfree(buf);
+	return err;
+}
+
+/*
+ * The block that the limit is in shows bytes of both sides. When it is written on both, a crash could leave the
+ * new size and the new bytes above the limit with the old bytes below it. So before there is anything above the
+ * limit the block is the top's, and on disk it is so, too.
+ */
+static int tail_settle(struct inode *inode, struct shale_parts *parts)
+{
+	const u64 limit = shale_map_limit(parts->maps[0]);
+	int err = 0;
+
+	if (IS_ALIGNED(limit, SHALE_MAP_BLOCK_SIZE) || parts->settled_limit == limit)
+		return 0;
+	if (!shale_map_test(parts->maps[0], limit >> SHALE_MAP_BLOCK_SHIFT))
+		err = tail_take(parts, limit);
+	if (!err)
+		err = shale_mapio_flush(inode);
+	if (!err)
+		parts->settled_limit = limit;
+	return err;
+}
+
 int shale_parts_grow(struct inode *inode, u64 end)
 {
 	struct shale_parts *parts = shale_inode_parts(inode);
+	const u64 size = i_size_read(inode);
+	int err;
 
-	if (!parts || end <= i_size_read(inode) || READ_ONCE(parts->saved_limit) <= i_size_read(inode))
+	if (!parts || !parts->upper || end <= size)
 		return 0;
+	err = size <= shale_map_limit(parts->maps[0]) ? tail_settle(inode, parts) : 0;
+	if (err || READ_ONCE(parts->saved_limit) <= size)
+		return err;
 	return shale_mapio_flush(inode);
 }
 

@@ -18,14 +18,15 @@ struct shale_parts {
 	struct mutex save_lock;	    /* one saves at a time; head */
 	struct shale_map_head head; /* of the top part's map */
 	u64 saved_limit;	    /* the limit that is on disk */
+	u64 settled_limit;	    /* the last one whose block tail_settle() saw on disk; inode's lock */
 	u64 saved;		    /* the generation of the map that is on disk */
 	struct list_head node;	    /* in shale_fs.unsaved_parts, by its lock */
-	/* Of mappings, see mmap_parts.c: set once, with our inode locked. */
+	/* Of mappings, see mapped.c: set once, under the inode's lock. */
 	bool is_mappable;
 	const struct vm_operations_struct *vm_ops;
 	const struct file_operations *real_fops;
 	struct file_operations fops;
-	struct file **below; /* open files of the parts below the top */
+	struct file **below; /* open files of the parts below the top, NULL as long as nobody wanted them */
 	struct shale_parts *before; /* what the file had before its promotion; readers may still use them */
 	struct dentry *upper;	    /* part 0; NULL: the stack's objects are the parts */
 	unsigned int nr;
@@ -47,26 +48,54 @@ void shale_parts_free(struct shale_parts *parts); /* with those before; NULL is 
 struct shale_path shale_parts_object(const struct inode *inode, const struct shale_parts *parts,
 				     unsigned int part);
 
+/* For what has no open file of ours at hand. Creds are the mounter's. */
+int shale_parts_below_open(struct shale_parts *parts);
+/* What the parts below the top show, zeros where they end; they are open. */
+int shale_parts_below_read(struct shale_parts *parts, u64 pos, u64 len, u8 *buf);
+
 /* Before a file grows: what was cut off is not to show again, after a crash either. Our inode is locked. */
 int shale_parts_grow(struct inode *inode, u64 end);
 /* After it was cut to SIZE bytes, likewise. */
 void shale_parts_cut(struct inode *inode, u64 size);
 
 /* mmap_parts.c */
-int shale_parts_mmap_prepare(struct file *file, struct shale_parts *parts); /* our inode is locked */
-int shale_parts_mmap(struct file *real, struct shale_parts *parts, struct vm_area_struct *vma);
+int shale_parts_mmap(struct file *file, struct shale_parts *parts, struct vm_area_struct *vma);
+void shale_parts_map(struct vm_area_struct *vma, struct shale_parts *parts); /* VMA is the file system's */
+
+/* mapped.c */
+int shale_mapped_prepare(struct shale_parts *parts); /* their inode's lock is held, creds are the mounter's */
+/* What a mapping that FILE is the first of is a mapping of; borrowed as of shale_file_slot(). */
+struct file *shale_mapped_file(struct file *file, struct shale_parts *parts);
+
+/* What follows is called with the mounter's creds. */
 
 /* parts_io.c */
-/* All bytes become the upper's. Our inode is locked, creds are the mounter's. */
+ssize_t shale_parts_read(struct shale_parts *parts, struct kiocb *iocb, struct iov_iter *iter);
+/* The layer's file that has the bytes at POS, and how many of the LEN there; NULL at the end. Borrowed. */
+struct file *shale_parts_at(struct file *file, struct shale_parts *parts, u64 pos, size_t *len);
+int shale_parts_fadvise(struct file *file, struct shale_parts *parts, loff_t pos, loff_t len, int advice);
+/* Our inode is locked. WRITTEN as of shale_real_write_iter(). What is to be synced was, or is the caller's to be. */
+ssize_t shale_parts_write(struct shale_parts *parts, struct kiocb *iocb, struct iov_iter *iter,
+			  void (*written)(struct file *user), bool *ret_is_synced);
+ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, struct pipe_inode_info *pipe,
+				 loff_t *pos, size_t len);
+
+/* parts_space.c */
+/* All bytes become the upper's. Our inode is locked. */
 int shale_parts_fill(struct file *file, struct shale_parts *parts);
 /* What the LEN bytes at POS show becomes the top's, with all of their blocks; likewise. */
 int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len);
 int shale_parts_fallocate(struct file *file, struct shale_parts *parts, int mode, u64 pos, u64 len);
 loff_t shale_parts_seek(struct file *file, struct shale_parts *parts, loff_t pos, int whence);
-ssize_t shale_parts_read(struct file *file, struct shale_parts *parts, struct kiocb *iocb,
-			 struct iov_iter *iter);
-/* Our inode is locked. WRITTEN as of shale_real_write_iter(). */
-ssize_t shale_parts_write(struct file *file, struct shale_parts *parts, struct kiocb *iocb,
-			  struct iov_iter *iter, void (*written)(struct file *user));
+
+/* parts_copy.c */
+struct shale_range;
+/* Clone or dedupe between files of ours, one or both of which have parts. Both inodes are locked; TOP is the target's
+ * upper. */
+loff_t shale_parts_remap(const struct shale_range *r, struct file *top);
+
+/* parts_extents.c */
+int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, struct fiemap_extent_info *info,
+		       u64 start, u64 len);
 
 #endif /* _SHALE_PARTS_H */

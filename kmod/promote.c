@@ -34,7 +34,7 @@ static bool is_promoted(const struct dentry *dentry, bool wants_name)
 /* A small file is copied in less than a map takes. */
 static bool should_divide(const struct shale_promotion *p)
 {
-	if (shale_inode_parts(p->inode))
+	if (shale_inode_parts(p->inode) || shale_inode_shadow(p->inode))
 		return true;
 	if (p->is_whole || p->stat.size > SHALE_DISK_MAP_LIMIT_MAX)
 		return false;
@@ -51,11 +51,13 @@ static bool should_divide(const struct shale_promotion *p)
 /* A file of the size that shows what is below. */
 static int data_divide(struct shale_promotion *p)
 {
-	int err = shale_parts_above(p->inode, p->upper, &p->stat, p->size, &p->parts);
+	int err = 0;
 
-	if (!err)
-		err = shale_real_extend(p->file, p->size);
-	if (!err)
+	if (!p->is_shadow)
+		err = shale_parts_above(p->inode, p->upper, &p->stat, p->size, &p->parts) ?:
+		      shale_real_extend(p->file, p->size);
+	/* Where nothing is below there is nothing to remember. */
+	if (!err && shale_map_limit(p->parts->maps[0]))
 		err = shale_mapio_create(p->fs, p->upper, p->parts);
 	return err;
 }
@@ -132,6 +134,23 @@ static int temp_create(struct shale_promotion *p)
 	if (creds)
 		shale_cred_end(old);
 	return err;
+}
+
+/* What shared mappings show already. */
+static int shadow_take(struct shale_promotion *p)
+{
+	struct path path = { .mnt = shale_upper_layer(p->fs)->mnt };
+	struct file *file;
+
+	p->parts = shale_inode_shadow(p->inode);
+	p->is_shadow = true;
+	p->upper = dget(p->parts->upper);
+	path.dentry = p->upper;
+	file = shale_real_open(&path, O_RDWR);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	p->file = file;
+	return 0;
 }
 
 static int temp_create_writing(struct shale_promotion *p)
@@ -228,6 +247,9 @@ static void upper_set(struct shale_promotion *p, struct dentry *named, struct de
 		set_bit(SHALE_I_PARTIAL, &SHALE_I(p->inode)->flags);
 	}
 	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
+	/* Who does not see it any more sees the upper. */
+	if (p->is_shadow)
+		smp_store_release(&SHALE_I(p->inode)->__shadow, NULL);
 	if (p->is_indexed) {
 		shale_index_nlink_settle(p->fs, p->inode, p->upper);
 		set_bit(SHALE_I_INDEXED, &SHALE_I(p->inode)->flags);
@@ -249,6 +271,12 @@ static int publish(struct shale_promotion *p)
 		err = index_link(p, &entry);
 	if (!err && p->upper_dir)
 		err = name_publish_quietly(p, &named);
+	if (err && entry && p->is_shadow) {
+		/* What had a name cannot get one again when it has lost it, so this one stays. */
+		upper_set(p, NULL, entry);
+		dput(entry);
+		return err;
+	}
 	if (err) {
 		publish_undo(p, entry);
 		return err;
@@ -279,10 +307,12 @@ static int publish_writing(struct shale_promotion *p)
 	return err;
 }
 
-static int object_promote(struct shale_promotion *p)
+int shale_promote_begin(struct shale_promotion *p)
 {
 	int err;
 
+	p->lower = shale_inode_lower(p->inode)->path[0];
+	p->lower_path = shale_path_real(p->lower);
 	err = shale_real_getattr(&p->lower_path, &p->stat, STATX_BASIC_STATS, 0);
 	if (!err)
 		err = shale_parts_open_locked(p->inode);
@@ -291,16 +321,29 @@ static int object_promote(struct shale_promotion *p)
 	p->size = S_ISREG(p->stat.mode) ? min_t(loff_t, p->size, p->stat.size) : 0;
 	p->is_indexed = shale_index_wants(p->inode) && p->stat.nlink > 1;
 	p->is_divided = S_ISREG(p->stat.mode) && should_divide(p);
-	err = temp_create_writing(p);
-	if (err)
-		return err;
-	err = data_copy(p);
-	if (!err)
-		err = publish_writing(p);
+	if (p->is_divided && shale_inode_shadow(p->inode))
+		return shadow_take(p);
+	return temp_create_writing(p);
+}
+
+void shale_promote_end(struct shale_promotion *p)
+{
 	if (p->file)
 		fput(p->file);
 	dput(p->upper);
-	shale_parts_drop(p->parts);
+	if (!p->is_shadow)
+		shale_parts_drop(p->parts);
+}
+
+static int object_promote(struct shale_promotion *p)
+{
+	int err = shale_promote_begin(p);
+
+	if (!err)
+		err = data_copy(p);
+	if (!err)
+		err = publish_writing(p);
+	shale_promote_end(p);
 	return err;
 }
 
@@ -363,8 +406,6 @@ static int promote_locked(struct shale_promotion *p)
 	if (shale_inode_upper(p->inode)) {
 		err = p->upper_dir ? name_promote(p) : 0;
 	} else {
-		p->lower = shale_inode_lower(p->inode)->path[0];
-		p->lower_path = shale_path_real(p->lower);
 		err = object_promote(p);
 		promotion_report(p, err);
 	}

@@ -27,7 +27,13 @@ struct shale_promotion {
 	u64 bytes;		/* of data copied */
 	bool is_divided;	/* nothing is copied: the upper gets a map */
 	struct shale_parts *parts; /* then */
+	bool is_shadow;		   /* the file and the parts are the inode's shadow, which stays when it fails */
 };
+
+/* promote.c: prepares an unnamed upper for p->inode, whose lock is held: the shadow that is there, else a new one.
+ * Creds are the mounter's. What is left in P then goes with "end", after a failure as well. */
+int shale_promote_begin(struct shale_promotion *p);
+void shale_promote_end(struct shale_promotion *p);
 
 /* Gives p->upper the xattrs, ACLs, owner, mode, times and identity of p->lower. "write", see real.h. */
 int shale_promote_meta(struct shale_promotion *p);

@@ -132,13 +132,19 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 /* Buffers of ours. Reading fills all of it, with zeros beyond the end; writing needs the pair around it. */
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos);
 ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, loff_t pos);
+void shale_real_modified(struct file *real); /* it was modified now */
 /* The same of bytes that the file shows already, to those who read it through us. Nobody else may change it
  * meanwhile: our inode is locked and stores to mappings wait. */
 ssize_t shale_real_write_quietly(struct file *real, const void *buf, size_t len, loff_t pos);
 void shale_real_start_write(struct file *real);
 void shale_real_end_write(struct file *real);
-/* All of it reaches the device, and what the upper's filesystem commits from now on knows where it is. */
-int shale_real_write_data(struct shale_fs *fs, struct dentry *upper);
+/* Within the pair, too. At POS, never appended, not synced. */
+ssize_t shale_real_write_held(struct file *real, struct iov_iter *iter, loff_t pos, bool is_direct);
+/* The same with locks held that a page fault may take: -EFAULT, or fewer bytes, where memory of the user is not
+ * there at once. */
+ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_t pos);
+/* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
+int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
 ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode_info *pipe,
@@ -146,9 +152,15 @@ ssize_t shale_real_splice_read(struct file *real, loff_t *pos, struct pipe_inode
 ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real, loff_t *pos,
 				size_t len, unsigned int flags);
 int shale_real_fallocate(struct file *real, int mode, loff_t pos, loff_t len);
+int shale_real_fallocate_held(struct file *real, int mode, loff_t pos, loff_t len); /* within the pair */
 int shale_real_fadvise(struct file *real, loff_t pos, loff_t len, int advice);
 int shale_real_flush(struct file *real, fl_owner_t id);
 int shale_real_mmap(struct file *real, struct vm_area_struct *vma);
+
+/* real_pages.c: data of open files in a page fault. Fills all of BUF, with zeros beyond the end. */
+int shale_real_read_pages(struct file *real, void *buf, size_t len, loff_t pos);
+/* LEN bytes of the page that POS is in, if it is in memory; sleeps not. */
+bool shale_real_copy_cached(struct file *real, void *to, size_t len, loff_t pos);
 
 /* From one open file into another. */
 struct shale_range {
@@ -158,6 +170,8 @@ struct shale_range {
 };
 loff_t shale_real_copy_range(const struct shale_range *r);
 loff_t shale_real_remap(const struct shale_range *r); /* clone or dedupe */
+bool shale_real_can_clone(struct file *in, struct file *out);
+loff_t shale_real_clone_held(const struct shale_range *r); /* where it can, within the pair */
 
 int shale_real_io_init(void);
 void shale_real_io_exit(void);

@@ -4,9 +4,11 @@
  * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
  * what writes, the lock of our inode is held and the file is one of the upper's.
  */
+#include <linux/fiemap.h>
 #include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/workqueue.h>
 
@@ -78,6 +80,17 @@ static void aio_done(struct kiocb *iocb, long res)
 	queue_work(aio_wq, &aio->work);
 }
 
+/*
+ * The access to write is there: taken anew here, as newer kernels' helper does, it would wait for a freeze that
+ * waits for us. What else a helper checks was checked when REAL was opened, and for our own file.
+ */
+static ssize_t held_write(struct file *real, struct kiocb *iocb, struct iov_iter *iter)
+{
+	if (!(real->f_mode & FMODE_CAN_WRITE))
+		return -EINVAL;
+	return real->f_op->write_iter(iocb, iter);
+}
+
 static ssize_t aio_submit(struct file *real, struct kiocb *user, struct iov_iter *iter,
 			  shale_written_t written)
 {
@@ -94,7 +107,7 @@ static ssize_t aio_submit(struct file *real, struct kiocb *user, struct iov_iter
 	aio->iocb.ki_complete = aio_done;
 	if (written) {
 		kiocb_start_write(&aio->iocb);
-		ret = vfs_iocb_iter_write(real, &aio->iocb, iter);
+		ret = held_write(real, &aio->iocb, iter);
 	} else {
 		ret = vfs_iocb_iter_read(real, &aio->iocb, iter);
 	}
@@ -144,18 +157,41 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 	kiocb_clone(&iocb, user, real);
 	iocb.ki_flags &= ~CALLER_FLAGS;
 	file_start_write(real);
-	ret = vfs_iocb_iter_write(real, &iocb, iter);
+	ret = held_write(real, &iocb, iter);
 	file_end_write(real);
 	user->ki_pos = iocb.ki_pos;
 	return ret;
 }
 
-/* For data of ours, whatever the user's descriptor was opened with. */
-static void buf_iocb(struct kiocb *iocb, struct file *real, loff_t pos)
+/* For what is to be where we say and is synced by us, whatever the user's descriptor was opened with. */
+static void own_iocb(struct kiocb *iocb, struct file *real, loff_t pos)
 {
 	init_sync_kiocb(iocb, real);
-	iocb->ki_flags &= ~(IOCB_DIRECT | IOCB_APPEND | IOCB_NOWAIT);
+	iocb->ki_flags &= ~(IOCB_DIRECT | IOCB_APPEND | IOCB_NOWAIT | IOCB_DSYNC | IOCB_SYNC);
 	iocb->ki_pos = pos;
+}
+
+ssize_t shale_real_write_held(struct file *real, struct iov_iter *iter, loff_t pos, bool is_direct)
+{
+	struct kiocb iocb;
+
+	own_iocb(&iocb, real, pos);
+	if (is_direct) {
+		iocb.ki_flags |= IOCB_DIRECT;
+		if (!is_possible(real, &iocb))
+			return -EINVAL;
+	}
+	return held_write(real, &iocb, iter);
+}
+
+ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_t pos)
+{
+	ssize_t ret;
+
+	pagefault_disable();
+	ret = shale_real_write_held(real, iter, pos, false);
+	pagefault_enable();
+	return ret;
 }
 
 int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos)
@@ -165,7 +201,7 @@ int shale_real_read_buf(struct file *real, void *buf, size_t len, loff_t pos)
 	struct kiocb iocb;
 	ssize_t ret;
 
-	buf_iocb(&iocb, real, pos);
+	own_iocb(&iocb, real, pos);
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
 	do {
 		ret = vfs_iocb_iter_read(real, &iocb, &iter);
@@ -180,11 +216,14 @@ ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, lof
 {
 	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
 	struct iov_iter iter;
-	struct kiocb iocb;
 
-	buf_iocb(&iocb, real, pos);
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
-	return vfs_iocb_iter_write(real, &iocb, &iter);
+	return shale_real_write_held(real, &iter, pos, false);
+}
+
+void shale_real_modified(struct file *real)
+{
+	file_update_time(real);
 }
 
 /* Neither times change nor privileges go, and a filesystem asks the inode about both. */
@@ -216,21 +255,16 @@ void shale_real_end_write(struct file *real)
 	file_end_write(real);
 }
 
-/* btrfs enters written extents into its trees some time after their pages are written. */
-int shale_real_write_data(struct shale_fs *fs, struct dentry *upper)
+/* btrfs enters an extent into its trees some time after its pages are written; only fiemap waits for that. */
+int shale_real_write_data(struct dentry *object)
 {
-	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
-	struct file *file;
-	int err;
+	struct inode *inode = d_inode(object);
+	struct fiemap_extent_info info = { .fi_flags = FIEMAP_FLAG_SYNC };
+	int err = filemap_write_and_wait(inode->i_mapping);
 
-	if (upper->d_sb->s_magic != BTRFS_SUPER_MAGIC)
-		return filemap_write_and_wait(d_inode(upper)->i_mapping);
-	file = shale_real_open(&path, O_RDWR);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	err = vfs_fsync(file, 1);
-	fput(file);
-	return err;
+	if (err || inode->i_sb->s_magic != BTRFS_SUPER_MAGIC)
+		return err;
+	return inode->i_op->fiemap(inode, &info, 0, 1);
 }
 
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
@@ -270,6 +304,14 @@ int shale_real_fallocate(struct file *real, int mode, loff_t pos, loff_t len)
 	return err;
 }
 
+int shale_real_fallocate_held(struct file *real, int mode, loff_t pos, loff_t len)
+{
+	int err = real->f_op->fallocate ? real->f_op->fallocate(real, mode, pos, len) : -EOPNOTSUPP;
+
+	pr_debug("fallocate(%pD2, 0x%x, %lld, %lld) = %d\n", real, mode, pos, len, err);
+	return err;
+}
+
 int shale_real_fadvise(struct file *real, loff_t pos, loff_t len, int advice)
 {
 	return vfs_fadvise(real, pos, len, advice);
@@ -301,6 +343,19 @@ loff_t shale_real_remap(const struct shale_range *r)
 	else
 		ret = vfs_clone_file_range(r->in, r->pos_in, r->out, r->pos_out, r->len, r->flags);
 	pr_debug("remap(%pD2, %pD2, %lld, 0x%x) = %lld\n", r->in, r->out, r->len, r->flags, ret);
+	return ret;
+}
+
+bool shale_real_can_clone(struct file *in, struct file *out)
+{
+	return in->f_op->remap_file_range && file_inode(in)->i_sb == file_inode(out)->i_sb;
+}
+
+loff_t shale_real_clone_held(const struct shale_range *r)
+{
+	loff_t ret = r->in->f_op->remap_file_range(r->in, r->pos_in, r->out, r->pos_out, r->len, r->flags);
+
+	pr_debug("clone(%pD2, %pD2, %lld, 0x%x) = %lld\n", r->in, r->out, r->len, r->flags, ret);
 	return ret;
 }
 

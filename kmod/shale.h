@@ -134,6 +134,7 @@ enum {
 	SHALE_I_LOST_SAID, /* file that could not be opened: its event was sent */
 	SHALE_I_HASHED,	   /* key is in the inode hash */
 	SHALE_I_SETTLED,   /* file: shale_file_settle() has nothing to do */
+	SHALE_I_UNSHADOWED, /* regular file: its shadow could not be made just now */
 };
 
 struct shale_inode {
@@ -148,7 +149,10 @@ struct shale_inode {
 			struct shale_dircache *cache; /* of readdir.c; lock */
 			u64 version;		   /* of the directory's contents; i_rwsem */
 		};
-		struct shale_parts *__parts; /* regular files: shale_inode_parts() */
+		struct { /* regular files */
+			struct shale_parts *__parts;  /* shale_inode_parts() */
+			struct shale_parts *__shadow; /* shale_inode_shadow(); set under lock */
+		};
 	};
 	struct inode vfs_inode;
 };
@@ -177,6 +181,12 @@ static inline struct dentry *shale_inode_upper(const struct inode *inode)
 static inline struct shale_parts *shale_inode_parts(const struct inode *inode)
 {
 	return smp_load_acquire(&SHALE_I(inode)->__parts);
+}
+
+/* What becomes the parts of a regular file when it is promoted; see shadow.c. NULL: none, or it has become them. */
+static inline struct shale_parts *shale_inode_shadow(const struct inode *inode)
+{
+	return smp_load_acquire(&SHALE_I(inode)->__shadow);
 }
 
 static inline const struct shale_stack *shale_inode_lower(const struct inode *inode)
@@ -290,6 +300,10 @@ int shale_promote_inode(struct dentry *dentry); /* the inode; other hard links m
 int shale_promote_whole(struct dentry *dentry); /* the inode; with all its data, if it is not partial already */
 int shale_promote_truncated(struct dentry *dentry, loff_t size); /* the inode, at most SIZE bytes of data */
 
+/* shadow.c - uppers that shared mappings are of, of files that have no other yet */
+bool shale_shadow_is_wanted(const struct inode *inode); /* else such mappings keep showing the lower file */
+int shale_shadow_make(struct dentry *dentry);		/* as promote.c's; 0 also when it is not wanted */
+
 /* index.c - hard links over promotion. Creds are the mounter's, except where it says otherwise. */
 int shale_index_open(struct shale_fs *fs);   /* at mount: sets indexdir, drops what has no name left */
 void shale_index_close(struct shale_fs *fs); /* puts indexdir */
@@ -374,6 +388,8 @@ struct file *shale_file_real(struct file *file);
 /* Slot 0: the upper's, which there must be; slot 1 + i: that of the stack's object i. Borrowed likewise. */
 struct file *shale_file_slot(struct file *file, unsigned int slot);
 unsigned int shale_file_data_slot(const struct inode *inode); /* where the data is, if not in parts */
+/* The slot of one more file of the object in slot 0 or 1, only for mappings; see mapped.c. */
+unsigned int shale_file_mapped_slot(const struct inode *inode, unsigned int slot);
 int shale_opened_make(struct file *file);
 void shale_opened_release(struct file *file);
 

@@ -31,6 +31,7 @@ static struct inode *shale_alloc_inode(struct super_block *sb)
 	si->cache = NULL;
 	si->version = 0;
 	si->__parts = NULL;
+	si->__shadow = NULL;
 	return &si->vfs_inode;
 }
 
@@ -42,7 +43,7 @@ static void shale_destroy_inode(struct inode *inode)
 	if (S_ISDIR(inode->i_mode))
 		shale_dircache_free(si);
 	else
-		shale_parts_free(si->__parts);
+		shale_parts_free(si->__shadow ?: si->__parts);
 	kfree(si->redirect);
 	dput(si->__upper);
 	shale_stack_put(si->lower);
@@ -266,7 +267,7 @@ static void sb_init(struct super_block *sb)
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_time_gran = 1;
 	sb->s_flags |= SB_POSIXACL;
-	sb->s_iflags |= SB_I_SKIP_SYNC | SB_I_NOUMASK | SB_I_IMA_UNVERIFIABLE_SIGNATURE |
+	sb->s_iflags |= SB_I_NOUMASK | SB_I_IMA_UNVERIFIABLE_SIGNATURE |
 			SB_I_EVM_HMAC_UNSUPPORTED;
 	set_default_d_op(sb, has_remote_layer(fs) ? &dentry_remote_ops : &dentry_ops);
 	if (!shale_has_upper(fs)) {

@@ -93,9 +93,6 @@ static inline umode_t mode_strip_umask(const struct inode *dir, umode_t mode)
 #ifndef SB_I_NOUMASK
 #define SB_I_NOUMASK 0
 #endif
-#ifndef SB_I_SKIP_SYNC
-#define SB_I_SKIP_SYNC 0
-#endif
 #ifndef FS_MGTIME
 #define FS_MGTIME 0
 #endif

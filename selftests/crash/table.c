@@ -14,6 +14,10 @@ const struct workload workloads[] = {
 	{"odd",
 	 "write odd 9k 785; fsync odd; append odd 3000; fsync odd; truncate odd 5001; "
 	 "write odd 5001 1; fsync odd"},
+	{"tail",
+	 "append odd 100; write odd 9990 50; writeback odd; append odd 5000; write odd 9000 2000; fsync odd; "
+	 "truncate odd 9999; append odd 10; write odd 9000 1005; writeback odd; swrite odd 9500 600; "
+	 "store odd 9000 1100; append odd 9; syncfs"},
 	{"append",
 	 "append a 5000; fsync a; append a 20k; writeback a; append u 12k; fsync u; append odd 100; "
 	 "fsync odd"},

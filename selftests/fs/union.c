@@ -118,7 +118,7 @@ static void apply_layer(const char *layer)
 		 "if [ \"$(getfattr --only-values -n trusted.overlay.opaque \"$d\" 2>/dev/null)\" = y ]; "
 		 "then rm -rf \"../m/$d\"; fi; "
 		 "if [ -e \"../m/$d\" ] && ! [ -d \"../m/$d\" ]; then rm -rf \"../m/$d\"; fi; done; "
-		 "find . ! -type d | while read -r f; do rm -rf \"../m/$f\"; done; "
+		 "find . ! -type d -print0 | (cd ../m && xargs -0 -r rm -rf --); "
 		 "cp -a . ../m/ && find ../m -type c -delete", layer);
 	ASSERT_EQ(system(command), 0);
 }

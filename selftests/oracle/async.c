@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * async.c - reads and writes of a range in several pieces that are under way at once, by io_submit(2) and
- * by io_uring. The result is the bytes of all pieces, or the error all of them had.
+ * async.c - reads and writes in several pieces at once, by io_submit(2) and by io_uring; see async.h. Knows
+ * nothing of the oracle, since other tests use it too.
  */
-#include "oracle.h"
+#include "async.h"
 
+#include <errno.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#define PAGE   4096
 #define PIECES 4
+#define BROKEN 2 /* the exit status */
 
 struct piece {
 	unsigned char *buffer;
@@ -20,6 +25,13 @@ struct piece {
 	long result;
 };
 
+static void die(const char *what) __attribute__((noreturn));
+static void die(const char *what)
+{
+	perror(what);
+	_exit(BROKEN);
+}
+
 /* Pieces are whole pages, so that each is aligned as the whole is. */
 static int split(struct piece *out, unsigned char *buffer, size_t length, off_t at, int pieces)
 {
@@ -27,7 +39,7 @@ static int split(struct piece *out, unsigned char *buffer, size_t length, off_t 
 	int count = 0;
 
 	if (at % PAGE == 0 && length % PAGE == 0 && length / PAGE >= (size_t)pieces)
-		step = align_down(length / pieces, PAGE);
+		step = length / pieces / PAGE * PAGE;
 	for (size_t done = 0; done < length; count++) {
 		size_t left = length - done, part = count == pieces - 1 || left < step ? left : step;
 

@@ -174,7 +174,10 @@ static void check_blocks(const struct file *file, const struct stat *st)
 
 	if (file->is_sparse && allocated > SPARSE_SLACK)
 		mismatch(file, "a sparse file takes %ld bytes", (long)allocated);
-	if (file->now.size > INLINE_MAX && allocated < least)
+	if (file->now.size <= INLINE_MAX || allocated >= least)
+		return;
+	/* None at all would be one hole to tar. */
+	if (!allocated || !excuse_count(EXCUSE_BLOCKS_OF_LOWER))
 		mismatch(file, "st_blocks says %ld bytes, but %ld bytes are in blocks that are not zero",
 			 (long)allocated, (long)least);
 }

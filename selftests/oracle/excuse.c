@@ -19,13 +19,15 @@ static const struct {
 	[EXCUSE_PRIVATE_OF_LOWER] = {"private-of-lower", true, true, false,
 		"a private mapping made before the first write keeps showing the lower file"},
 	[EXCUSE_DEDUPE_OF_LOWER] = {"dedupe-of-lower", true, true, false,
-		"dedupe with a file that only a lower layer has gives EPERM"},
+		"dedupe into bytes that only a lower layer has gives EPERM"},
 	[EXCUSE_DEDUPE_PAST_END] = {"dedupe-past-end", true, true, false,
 		"where there is no dedupe, one past the source's end gives EINVAL"},
 	[EXCUSE_LINKS_SEALED] = {"links-sealed", true, true, false,
 		"names of one file come apart in a sealed upper, unless all were made in it"},
 	[EXCUSE_NLINK_SEALED] = {"nlink-sealed", true, true, false,
 		"st_nlink of a sealed upper's files is what its filesystem counts"},
+	[EXCUSE_BLOCKS_OF_LOWER] = {"blocks-of-lower", true, false, false,
+		"st_blocks counts what the upper has, and not what of a file only a lower layer has"},
 	[EXCUSE_NOWAIT] = {"nowait", false, true, false, "RWF_NOWAIT is not supported"},
 	/* -- */
 	[EXCUSE_XFS_SEEK] = {"xfs-seek", true, true, true,
@@ -93,8 +95,7 @@ bool excuse_errno(const struct op *op)
 {
 	enum excuse excuse;
 
-	if (!strcmp(op->kind->name, "dedupe") && op->ret == -EPERM &&
-	    !(op->file->is_promoted && op->other->is_promoted))
+	if (!strcmp(op->kind->name, "dedupe") && op->ret == -EPERM)
 		excuse = EXCUSE_DEDUPE_OF_LOWER;
 	else if (is_past_end(op))
 		excuse = EXCUSE_DEDUPE_PAST_END;

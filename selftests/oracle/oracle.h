@@ -15,6 +15,7 @@
 #ifndef SELFTESTS_ORACLE_ORACLE_H
 #define SELFTESTS_ORACLE_ORACLE_H
 
+#include "async.h"
 #include "contents.h"
 
 #include <errno.h>
@@ -121,6 +122,7 @@ enum excuse {
 	EXCUSE_DEDUPE_PAST_END,
 	EXCUSE_LINKS_SEALED,
 	EXCUSE_NLINK_SEALED,
+	EXCUSE_BLOCKS_OF_LOWER,
 	EXCUSE_NOWAIT,
 	EXCUSE_XFS_SEEK,
 	EXCUSE_COUNT,
@@ -204,10 +206,6 @@ void check_all(void);
 /* twin.c */
 long twin_run(const struct op *op);
 int twin_open(off_t size, int flags);
-
-/* async.c */
-long async_aio(int fd, bool is_write, unsigned char *buffer, size_t length, off_t at, int pieces);
-long async_uring(int fd, bool is_write, unsigned char *buffer, size_t length, off_t at, int pieces);
 
 /* op.c, and the tables it picks from */
 extern const struct kind write_kinds[], read_kinds[], space_kinds[], copy_kinds[], map_kinds[], stage_kinds[];

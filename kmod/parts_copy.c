@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * parts_copy.c - FACE: clone and dedupe where the bytes of one of the two files, or of both, are in several layers: run
+ * by run of what one layer's object has, between the layers' files. Called by file.c with both inodes locked and
+ * the mounter's credentials. What cannot be cloned is copied by reading and writing, which is not here.
+ *
+ * Of a target, the blocks at the edges of the range are taken over first. The rest is cloned with parts->sem held
+ * for writing and then set, as in parts_io.c: cloning drops the target's pages, as a direct write does.
+ */
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "cow.h"
+#include "mapio.h"
+#include "parts_io.h"
+#include "real.h"
+
+struct copying {
+	const struct shale_range *r; /* of our files; LEN is known */
+	struct shale_parts *from, *to; /* NULL: all in one part */
+	struct file *top;	       /* of the target */
+	u64 block;		       /* of the target's filesystem */
+};
+
+/* The layer's file that has the bytes at POS, and how many of the LEN there. */
+static struct file *source_at(const struct copying *c, u64 pos, u64 *len)
+{
+	struct shale_run run;
+
+	if (!c->from)
+		return shale_file_real(c->r->in);
+	run = shale_cow_run(c->from->maps, pos, *len);
+	*len = run.len;
+	return shale_parts_file(c->r->in, c->from, run.part);
+}
+
+/* The rules of the system calls, which a layer would apply to the sizes of its own files. */
+static int range_check(const struct copying *c, struct shale_range *r)
+{
+	struct inode *in = file_inode(r->in), *out = file_inode(r->out);
+	const loff_t size_in = i_size_read(in), size_out = i_size_read(out);
+	bool is_tail;
+
+	if (!IS_ALIGNED(r->pos_in | r->pos_out, c->block) || r->pos_in > size_in)
+		return -EINVAL;
+	/* Up to the end. */
+	if (!r->len && !(r->flags & REMAP_FILE_DEDUP))
+		r->len = size_in - r->pos_in;
+	if (r->len > size_in - r->pos_in)
+		return -EINVAL;
+	if ((r->flags & REMAP_FILE_DEDUP) && (r->pos_out > size_out || r->len > size_out - r->pos_out))
+		return -EINVAL;
+	is_tail = r->pos_in + r->len == size_in && r->pos_out + r->len >= size_out;
+	if (!IS_ALIGNED(r->len, c->block) && !is_tail) {
+		if (!(r->flags & REMAP_FILE_CAN_SHORTEN))
+			return -EINVAL;
+		r->len = round_down(r->len, c->block);
+	}
+	if (in == out && r->pos_out < r->pos_in + (loff_t)round_up(r->len, c->block) &&
+	    r->pos_in < r->pos_out + (loff_t)round_up(r->len, c->block))
+		return -EINVAL;
+	return 0;
+}
+
+/* The limits on the size of files are the caller's. */
+static int limits_check(const struct shale_range *r)
+{
+	loff_t count = r->len;
+	struct kiocb iocb;
+	int err;
+
+	init_sync_kiocb(&iocb, r->out);
+	iocb.ki_pos = r->pos_out;
+	err = generic_write_checks_count(&iocb, &count);
+	if (err)
+		return err;
+	return count == r->len ? 0 : -EINVAL;
+}
+
+/* All or nothing: can each of the sources be cloned? */
+static int sources_check(const struct copying *c)
+{
+	u64 pos = c->r->pos_in, end = pos + c->r->len, len;
+	struct file *real;
+
+	for (; pos < end; pos += len) {
+		len = end - pos;
+		real = source_at(c, pos, &len);
+		if (IS_ERR(real))
+			return PTR_ERR(real);
+		if (!shale_real_can_clone(real, c->top))
+			return -EXDEV;
+	}
+	return 0;
+}
+
+static int edges_take(const struct copying *c)
+{
+	const u64 pos = c->r->pos_out, end = pos + c->r->len;
+	int err = 0;
+
+	if (!IS_ALIGNED(pos, SHALE_MAP_BLOCK_SIZE))
+		err = shale_parts_take(c->r->out, c->to, pos, 1);
+	if (!err && !IS_ALIGNED(end, SHALE_MAP_BLOCK_SIZE))
+		err = shale_parts_take(c->r->out, c->to, end, 1);
+	return err;
+}
+
+static loff_t run_clone_locked(const struct copying *c, const struct shale_range *run)
+{
+	loff_t ret = shale_real_clone_held(run);
+	u64 first, nr;
+	int err = 0;
+
+	if (ret <= 0 || !c->to)
+		return ret;
+	shale_cow_blocks(c->to->maps[0], run->pos_out, ret, &first, &nr);
+	if (nr)
+		err = shale_map_set(c->to->maps[0], first, nr);
+	return err ?: ret;
+}
+
+static loff_t run_clone(const struct copying *c, const struct shale_range *run)
+{
+	loff_t ret;
+
+	shale_real_start_write(c->top);
+	if (c->to)
+		down_write(&c->to->sem);
+	ret = run_clone_locked(c, run);
+	if (c->to)
+		up_write(&c->to->sem);
+	shale_real_end_write(c->top);
+	return ret;
+}
+
+/* A block that several parts show together, or one whose end shows and goes on in the part. */
+static loff_t block_copy(const struct copying *c, u64 pos_in, u64 pos_out, u64 len)
+{
+	const size_t size = min(len, c->block);
+	u8 *buf = kmalloc(c->block, GFP_KERNEL);
+	ssize_t ret;
+
+	if (!buf)
+		return -ENOMEM;
+	ret = shale_parts_show(c->r->in, c->from, buf, pos_in, pos_in + size);
+	if (!ret && c->to)
+		ret = shale_parts_write_buf(c->r->out, c->to, buf, size, pos_out);
+	else if (!ret) {
+		shale_real_start_write(c->top);
+		ret = shale_real_write_buf(c->top, buf, size, pos_out);
+		shale_real_end_write(c->top);
+	}
+	kfree(buf);
+	return ret;
+}
+
+/* How many of the LEN bytes that a part shows at POS can be cloned: whole blocks, or up to the part's end. */
+static u64 clone_len(const struct copying *c, struct file *real, u64 pos, u64 len)
+{
+	const bool is_last = pos + len == c->r->pos_in + c->r->len;
+
+	if (!c->from || (is_last && pos + len == i_size_read(file_inode(real))))
+		return len;
+	return round_down(len, c->block);
+}
+
+static loff_t piece_clone(const struct copying *c, u64 done)
+{
+	const struct shale_range *r = c->r;
+	struct shale_range run = {
+		.out = c->top,
+		.pos_in = r->pos_in + done,
+		.pos_out = r->pos_out + done,
+		.flags = r->flags & ~REMAP_FILE_CAN_SHORTEN,
+	};
+	u64 len = r->len - done;
+
+	run.in = source_at(c, run.pos_in, &len);
+	if (IS_ERR(run.in))
+		return PTR_ERR(run.in);
+	run.len = clone_len(c, run.in, run.pos_in, len);
+	if (run.len)
+		return run_clone(c, &run);
+	return block_copy(c, run.pos_in, run.pos_out, r->len - done);
+}
+
+static loff_t pieces_clone(const struct copying *c)
+{
+	loff_t ret = 0, done;
+
+	for (done = 0; done < c->r->len; done += ret) {
+		ret = fatal_signal_pending(current) ? -EINTR : piece_clone(c, done);
+		if (ret <= 0)
+			break;
+		cond_resched();
+	}
+	if (c->to)
+		shale_mapio_dirty(c->to->inode);
+	return done ?: ret;
+}
+
+static loff_t range_clone(const struct copying *c)
+{
+	int err = 0;
+
+	if (c->to)
+		err = shale_parts_grow(c->to->inode, c->r->pos_out + c->r->len) ?: edges_take(c);
+	return err ?: pieces_clone(c);
+}
+
+/* Bytes below the top are no saving to be made: they would have to be the top's first. */
+static bool is_all_of_top(const struct copying *c)
+{
+	u64 first, nr = 0;
+
+	if (c->to && c->r->len)
+		shale_cow_blocks(c->to->maps[0], c->r->pos_out, c->r->len, &first, &nr);
+	return !nr;
+}
+
+/* What the target shows does not change, nor whose it is. */
+static loff_t range_dedupe(const struct copying *c)
+{
+	struct shale_range run = *c->r;
+	loff_t ret = 0, done;
+	u64 len;
+
+	if (!is_all_of_top(c))
+		return -EPERM;
+	run.out = c->top;
+	for (done = 0; done < c->r->len; done += ret) {
+		run.pos_in = c->r->pos_in + done;
+		run.pos_out = c->r->pos_out + done;
+		len = c->r->len - done;
+		run.in = source_at(c, run.pos_in, &len);
+		if (IS_ERR(run.in))
+			return PTR_ERR(run.in);
+		run.len = len;
+		ret = fatal_signal_pending(current) ? -EINTR : shale_real_remap(&run);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			break;
+	}
+	return done;
+}
+
+loff_t shale_parts_remap(const struct shale_range *asked, struct file *top)
+{
+	struct shale_range r = *asked;
+	const struct copying c = {
+		.r = &r,
+		.from = shale_inode_parts(file_inode(r.in)),
+		.to = shale_inode_parts(file_inode(r.out)),
+		.top = top,
+		.block = i_blocksize(file_inode(top)),
+	};
+	int err;
+
+	if (!shale_real_can_clone(top, top))
+		return -EOPNOTSUPP;
+	err = range_check(&c, &r);
+	if (!err && r.len)
+		err = limits_check(&r);
+	if (!err)
+		err = sources_check(&c);
+	if (err)
+		return err;
+	return r.flags & REMAP_FILE_DEDUP ? range_dedupe(&c) : range_clone(&c);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * parts_io.h - FACE: what parts_io.c, parts_space.c, parts_copy.c and parts_extents.c, the operations on a regular file
+ * whose bytes are in several layers, ask of each other. What others call is in parts.h.
+ */
+#ifndef _SHALE_PARTS_IO_H
+#define _SHALE_PARTS_IO_H
+
+#include "parts.h"
+
+/* The open file of a part. Borrowed, as shale_file_slot(). */
+static inline struct file *shale_parts_file(struct file *file, const struct shale_parts *parts,
+					    unsigned int part)
+{
+	return shale_file_slot(file, part + !parts->upper);
+}
+
+/* parts_io.c. Creds are the mounter's; what writes has our inode locked. */
+
+/* What the file shows from POS up to END, zeros beyond its end. */
+int shale_parts_show(struct file *file, struct shale_parts *parts, u8 *buf, u64 pos, u64 end);
+/* Writes a buffer of ours: as many bytes as there was room for. */
+ssize_t shale_parts_write_buf(struct file *file, struct shale_parts *parts, void *buf, size_t len, u64 pos);
+
+
+/* For counters and tracing, after LEN bytes at POS became the top's, or failed to: COPIED of them are none of the user's. */
+void shale_parts_report(struct shale_parts *parts, u64 pos, u64 len, u64 copied, ssize_t ret);
+
+#endif /* _SHALE_PARTS_IO_H */
