@@ -311,6 +311,7 @@ static int tail_write(struct shale_parts *parts, u64 pos, const u8 *buf, u64 len
 		ret = shale_real_write_buf(top, buf, len, pos);
 		if (ret == len)
 			ret = shale_map_set(parts->maps[0], block, 1) ?: len;
+		shale_parts_report(parts, pos, len, len, ret);
 	}
 	up_write(&parts->sem);
 	shale_real_end_write(top);

@@ -80,6 +80,9 @@ ssize_t shale_parts_write(struct shale_parts *parts, struct kiocb *iocb, struct 
 ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, struct pipe_inode_info *pipe,
 				 loff_t *pos, size_t len);
 
+/* For counters and tracing, after LEN bytes at POS became the top's, or failed to: COPIED of them are none of the user's. */
+void shale_parts_report(struct shale_parts *parts, u64 pos, u64 len, u64 copied, ssize_t ret);
+
 /* parts_space.c */
 /* All bytes become the upper's. Our inode is locked. */
 int shale_parts_fill(struct file *file, struct shale_parts *parts);

@@ -22,8 +22,4 @@ int shale_parts_show(struct file *file, struct shale_parts *parts, u8 *buf, u64 
 /* Writes a buffer of ours: as many bytes as there was room for. */
 ssize_t shale_parts_write_buf(struct file *file, struct shale_parts *parts, void *buf, size_t len, u64 pos);
 
-
-/* For counters and tracing, after LEN bytes at POS became the top's, or failed to: COPIED of them are none of the user's. */
-void shale_parts_report(struct shale_parts *parts, u64 pos, u64 len, u64 copied, ssize_t ret);
-
 #endif /* _SHALE_PARTS_IO_H */

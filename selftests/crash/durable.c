@@ -14,9 +14,14 @@ static bool syncs_range(const struct step *step)
 	return step->verb == MSYNC || step->verb == SWRITE || step->verb == DSWRITE;
 }
 
+static bool syncs_whole(const struct step *step)
+{
+	return step->verb == FSYNC || step->verb == FDATASYNC || step->verb == FILL;
+}
+
 bool step_syncs_file(const struct step *step)
 {
-	return step->verb == FSYNC || step->verb == FDATASYNC || syncs_range(step);
+	return syncs_whole(step) || syncs_range(step);
 }
 
 static void whole_set(struct durable *durable, unsigned int version, bool with_attributes)
@@ -51,8 +56,8 @@ static void step_apply(const struct model *model, unsigned int number, int file,
 		whole_set(durable, version, true);
 	if (model->subject[number] != file)
 		return;
-	if (step->verb == FSYNC || step->verb == FDATASYNC)
-		whole_set(durable, version, step->verb == FSYNC);
+	if (syncs_whole(step))
+		whole_set(durable, version, step->verb != FDATASYNC);
 	else if (syncs_range(step))
 		range_set(durable, version, step, model->version[version].content[file]);
 	else if (step->verb == TRUNCATE && durable->size_floor > step->offset)

@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/shale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -216,6 +218,13 @@ static bool do_names(const struct run *run)
 	}
 }
 
+static int materialize(int fd)
+{
+	struct shale_ioc_materialize arg = {.size = sizeof(arg)};
+
+	return ioctl(fd, SHALE_IOC_MATERIALIZE, &arg);
+}
+
 static bool do_sync(struct run *run)
 {
 	switch (run->step->verb) {
@@ -223,6 +232,8 @@ static bool do_sync(struct run *run)
 		return sync_file(run, O_RDONLY, fsync);
 	case FDATASYNC:
 		return sync_file(run, O_RDWR, fdatasync);
+	case FILL:
+		return sync_file(run, O_RDWR, world_is_shale() ? materialize : fsync);
 	case MSYNC:
 		return sync_map(run);
 	case SYNCDIR:

@@ -75,6 +75,16 @@ const struct workload workloads[] = {
 	{"big",
 	 "write big 0 256k; writeback big; write big 16k 200k; fsync big; append big 40k; "
 	 "fdatasync big"},
+	{"fill",
+	 "write a 8k 100; fill a; write a 12k 4k; fdatasync a; chmod b 640; fill b; dswrite b 0 8; "
+	 "fill c; write c 4k 100; fsync c; write odd 9k 100; fill odd; append odd 10; fdatasync odd"},
+	{"fill_late",
+	 "write big 0 4k; writeback big; fill big; dswrite big 8k 4k; store a 40k 8; writeback a; fill a; "
+	 "write a 44k 8; writeback a; fdatasync a; write holes 20k 4k; fsync holes; write holes 1k 100; "
+	 "writeback holes; fill holes; write holes 2k 100; fdatasync holes"},
+	{"fill_unsynced",
+	 "write a 8k 100; writeback a; truncate a 40k; fill a; append a 9000; writeback a; rename a e; "
+	 "truncate c 4k; truncate c 32k; fill c; unlink c; syncfs"},
 	{"many",
 	 "write a 0 4k; write b 4k 4k; write c 8k 4k; write d/x 0 4k; write u 0 4k; write odd 0 100; "
 	 "syncfs; write a 4k 4k; write c 0 4k; write low/p 0 10; sync"},

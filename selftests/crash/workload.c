@@ -43,6 +43,7 @@ static const struct verb_form {
 	{"utimes", UTIMES, "pn"},
 	{"fsync", FSYNC, "p"},
 	{"fdatasync", FDATASYNC, "p"},
+	{"fill", FILL, "p"}, /* so that the file needs no lower layer; where there are none, fsync */
 	{"msync", MSYNC, "pol"},
 	{"syncdir", SYNCDIR, "p"},
 	{"syncfs", SYNCFS, ""},

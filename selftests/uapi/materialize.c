@@ -357,6 +357,24 @@ TEST(mappings, "mappings from before show the same, and what is stored to them i
 	expect_independent("a?abaawa");
 }
 
+TEST(mapped_lower, "a mapping of a file that nobody had written goes on showing it, and what is written later")
+{
+	char *readable;
+
+	lower_file("aaaaaaaa");
+	mount_by_blocks();
+	readable = map_file("m/f", PROT_READ, MAP_SHARED);
+	EXPECT_EQ(readable[BLOCK], 'a');
+	EXPECT_OK(materialize("m/f"));
+	EXPECT_RUNS("m/f", "8@0");
+	for (int i = 0; i < 8; i++)
+		EXPECT_EQ(readable[i * BLOCK], 'a');
+	block_write("m/f", 1, 'b');
+	EXPECT_EQ(readable[BLOCK], 'b');
+	munmap(readable, 8 * BLOCK);
+	expect_independent("abaaaaaa");
+}
+
 TEST(removed, "a file without a name any more can be filled")
 {
 	int fd;
