@@ -126,9 +126,12 @@ static void layer_walk(struct fsck *fsck)
 static void map_dir_open(struct fsck *fsck)
 {
 	const struct finding found = { .path = MAP_PATH, .what = "is no directory" };
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+	__cleanup_fd int private = fs_open_entry(fsck->root_fd, SHALE_PRIVATE_DIR, flags);
 	struct shale_err err = { 0 };
 
-	fsck->map_fd = fs_open_beneath(fsck->root_fd, MAP_PATH + 1, O_RDONLY | O_DIRECTORY, 0);
+	if (private >= 0)
+		fsck->map_fd = fs_open_entry(private, SHALE_MAP_DIR, flags);
 	if (fsck->map_fd >= 0 || errno == ENOENT)
 		return;
 	if (errno == ENOTDIR || errno == ELOOP) {
