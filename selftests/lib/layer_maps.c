@@ -19,7 +19,7 @@
 #include <linux/slab.h>
 
 #define SECTORS SHALE_DISK_MAP_PAGE_SECTORS
-#define WORDS_MAX 64
+#define WORDS_MAX 1024
 
 long shim_alloc_left = -1;
 char maps_output[65536];

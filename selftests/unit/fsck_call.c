@@ -324,6 +324,17 @@ TEST(failing, "where a step of a repair fails the layer is as it was or repaired
 	EXPECT(points >= 20);
 }
 
+TEST(cancelled, "a signal ends it between two files, and nothing is called clean")
+{
+	strace_prepare();
+	maps_sidecar("layer", "layer/f", NULL, MAPS_LIMIT, RUNS);
+	maps_sh("touch layer/.shale/map/0000000000000007 layer/a layer/b layer/c");
+	ASSERT_EQ(strace_fsck("lgetxattr", "signal=SIGINT", 2), 32);
+	EXPECT(strstr(maps_output, "layer: cancelled, "));
+	ASSERT_EQ(strace_fsck("lgetxattr", "signal=SIGTERM", 2), 32);
+	maps_sh("test -e layer/.shale/map/0000000000000007");
+}
+
 TEST(order, "a new sidecar is stable before it takes the old one's place, and so is its name")
 {
 	strace_prepare();
