@@ -2,7 +2,7 @@
 /*
  * libFuzzer harness of maps as bytes: an xattr, or a page of a sidecar, which its first byte chooses,
  * with or without the right checksum. What is taken is what would have been written: it is encoded to the
- * same bytes again. Built and run by scripts/fuzz; its corpus is selftests/corpus/map_disk.
+ * same bytes again. The tools' reader, user/store/map.c, has to say the same of all bytes. Built and run by scripts/fuzz; its corpus is selftests/corpus/map_disk.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 #include "map.h"
 #include "map_disk.h"
+#include "store/map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,24 @@ static void promise_error(int err)
 {
 	promise(err == -EIO || err == -EOPNOTSUPP);
 	promise(!shim_alloc_bytes);
+}
+
+static void promise_same(int err, enum map_fault fault)
+{
+	promise(!err == (map_verdict(fault) == MAP_SOUND));
+	promise((err == -EOPNOTSUPP) == (map_verdict(fault) == MAP_NEWER));
+}
+
+/* What is loose, and so is written anew, is taken then. */
+static void try_mend(const struct map *ours)
+{
+	uint8_t mended[SHALE_DISK_MAP_INLINE_MAX];
+	size_t len = map_encode(ours, mended);
+	struct shale_map_head head;
+	struct shale_map map;
+
+	promise(len && !shale_map_disk_decode(mended, len, &map, &head));
+	shale_map_destroy(&map);
 }
 
 static void seal(void *bytes, size_t len)
@@ -68,19 +87,26 @@ static void try_xattr(uint8_t *bytes, size_t len)
 {
 	uint8_t again[SHALE_DISK_MAP_INLINE_MAX];
 	struct shale_map_head head;
+	enum map_fault fault;
 	struct shale_map map;
+	struct map ours;
 	int err;
 
 	if (is_huge(bytes, len))
 		return;
+	fault = map_decode(bytes, len, &ours);
 	err = shale_map_disk_decode(bytes, len, &map, &head);
+	promise_same(err, fault);
 	if (err) {
 		promise_error(err);
+		if (map_verdict(fault) == MAP_LOOSE)
+			try_mend(&ours);
 		return;
 	}
 	promise(shale_map_limit(&map) <= head.lower.size);
 	promise(shale_map_disk_encode(&map, &head, again) == (int)len);
 	promise(!memcmp(bytes, again, len));
+	promise(map_encode(&ours, again) == len && !memcmp(bytes, again, len));
 	shale_map_destroy(&map);
 }
 
@@ -89,6 +115,7 @@ static void try_page(const uint8_t *bytes, size_t len, bool is_sealed)
 {
 	struct shale_disk_map_sector page[SHALE_DISK_MAP_PAGE_SECTORS];
 	struct shale_disk_map_sector again[SHALE_DISK_MAP_PAGE_SECTORS];
+	enum map_fault fault = MAP_OK;
 	struct shale_map map;
 	int err;
 
@@ -100,6 +127,9 @@ static void try_page(const uint8_t *bytes, size_t len, bool is_sealed)
 	err = shale_map_disk_page_decode(page, ID, PAGE, &map);
 	shale_map_disk_page_encode(&map, ID, PAGE, again);
 	shale_map_destroy(&map);
+	for (int i = 0; !fault && i < SHALE_DISK_MAP_PAGE_SECTORS; i++)
+		fault = map_sector_check(&page[i], ID, PAGE * SHALE_DISK_MAP_PAGE_SECTORS + i);
+	promise_same(err, fault);
 	if (err)
 		promise_error(err);
 	else

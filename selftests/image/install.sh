@@ -35,7 +35,7 @@ complete_words()
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
-ktap_plan 12
+ktap_plan 14
 ktap_ok "install succeeds" env DESTDIR="$dest" PREFIX= scripts/install
 ktap_ok "uninstall succeeds" env DESTDIR="$dest" PREFIX= scripts/install --remove
 ktap_is "uninstall leaves no file" "" "$(files)"
@@ -43,8 +43,10 @@ DESTDIR=$dest scripts/install >"$dest.list"
 ktap_is "install names every file it makes" "$(sort "$dest.list")" "$(files | sed "s|^\.|$dest|")"
 rm -f "$dest.list"
 ktap_ok "mount(8) finds the helper in sbin" test -x "$dest/usr/sbin/mount.shale"
+ktap_ok "so does fsck(8)" test -x "$dest/usr/sbin/fsck.shale"
 ktap_is "shale has the version DKMS has" "shale $version" "$("$dest/usr/bin/shale" --version)"
 ktap_is "mount.shale has it too" "mount.shale $version" "$("$dest/usr/sbin/mount.shale" --version)"
+ktap_is "and fsck.shale" "fsck.shale $version" "$("$dest/usr/sbin/fsck.shale" --version)"
 if command -v man >/dev/null; then
 	ktap_is "the manual pages have no formatting errors" "" "$(pages)"
 else

@@ -43,6 +43,12 @@ int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
+int fs_open_entry(int dirfd, const char *name, int flags)
+{
+	return open_resolved(dirfd, name, flags, 0,
+			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
 int fs_read_full(int fd, void *data, size_t len)
 {
 	char *at = data;

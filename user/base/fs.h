@@ -16,6 +16,8 @@
 
 /* openat2() below dirfd, through no symlink at all. O_CLOEXEC is added. */
 int fs_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
+/* One entry of a directory; with O_PATH | O_NOFOLLOW a symlink itself. EXDEV: something is mounted on it. */
+int fs_open_entry(int dirfd, const char *name, int flags);
 
 /* Read or write exactly len bytes, over EINTR. A short file gives errno ENODATA. */
 int fs_read_full(int fd, void *data, size_t len);

@@ -16,53 +16,14 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "store/mountline.h"
 
 #define LAYERS_PATH "/layers/sha256/"
-
-/* mountinfo writes space, tab, newline and backslash as \ooo; options put '\' before ':' and ','. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
-static void drop_backslashes(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++)
-		if (*text != '\\' || !text[1])
-			*to++ = *text;
-		else
-			*to++ = *++text;
-	*to = '\0';
-}
-
-/* The n-th field (from 0) of a line, as a copy. */
-static char *field(const char *line, size_t n)
-{
-	while (n--) {
-		line += strcspn(line, " ");
-		line += *line == ' ';
-	}
-	return strndup(line, strcspn(line, " \n"));
-}
-
-#define FIELD_TARGET 4
 
 int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn seen, void *arg)
 {
 	__cleanup_buf struct buf wanted = BUF_INIT;
-	__cleanup_free char *target = field(line, FIELD_TARGET);
+	__cleanup_free char *target = mountline_field(line, MOUNTLINE_TARGET);
 	const char *tail = strstr(line, " - ");
 	__cleanup_free char *options = tail ? strdup(tail) : NULL;
 	struct digest digest;
@@ -72,9 +33,9 @@ int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn se
 		return 0;
 	if (!target || !options || buf_addf(&wanted, "%s" LAYERS_PATH, store_path) < 0)
 		return -1;
-	unescape(target);
-	unescape(options);
-	drop_backslashes(options);
+	mountline_unescape(target);
+	mountline_unescape(options);
+	mountline_drop_backslashes(options);
 	for (char *at = options; (at = strstr(at, buf_str(&wanted)));) {
 		at += wanted.len;
 		snprintf(hex, sizeof(hex), "%s", at);
@@ -84,7 +45,7 @@ int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn se
 	return 0;
 }
 
-static int scan_file(const char *path, const char *store_path, mounts_seen_fn seen, void *arg)
+static int scan_file(const char *path, const char *root, mounts_line_fn seen, void *arg)
 {
 	__cleanup(file_closep) FILE *file = fopen(path, "re");
 	__cleanup_free char *line = NULL;
@@ -94,48 +55,67 @@ static int scan_file(const char *path, const char *store_path, mounts_seen_fn se
 	if (!file)
 		return 0;
 	while (getline(&line, &cap, file) > 0)
-		if (mounts_scan_line(line, store_path, seen, arg) < 0)
+		if (seen(arg, line, root))
 			return -1;
 	return 0;
 }
 
-struct namespaces {
-	ino_t *inos;
+/* Views of what is mounted: a process shows what is below its root, in its namespace. */
+struct views {
+	struct view {
+		ino_t namespace;
+		dev_t root_dev;
+		ino_t root;
+	} *items;
 	size_t count;
 };
 
-static bool is_new(struct namespaces *known, const char *pid)
+static int view_get(const char *pid, struct view *ret_view)
 {
 	char path[64];
 	struct stat st;
-	ino_t *inos;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", pid);
 	if (stat(path, &st) < 0)
+		return -1;
+	*ret_view = (struct view){ .namespace = st.st_ino };
+	snprintf(path, sizeof(path), "/proc/%.20s/root/.", pid);
+	if (stat(path, &st) < 0)
+		return -1;
+	ret_view->root_dev = st.st_dev;
+	ret_view->root = st.st_ino;
+	return 0;
+}
+
+static bool is_new(struct views *known, const char *pid)
+{
+	struct view view, *items;
+
+	if (view_get(pid, &view))
 		return false;
 	for (size_t i = 0; i < known->count; i++)
-		if (known->inos[i] == st.st_ino)
+		if (known->items[i].namespace == view.namespace &&
+		    known->items[i].root_dev == view.root_dev && known->items[i].root == view.root)
 			return false;
-	inos = reallocarray(known->inos, known->count + 1, sizeof(*inos));
-	if (inos) {
-		known->inos = inos;
-		inos[known->count++] = st.st_ino;
+	items = reallocarray(known->items, known->count + 1, sizeof(*items));
+	if (items) {
+		known->items = items;
+		items[known->count++] = view;
 	}
 	return true;
 }
 
-static void namespaces_release(struct namespaces *known)
+static void views_release(struct views *known)
 {
-	free(known->inos);
+	free(known->items);
 }
 
-int mounts_each_layer(const struct store *store, mounts_seen_fn seen, void *arg,
-		      struct shale_err *err)
+int mounts_each_line(mounts_line_fn seen, void *arg, struct shale_err *err)
 {
-	__cleanup(namespaces_release) struct namespaces known = { 0 };
+	__cleanup(views_release) struct views known = { 0 };
 	__cleanup(dir_closep) DIR *proc = opendir("/proc");
+	char path[64], root[64];
 	struct dirent *entry;
-	char path[64];
 
 	if (!proc)
 		return shale_err_errno(err, "cannot see what is mounted: /proc");
@@ -144,8 +124,31 @@ int mounts_each_layer(const struct store *store, mounts_seen_fn seen, void *arg,
 		    !is_new(&known, entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", entry->d_name);
-		if (scan_file(path, store->path, seen, arg) < 0)
+		snprintf(root, sizeof(root), "/proc/%.20s/root", entry->d_name);
+		if (scan_file(path, root, seen, arg))
 			return shale_err_errno(err, "looking for mounted layers");
 	}
 	return 0;
+}
+
+struct layers_seen {
+	const char *store_path;
+	mounts_seen_fn seen;
+	void *arg;
+};
+
+static int line_seen(void *arg, const char *line, const char *root)
+{
+	const struct layers_seen *layers = arg;
+
+	(void)root;
+	return mounts_scan_line(line, layers->store_path, layers->seen, layers->arg);
+}
+
+int mounts_each_layer(const struct store *store, mounts_seen_fn seen, void *arg,
+		      struct shale_err *err)
+{
+	struct layers_seen layers = { store->path, seen, arg };
+
+	return mounts_each_line(line_seen, &layers, err);
 }

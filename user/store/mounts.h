@@ -14,6 +14,14 @@ typedef int (*mounts_seen_fn)(void *arg, const struct digest *diff_id, const cha
 int mounts_each_layer(const struct store *store, mounts_seen_fn seen, void *arg,
 		      struct shale_err *err);
 
+/*
+ * Calls seen() for every line of mountinfo; ROOT is a path to the root directory of a process that sees the
+ * mount. A mount may come more than once. A seen() that does not return 0 ends it with -1.
+ */
+typedef int (*mounts_line_fn)(void *arg, const char *line, const char *root);
+
+int mounts_each_line(mounts_line_fn seen, void *arg, struct shale_err *err);
+
 /* The layers that one line of mountinfo names; *ret_target is its mount point. For tests too. */
 int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn seen, void *arg);
 
