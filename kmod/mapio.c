@@ -140,7 +140,7 @@ int shale_mapio_create(struct shale_fs *fs, struct dentry *upper, const struct s
 		return -ENOMEM;
 	ret = shale_map_disk_encode(parts->maps[0], &parts->head, buf);
 	if (ret > 0)
-		ret = shale_real_set_private(fs, upper, SHALE_XATTR_MAP, buf, ret);
+		ret = shale_real_set_map(fs, upper, buf, ret);
 	kfree(buf);
 	return ret;
 }
@@ -183,7 +183,7 @@ static int attr_write(struct saving *s)
 
 	if (err)
 		return err;
-	err = shale_real_set_private(s->fs, s->upper, SHALE_XATTR_MAP, s->attr, s->attr_size);
+	err = shale_real_set_map(s->fs, s->upper, s->attr, s->attr_size);
 	shale_real_drop_write(s->fs);
 	return err;
 }
@@ -454,7 +454,7 @@ static int attr_remove(struct saving *s)
 
 	if (err)
 		return err;
-	err = shale_real_remove_private(s->fs, s->upper, SHALE_XATTR_MAP);
+	err = shale_real_set_map(s->fs, s->upper, NULL, 0);
 	shale_real_drop_write(s->fs);
 	return err == -ENODATA ? 0 : err;
 }
@@ -546,6 +546,8 @@ void shale_mapio_dirty(struct inode *inode)
 	struct shale_parts *parts = shale_inode_parts(inode);
 	bool is_first = false;
 
+	/* Who takes it off the list after this sees the change: with the barrier of unsaved_take(). */
+	smp_mb();
 	if (!list_empty_careful(&parts->node))
 		return;
 	spin_lock(&fs->unsaved_lock);
@@ -568,6 +570,7 @@ static struct shale_parts *unsaved_take(struct shale_fs *fs, struct list_head *l
 	if (parts)
 		list_del_init(&parts->node);
 	spin_unlock(&fs->unsaved_lock);
+	smp_mb();
 	return parts;
 }
 

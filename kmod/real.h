@@ -71,7 +71,7 @@ ssize_t shale_real_get_private(struct shale_fs *fs, const struct path *path, con
 			       void *value, size_t size);
 int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const char *name,
 			   const void *value, size_t size);
-int shale_real_remove_private(struct shale_fs *fs, struct dentry *dentry, const char *name);
+int shale_real_set_map(struct shale_fs *fs, struct dentry *dentry, const void *value, size_t size); /* NULL: it goes */
 
 struct posix_acl *shale_real_get_acl(const struct path *path, int type);
 int shale_real_set_acl(struct shale_fs *fs, struct dentry *dentry, struct posix_acl *acl, int type);

@@ -113,12 +113,41 @@ int shale_real_set_private(struct shale_fs *fs, struct dentry *dentry, const cha
 	return shale_real_setxattr(fs, dentry, full, value, size, 0);
 }
 
-int shale_real_remove_private(struct shale_fs *fs, struct dentry *dentry, const char *name)
+/* Nobody may change the attributes of a file that is immutable or can only be appended to, but what it is appended to
+ * and what was written to it before has to be in its map. */
+static bool is_forbidden(const struct dentry *dentry)
 {
-	char full[PRIVATE_NAME_SIZE];
+	return IS_APPEND(d_inode(dentry)) || IS_IMMUTABLE(d_inode(dentry));
+}
 
-	private_name(fs, name, full);
-	return shale_real_removexattr(fs, dentry, full);
+static int forbidden_set(struct shale_fs *fs, struct dentry *dentry, const char *name, const void *value,
+			 size_t size)
+{
+	int err;
+
+	inode_lock(d_inode(dentry));
+	if (value)
+		err = __vfs_setxattr(upper_idmap(fs), dentry, d_inode(dentry), name, value, size, 0);
+	else
+		err = __vfs_removexattr(upper_idmap(fs), dentry, name);
+	inode_unlock(d_inode(dentry));
+	return err;
+}
+
+int shale_real_set_map(struct shale_fs *fs, struct dentry *dentry, const void *value, size_t size)
+{
+	char name[PRIVATE_NAME_SIZE];
+	int err;
+
+	private_name(fs, SHALE_XATTR_MAP, name);
+	if (is_forbidden(dentry))
+		err = forbidden_set(fs, dentry, name, value, size);
+	else if (value)
+		err = vfs_setxattr(upper_idmap(fs), dentry, name, value, size, 0);
+	else
+		err = vfs_removexattr(upper_idmap(fs), dentry, name);
+	pr_debug("map(%pd2, %zu) = %d\n", dentry, size, err);
+	return err;
 }
 
 struct posix_acl *shale_real_get_acl(const struct path *path, int type)

@@ -243,7 +243,7 @@ TEST(map_no_space, "a shared writable mapping of a lower file that does not fit 
 	ASSERT_OK(mkdir("small/u", 0755));
 	ASSERT_OK(mkdir("small/w", 0755));
 	ASSERT_OK(mkdir("m", 0755));
-	ASSERT_OK(union_try("m", 0, "lowerdir=l0,upperdir=small/u,workdir=small/w"));
+	ASSERT_OK(union_try("m", 0, "lowerdir=l0,upperdir=small/u,workdir=small/w,cow=copy"));
 	fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
 	for (int i = 0; i < 3; i++) {
 		at = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
