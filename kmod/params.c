@@ -44,7 +44,7 @@ static const struct constant_table cow_words[] = {
 };
 
 /* /proc/mounts does not say it, which user/kapi/remount.c knows. */
-#define COW_DEFAULT SHALE_COW_BLOCK
+#define COW_DEFAULT SHALE_COW_AUTO
 
 /* What is always on can be said, but not refused. */
 static const struct constant_table on_off[] = { { "on", true }, { "off", false }, {} };

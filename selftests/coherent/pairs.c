@@ -268,7 +268,7 @@ static void whole(struct pair *pair)
 /* Nothing is asked of the disk here, and many promotions are. */
 static void run_warm(void)
 {
-	union_mount_with(&(struct union_opts){.options = "volatile"});
+	union_mount_with(&(struct union_opts){.options = "volatile", .cow = "block"});
 	each(true, make_state);
 	each(false, whole);
 	union_umount();
@@ -278,7 +278,7 @@ static void run_warm(void)
 /* On a mount of its own, which has the states from the layers. */
 static void run_cold(void)
 {
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	each(true, first_half);
 	drop_caches();
 	each(true, second_half);

@@ -306,7 +306,7 @@ static void volatile_mark_remove(void)
 
 bool world_mount_union(const struct world *world)
 {
-	const char *overlay = !strcmp(fstype(), "overlay") ? ",redirect_dir=on,index=on" : "";
+	const char *own = world_is_shale() ? ",cow=block" : ",redirect_dir=on,index=on";
 	const char *more = world->options.mount;
 	char options[512];
 
@@ -314,7 +314,7 @@ bool world_mount_union(const struct world *world)
 		return true;
 	volatile_mark_remove();
 	snprintf(options, sizeof(options), "lowerdir=%1$s/l0:%1$s/l1,upperdir=%2$s/u,workdir=%2$s/w%3$s%4$s%5$s%6$s",
-		 lower_dir(world), DISK_DIR, overlay, world->is_volatile ? ",volatile" : "", more ? "," : "",
+		 lower_dir(world), DISK_DIR, own, world->is_volatile ? ",volatile" : "", more ? "," : "",
 		 more ?: "");
 	if (mount("crash", UNION_DIR, fstype(), 0, options) == 0)
 		return true;

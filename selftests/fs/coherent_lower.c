@@ -75,7 +75,7 @@ TEST_TABLE(between, struct between_case, between_cases, c)
 	overlay_lacks("mappings of lower files that show writes");
 	lower(0, "");
 	file_make("l0/f");
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
 	old = ASSERT_OK(open("m/f", O_RDONLY | O_CLOEXEC));
 	map = map_make(old, PROT_READ, MAP_SHARED);

@@ -454,7 +454,7 @@ static void make_stage(const struct race_case *c)
 	lower(0, "");
 	make_file("l0/new");
 	make_file("l0/promoted");
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	ASSERT_OK(chmod("m/promoted", 0600));
 	drop_caches();
 }

@@ -62,7 +62,7 @@ static void setup(void)
 {
 	lower(0, "x=1");
 	make_pages("l0/f");
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	write_byte("m/f", 0, '1');
 }
 
@@ -221,7 +221,7 @@ static void setup_large(void)
 	ktap_note("%d pages are in large folios", pages_in_large("u/f"));
 	if (!strcmp(union_backing(), "xfs"))
 		EXPECT(pages_in_large("u/f") > 0);
-	union_mount();
+	union_mount_with(&union_by_blocks);
 }
 
 TEST(large_reads, "a mapping shows the layer below where the upper's holes are in memory in large pieces")

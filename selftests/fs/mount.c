@@ -514,6 +514,8 @@ TEST(shown_cow, "/proc/mounts shows how files are copied up where that was asked
 	int silent = 0;
 
 	need_shale("overlayfs has other words");
+	if (*(getenv("SHALE_TEST_COW") ?: ""))
+		SKIP("all mounts are told here");
 	lower(0, "a=1");
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		union_mount_with(&(struct union_opts){.options = words[i]});

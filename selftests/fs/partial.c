@@ -17,12 +17,10 @@
 #define BLOCKS_MAX 64
 #define MAP	   "trusted.shale.map"
 
-static const struct union_opts by_blocks = {.options = "cow=block"};
-
 static void mount_by_blocks(void)
 {
 	need_shale("block-level copy-on-write is its own");
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 }
 
 static void block_fill(char *block, char letter)
@@ -103,7 +101,7 @@ static void seal(void)
 	}
 	ASSERT_OK(rename("u", "l0"));
 	tree_remove("w");
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 }
 
 static void lower_file(const char *letters)

@@ -45,7 +45,7 @@ static void expect_big(const char *path, int mib)
 	free(buffer);
 }
 
-/* An upper on a tmpfs of its own, which is small; the layers stay on the backing filesystem. */
+/* An upper on a tmpfs of its own, which is small; the layers stay on the backing filesystem. Files are copied. */
 static void mount_small(const char *options)
 {
 	side_mount("tmpfs", "small", options);
@@ -54,7 +54,7 @@ static void mount_small(const char *options)
 	ASSERT_OK(mkdir("m", 0755));
 	ASSERT_OK(union_try("m", 0, is_overlay() ?
 					    "lowerdir=l0,upperdir=small/u,workdir=small/w,redirect_dir=on" :
-					    "lowerdir=l0,upperdir=small/u,workdir=small/w"));
+					    "lowerdir=l0,upperdir=small/u,workdir=small/w,cow=copy"));
 }
 
 TEST(no_space, "a promotion that runs out of space gives ENOSPC and leaves the file as it was")

@@ -45,7 +45,7 @@ static void setup(void)
 {
 	lower(0, "x=1");
 	make_pages("l0/f", PAGES);
-	union_mount();
+	union_mount_with(&union_by_blocks);
 }
 
 static volatile char *map_pages(const char *path, int flags)
@@ -168,7 +168,7 @@ TEST(many, "hundreds of mapped files are gone with their inodes when caches are 
 		snprintf(path, sizeof(path), "l0/f%d", i);
 		make_pages(path, PAGES);
 	}
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	before = free_files();
 	for (int i = 0; i < 200; i++) {
 		volatile char *at;
@@ -216,7 +216,7 @@ TEST(attributes, "a file that was mapped before it is promoted keeps all its att
 	lower(0, "x=1");
 	make_pages("l0/f", PAGES);
 	change_attributes();
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	was = stat_of("m/f");
 	expect_pages(map_shared("m/f"));
 	ASSERT_OK(setxattr("m/f", "trusted.touch", "1", 1, 0));
@@ -250,7 +250,7 @@ TEST(links, "a mapping by one hard link shows what is written by the other, and 
 	lower(0, "x=1");
 	make_pages("l0/f", PAGES);
 	ASSERT_OK(link("l0/f", "l0/g"));
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	at = map_shared("m/f");
 	expect_pages(at);
 	write_byte("m/g", 2, 'X');
@@ -319,7 +319,7 @@ TEST(empty, "a mapping of an empty file shows what is appended to it")
 	overlay_lacks("mappings of lower files that show writes");
 	lower(0, "x=1");
 	make_pages("l0/f", 0);
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	at = map_shared("m/f");
 	EXPECT_EQ(load(at), -1);
 	file_append("m/f", "text");
@@ -337,7 +337,7 @@ static void seal(void)
 	ASSERT_OK(rename("l0", "l1"));
 	ASSERT_OK(rename("u", "l0"));
 	tree_remove("w");
-	union_mount();
+	union_mount_with(&union_by_blocks);
 }
 
 TEST(promoted_twice, "a file of a sealed upper, partly in it, is mapped and written anew")
@@ -433,7 +433,7 @@ TEST(text_busy, "a mapped program that runs cannot be written, and one that is o
 
 	lower(0, "x=1");
 	ASSERT_EQ(system("cp /bin/sleep l0/f"), 0);
-	union_mount();
+	union_mount_with(&union_by_blocks);
 	map_shared("m/f");
 	pid = fork();
 	if (pid == 0) {

@@ -9,12 +9,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-static const struct union_opts by_blocks = {.options = "cow=block"};
-
 void twins_mount(void)
 {
 	if (is_shale())
-		union_mount_with(&by_blocks);
+		union_mount_with(&union_by_blocks);
 	else
 		union_mount();
 }

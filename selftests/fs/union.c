@@ -15,6 +15,8 @@
 #define UMOUNT_TRIES 20
 #define UMOUNT_PAUSE_US 50000
 
+const struct union_opts union_by_blocks = {.cow = "block"};
+
 static bool forced_bare;
 static char test_dir[512];
 static int home = -1;
@@ -143,6 +145,7 @@ int union_try(const char *target, unsigned long flags, const char *options)
 static void build_options(char *out, size_t size)
 {
 	int lowers = count_lowers(), at;
+	const char *cow;
 
 	at = snprintf(out, size, "lowerdir=");
 	for (int i = 0; i < lowers; i++)
@@ -157,7 +160,10 @@ static void build_options(char *out, size_t size)
 		at += snprintf(out + at, size - at, ",redirect_dir=on,index=%s,xino=on",
 			       current.readonly ? "off" : "on");
 	if (current.options)
-		snprintf(out + at, size - at, ",%s", current.options);
+		at += snprintf(out + at, size - at, ",%s", current.options);
+	cow = current.cow ? current.cow : setting("SHALE_TEST_COW", "");
+	if (is_shale() && *cow)
+		snprintf(out + at, size - at, ",cow=%s", cow);
 }
 
 static bool mounted_once;

@@ -13,6 +13,7 @@
  *	bare	 nothing: the layers are merged by copying, and m is a plain directory of the backing
  *		 filesystem. A test that fails runs once like this, to tell whose fault it is.
  *
+ * SHALE_TEST_COW is what shale is told with cow= where a test does not say it.
  * SHALE_TEST_STRICT makes overlayfs fail, rather than skip, what it is known to lack.
  */
 #ifndef SELFTESTS_FS_UNION_H
@@ -30,7 +31,11 @@ struct union_opts {
 	const char *options; /* more mount options, or NULL */
 	bool readonly;	     /* no upper */
 	bool mount_ro;	     /* MS_RDONLY though there is an upper */
+	const char *cow;     /* what shale is told with cow=; NULL: SHALE_TEST_COW, or nothing */
 };
+
+/* Whatever the size of a file, nothing of it is copied when it is promoted. */
+extern const struct union_opts union_by_blocks;
 
 const char *union_fstype(void);
 const char *union_backing(void);

@@ -77,7 +77,7 @@ ktap_is "remount with another whiteout= is refused by the kernel" \
 	"32 mount.shale: $dir/m: whiteout: cannot be changed by remounting" \
 	"$(says mount.shale shale "$dir/m" -o remount,whiteout=aufs)"
 ktap_ok "remount with words for what is always on" \
-	mount.shale shale "$dir/m" -o remount,rw,xino=on,redirect_dir=follow,index=on,whiteout=both,cow=block
+	mount.shale shale "$dir/m" -o remount,rw,xino=on,redirect_dir=follow,index=on,whiteout=both,cow=auto
 ktap_is "remount with another cow= is refused by the kernel" \
 	"32 mount.shale: $dir/m: cow: cannot be changed by remounting" \
 	"$(says mount.shale shale "$dir/m" -o remount,cow=copy)"

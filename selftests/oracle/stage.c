@@ -93,7 +93,7 @@ static void build_options(char options[OPTIONS_SIZE])
 	for (int i = 0; i < layers; i++)
 		at += snprintf(options + at, OPTIONS_SIZE - at, "%sl%d", i ? ":" : "", i);
 	snprintf(options + at, OPTIONS_SIZE - at, ",upperdir=u,workdir=w%s",
-		 stage_is_overlay() ? ",redirect_dir=on,index=on,xino=on" : "");
+		 stage_is_overlay() ? ",redirect_dir=on,index=on,xino=on" : ",cow=block");
 }
 
 void stage_mount(void)

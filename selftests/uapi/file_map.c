@@ -14,12 +14,10 @@
 #include <sys/mount.h>
 #include <sys/xattr.h>
 
-static const struct union_opts by_blocks = {.options = "cow=block"};
-
 static void mount_by_blocks(void)
 {
 	need_shale("only shale has maps");
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 }
 
 static void lower_file(const char *letters)

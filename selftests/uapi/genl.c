@@ -22,7 +22,7 @@
 
 #define EVENT_WAIT_MS 5000
 
-static const struct union_opts by_copy = {.options = "cow=copy"}, by_blocks = {.options = "cow=block"};
+static const struct union_opts by_copy = {.cow = "copy"};
 
 static void setup(void)
 {
@@ -228,7 +228,7 @@ TEST(copied_up_blocks, "a copy-up by blocks copied no bytes")
 	struct genl_message event;
 
 	setup();
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 	genl = listen_begin();
 	ops_run("m", "append a x");
 	event = event_next(&genl, stats_get().mount_id);
@@ -243,7 +243,7 @@ TEST(copied_up_blocks, "a copy-up by blocks copied no bytes")
 static void partial_damage(void (*damage)(void))
 {
 	setup();
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 	ops_run("m", "append d/f x");
 	union_umount();
 	damage();
@@ -363,7 +363,7 @@ TEST(map_error_long, "of a file whose path does not fit into an event the rest i
 	ASSERT_OK(fsetxattr(file, "trusted.overlay.metacopy", "", 0, 0));
 	close(file);
 	close(dir);
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 	genl = listen_begin();
 	dir = deep_dir("m", false);
 	EXPECT_ERR(openat(dir, "f", O_RDONLY | O_CLOEXEC), EIO);
@@ -424,7 +424,7 @@ TEST(list, "the list has each mount once, with its counters")
 	struct genl_message *m = &wanted.found;
 
 	setup();
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 	ops_run("m", "overwrite a xy; unlink b; rename d e");
 	stats = stats_get();
 	EXPECT_EQ(stats.block_copy_ups, 1);

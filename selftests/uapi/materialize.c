@@ -20,12 +20,10 @@
 
 #define MAP "trusted.shale.map"
 
-static const struct union_opts by_blocks = {.options = "cow=block"};
-
 static void mount_by_blocks(void)
 {
 	need_shale("only shale has maps");
-	union_mount_with(&by_blocks);
+	union_mount_with(&union_by_blocks);
 }
 
 static int materialize_fd(int fd)

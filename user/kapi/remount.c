@@ -56,7 +56,7 @@ static const struct {
 	const char *key;
 	const char *value;
 } implied[] = {
-	{ "whiteout", "both" }, { "cow", "block" }, { "xino", "on" }, { "xino", "auto" },
+	{ "whiteout", "both" }, { "cow", "auto" }, { "xino", "on" }, { "xino", "auto" },
 	{ "redirect_dir", "on" }, { "redirect_dir", "follow" }, { "index", "on" },
 	{ "metacopy", "on" }, { "nfs_export", "on" },
 };
