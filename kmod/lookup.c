@@ -536,6 +536,7 @@ static int search_upper(struct search *s)
 /* A lower file with other names may have been promoted by one of them. */
 static int search_index(struct search *s)
 {
+	const struct shale_layer *layer = shale_upper_layer(s->fs);
 	int err, partial;
 
 	if (s->upper || !s->nr || s->is_dir || !s->fs->indexdir ||
@@ -544,11 +545,15 @@ static int search_index(struct search *s)
 	err = shale_index_lookup(s->fs, &s->found[0], &s->upper);
 	if (err)
 		return err == -ENOENT || err == -EOPNOTSUPP ? 0 : err;
-	partial = d_is_reg(s->upper) ? is_partial(shale_upper_layer(s->fs), s->upper) : 0;
+	partial = d_is_reg(s->upper) ? is_partial(layer, s->upper) : 0;
 	if (partial < 0)
 		return partial;
 	if (!partial)
 		s->flags &= ~(BIT(SHALE_I_PARTIAL) | BIT(SHALE_I_LOST));
+	/* By the name that it was found by its data is below, but not by each of the others. */
+	err = partial ? redirect_read(layer, s->upper, &s->upper_redirect) : 0;
+	if (err)
+		return err;
 	s->flags |= BIT(SHALE_I_INDEXED) | (partial ? BIT(SHALE_I_PARTIAL) : 0);
 	s->key.ino = d_inode(s->found[0].dentry)->i_ino;
 	s->key.fsid = s->found[0].layer->fsid;

@@ -321,6 +321,22 @@ TEST(linked_below, "lower hard links are one partial file, by the name that was 
 	EXPECT_EQ(stat_of("m/e/g").st_nlink, 1);
 }
 
+TEST(linked_renamed, "a partial file that was found by another of its names keeps its data over more renames")
+{
+	lower(0, "f= d/");
+	blocks_make("l0/f", "aaa");
+	ASSERT_OK(link("l0/f", "l0/g"));
+	mount_by_blocks();
+	block_write("m/f", 1, 'b');
+	ASSERT_OK(rename("m/f", "m/h"));
+	union_remount();
+	EXPECT_BLOCKS("m/g", "aba");
+	ASSERT_OK(rename("m/h", "m/d/k"));
+	union_remount();
+	EXPECT_BLOCKS("m/d/k", "aba");
+	EXPECT_BLOCKS("m/g", "aba");
+}
+
 TEST(metacopy_below, "a file of which overlayfs copied up attributes only gets blocks like any other")
 {
 	lower(0, "f=");
