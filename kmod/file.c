@@ -56,42 +56,41 @@ void shale_file_accessed(struct file *file)
 static loff_t shale_llseek(struct file *file, loff_t offset, int whence)
 {
 	struct inode *inode = file_inode(file);
-	struct shale_parts *parts;
 	const struct cred *old;
-	struct file *real;
+	struct shale_source src;
 	loff_t pos;
+	int err;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return generic_file_llseek_size(file, offset, whence, inode->i_sb->s_maxbytes,
 						i_size_read(inode));
-	parts = shale_inode_parts(inode);
-	real = parts ? NULL : shale_file_real(file);
-	if (IS_ERR(real))
-		return PTR_ERR(real);
+	err = shale_file_source(file, &src);
+	if (err)
+		return err;
 	old = shale_cred_begin(inode->i_sb);
-	pos = parts ? shale_parts_seek(file, parts, offset, whence) :
-		      shale_real_llseek(real, offset, whence);
+	pos = src.parts ? shale_parts_seek(file, src.parts, offset, whence) :
+			  shale_real_llseek(src.real, offset, whence);
 	shale_cred_end(old);
 	return pos < 0 ? pos : vfs_setpos(file, pos, inode->i_sb->s_maxbytes);
 }
 
 static ssize_t shale_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
-	struct file *file = iocb->ki_filp, *real;
-	struct shale_parts *parts = shale_inode_parts(file_inode(file));
+	struct file *file = iocb->ki_filp;
 	const struct cred *old;
+	struct shale_source src;
 	ssize_t ret;
 
 	if (!iov_iter_count(iter))
 		return 0;
-	real = parts ? NULL : shale_file_real(file);
-	if (IS_ERR(real))
-		return PTR_ERR(real);
+	ret = shale_file_source(file, &src);
+	if (ret)
+		return ret;
 	old = shale_cred_begin(file_inode(file)->i_sb);
-	if (parts)
-		ret = shale_parts_read(parts, iocb, iter);
+	if (src.parts)
+		ret = shale_parts_read(src.parts, iocb, iter);
 	else
-		ret = shale_real_read_iter(real, iocb, iter);
+		ret = shale_real_read_iter(src.real, iocb, iter);
 	shale_cred_end(old);
 	shale_file_accessed(file);
 	return ret;
@@ -100,9 +99,12 @@ static ssize_t shale_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 /* The layer's file that has what is at POS, and how much of LEN; NULL at the end. */
 static struct file *splice_source(struct file *file, loff_t pos, size_t *len)
 {
-	struct shale_parts *parts = shale_inode_parts(file_inode(file));
+	struct shale_source src;
+	int err = shale_file_source(file, &src);
 
-	return parts ? shale_parts_at(file, parts, pos, len) : shale_file_real(file);
+	if (err)
+		return ERR_PTR(err);
+	return src.parts ? shale_parts_at(file, src.parts, pos, len) : src.real;
 }
 
 static ssize_t __maybe_unused shale_splice_read(struct file *file, loff_t *pos,
@@ -358,18 +360,18 @@ static int shale_flush(struct file *file, fl_owner_t id)
 
 static int shale_fadvise(struct file *file, loff_t offset, loff_t len, int advice)
 {
-	struct shale_parts *parts = shale_inode_parts(file_inode(file));
-	struct file *real = parts ? NULL : shale_file_real(file);
 	const struct cred *old;
+	struct shale_source src;
 	int err;
 
-	if (IS_ERR(real))
-		return PTR_ERR(real);
+	err = shale_file_source(file, &src);
+	if (err)
+		return err;
 	old = shale_cred_begin(file_inode(file)->i_sb);
-	if (parts)
-		err = shale_parts_fadvise(file, parts, offset, len, advice);
+	if (src.parts)
+		err = shale_parts_fadvise(file, src.parts, offset, len, advice);
 	else
-		err = shale_real_fadvise(real, offset, len, advice);
+		err = shale_real_fadvise(src.real, offset, len, advice);
 	shale_cred_end(old);
 	return err;
 }
@@ -402,7 +404,8 @@ struct range_way {
 	unsigned int remap_flags;
 };
 
-static loff_t range_op_locked(const struct shale_range *r, bool in_parts, const struct range_way *way)
+/* REAL_IN: NULL where one of them has parts. */
+static loff_t range_op_locked(const struct shale_range *r, struct file *real_in, const struct range_way *way)
 {
 	struct shale_range real = *r, ours = *r;
 	const struct cred *old;
@@ -412,11 +415,8 @@ static loff_t range_op_locked(const struct shale_range *r, bool in_parts, const 
 	if (ret)
 		return ret;
 	ours.flags = way->remap_flags;
-	real.in = in_parts ? NULL : shale_file_real(r->in);
-	if (IS_ERR(real.in))
-		ret = PTR_ERR(real.in);
-	else
-		ret = in_parts ? shale_parts_remap(&ours, real.out) : way->op(&real);
+	real.in = real_in;
+	ret = real_in ? way->op(&real) : shale_parts_remap(&ours, real.out);
 	shale_cred_end(old);
 	shale_inode_copyattr(file_inode(r->out));
 	return ret;
@@ -425,15 +425,16 @@ static loff_t range_op_locked(const struct shale_range *r, bool in_parts, const 
 /* Brings bytes from one of our files to another. */
 static loff_t range_op(const struct shale_range *r, const struct range_way *way)
 {
+	struct shale_source src;
 	bool in_parts;
 	loff_t ret;
 
-	ret = shale_file_prepare(r->out, is_synced(r->out));
+	ret = shale_file_prepare(r->out, is_synced(r->out)) ?: shale_file_source(r->in, &src);
 	if (ret)
 		return ret;
-	in_parts = is_partial(r->in) || is_partial(r->out);
+	in_parts = src.parts || is_partial(r->out);
 	range_lock(r, in_parts);
-	ret = range_op_locked(r, in_parts, way);
+	ret = range_op_locked(r, in_parts ? NULL : src.real, way);
 	range_unlock(r, in_parts);
 	if (in_parts && ret > 0)
 		ret = write_sync(r->out, r->pos_out + ret, ret);

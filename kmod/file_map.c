@@ -11,7 +11,8 @@
 
 struct walk {
 	struct inode *inode;
-	struct shale_parts *parts; /* NULL: it is in one layer */
+	struct shale_parts *parts; /* NULL: it is in one layer, */
+	const struct shale_layer *whole; /* which is this */
 	struct shale_ioc_file_map *map;
 	struct shale_file_run __user *to; /* NULL: runs are counted */
 	u32 room;
@@ -45,7 +46,7 @@ static const struct shale_layer *next_run(const struct walk *w, u64 pos, u64 end
 
 	*ret_len = end - pos;
 	if (!w->parts)
-		return whole_layer(w->inode);
+		return w->whole;
 	run = shale_cow_run(w->parts->maps, pos, end - pos);
 	*ret_len = run.len;
 	return shale_parts_object(w->inode, w->parts, run.part).layer;
@@ -108,12 +109,14 @@ int shale_file_map(struct file *file, struct shale_ioc_file_map *map)
 	struct inode *inode = file_inode(file);
 	struct walk w = {
 		.inode = inode,
-		.parts = shale_inode_parts(inode),
+		.whole = whole_layer(inode),
 		.map = map,
 		.to = map->count ? u64_to_user_ptr(map->runs_ptr) : NULL,
 		.room = map->count ?: U32_MAX,
 	};
 
+	/* Who sees the upper sees its parts. */
+	w.parts = shale_inode_parts(inode);
 	map->count = 0;
 	map->owned = 0;
 	map->shared = 0;

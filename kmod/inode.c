@@ -658,12 +658,14 @@ int shale_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fi
 
 static int shale_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
 {
-	const struct shale_parts *parts = shale_inode_parts(inode);
+	const struct shale_parts *parts;
 	const struct cred *old;
 	struct path data;
 	int err;
 
+	/* Who sees the upper sees its parts. */
 	shale_inode_data(inode, &data);
+	parts = shale_inode_parts(inode);
 	old = shale_cred_begin(inode->i_sb);
 	if (parts)
 		err = shale_parts_fiemap(inode, parts, info, start, len);

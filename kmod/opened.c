@@ -169,6 +169,17 @@ struct file *shale_file_real(struct file *file)
 	return shale_file_slot(file, shale_file_data_slot(file_inode(file)));
 }
 
+int shale_file_source(struct file *file, struct shale_source *ret)
+{
+	const struct inode *inode = file_inode(file);
+	const unsigned int slot = shale_file_data_slot(inode);
+
+	/* Who sees the upper sees its parts, so these are looked for last. */
+	ret->parts = shale_inode_parts(inode);
+	ret->real = ret->parts ? NULL : shale_file_slot(file, slot);
+	return PTR_ERR_OR_ZERO(ret->real);
+}
+
 int shale_opened_make(struct file *file)
 {
 	struct file *real = slot_open(file, shale_file_data_slot(file_inode(file)));

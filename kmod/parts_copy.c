@@ -17,7 +17,8 @@
 
 struct copying {
 	const struct shale_range *r; /* of our files; LEN is known */
-	struct shale_parts *from, *to; /* NULL: all in one part */
+	struct shale_source from;
+	struct shale_parts *to;	       /* NULL: all in one part */
 	struct file *top;	       /* of the target */
 	u64 block;		       /* of the target's filesystem */
 };
@@ -27,11 +28,11 @@ static struct file *source_at(const struct copying *c, u64 pos, u64 *len)
 {
 	struct shale_run run;
 
-	if (!c->from)
-		return shale_file_real(c->r->in);
-	run = shale_cow_run(c->from->maps, pos, *len);
+	if (!c->from.parts)
+		return c->from.real;
+	run = shale_cow_run(c->from.parts->maps, pos, *len);
 	*len = run.len;
-	return shale_parts_file(c->r->in, c->from, run.part);
+	return shale_parts_file(c->r->in, c->from.parts, run.part);
 }
 
 /* The rules of the system calls, which a layer would apply to the sizes of its own files. */
@@ -143,7 +144,7 @@ static loff_t block_copy(const struct copying *c, u64 pos_in, u64 pos_out, u64 l
 
 	if (!buf)
 		return -ENOMEM;
-	ret = shale_parts_show(c->r->in, c->from, buf, pos_in, pos_in + size);
+	ret = shale_parts_show(c->r->in, c->from.parts, buf, pos_in, pos_in + size);
 	if (!ret && c->to)
 		ret = shale_parts_write_buf(c->r->out, c->to, buf, size, pos_out);
 	else if (!ret) {
@@ -160,7 +161,7 @@ static u64 clone_len(const struct copying *c, struct file *real, u64 pos, u64 le
 {
 	const bool is_last = pos + len == c->r->pos_in + c->r->len;
 
-	if (!c->from || (is_last && pos + len == i_size_read(file_inode(real))))
+	if (!c->from.parts || (is_last && pos + len == i_size_read(file_inode(real))))
 		return len;
 	return round_down(len, c->block);
 }
@@ -249,9 +250,8 @@ static loff_t range_dedupe(const struct copying *c)
 loff_t shale_parts_remap(const struct shale_range *asked, struct file *top)
 {
 	struct shale_range r = *asked;
-	const struct copying c = {
+	struct copying c = {
 		.r = &r,
-		.from = shale_inode_parts(file_inode(r.in)),
 		.to = shale_inode_parts(file_inode(r.out)),
 		.top = top,
 		.block = i_blocksize(file_inode(top)),
@@ -260,6 +260,9 @@ loff_t shale_parts_remap(const struct shale_range *asked, struct file *top)
 
 	if (!shale_real_can_clone(top, top))
 		return -EOPNOTSUPP;
+	err = shale_file_source(r.in, &c.from);
+	if (err)
+		return err;
 	err = range_check(&c, &r);
 	if (!err && r.len)
 		err = limits_check(&r);

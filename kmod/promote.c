@@ -18,9 +18,6 @@
 #include "real.h"
 #include "trace.h"
 
-/* Bytes of a file that is copied whole. */
-#define WHOLE_MAX (64 * 1024)
-
 /* Hexadecimal form of an origin, and NUL. */
 #define INDEX_NAME_SIZE (2 * sizeof(struct shale_disk_origin) + 1)
 
@@ -31,21 +28,13 @@ static bool is_promoted(const struct dentry *dentry, bool wants_name)
 	return !wants_name || shale_has_upper_name(dentry);
 }
 
-/* A small file is copied in less than a map takes. */
 static bool should_divide(const struct shale_promotion *p)
 {
 	if (shale_inode_parts(p->inode) || shale_inode_shadow(p->inode))
 		return true;
 	if (p->is_whole || p->stat.size > SHALE_DISK_MAP_LIMIT_MAX)
 		return false;
-	switch (p->fs->config.cow) {
-	case SHALE_COW_BLOCK:
-		return p->fs->mapdir && p->size;
-	case SHALE_COW_AUTO:
-		return p->fs->mapdir && p->size > WHOLE_MAX;
-	default:
-		return false;
-	}
+	return p->size && shale_makes_parts(p->fs);
 }
 
 /* A file of the size that shows what is below. */

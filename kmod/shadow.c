@@ -16,8 +16,8 @@ bool shale_shadow_is_wanted(const struct inode *inode)
 {
 	const struct shale_fs *fs = SHALE_FS(inode->i_sb);
 
-	return !shale_inode_upper(inode) && !sb_rdonly(inode->i_sb) && shale_has_upper(fs) && fs->mapdir &&
-	       (fs->config.cow == SHALE_COW_BLOCK || fs->config.cow == SHALE_COW_AUTO) &&
+	return !shale_inode_upper(inode) && !sb_rdonly(inode->i_sb) && shale_has_upper(fs) &&
+	       shale_makes_parts(fs) &&
 	       i_size_read(inode) <= SHALE_DISK_MAP_LIMIT_MAX;
 }
 

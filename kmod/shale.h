@@ -217,6 +217,12 @@ static inline bool shale_is_in_upper(struct shale_fs *fs, const struct path *rea
 	return real->mnt == shale_upper_layer(fs)->mnt;
 }
 
+/* Is a file promoted without its data? Nothing that is measured in filesystem.md is better for files of any size. */
+static inline bool shale_makes_parts(const struct shale_fs *fs)
+{
+	return fs->mapdir && (fs->config.cow == SHALE_COW_AUTO || fs->config.cow == SHALE_COW_BLOCK);
+}
+
 static inline bool shale_has_upper_name(const struct dentry *dentry)
 {
 	return test_bit(SHALE_D_UPPER_NAME, (const unsigned long *)&dentry->d_fsdata);
@@ -386,6 +392,12 @@ void shale_file_exit(void);
 /* The open file of a layer behind an open regular file of ours, as it is now: the upper's as soon as
  * there is one. Borrowed; stays open as long as FILE. */
 struct file *shale_file_real(struct file *file);
+/* What FILE is read of: its parts or, where it has none, one layer's file. It stays what it is when a promotion ends. */
+struct shale_source {
+	struct shale_parts *parts;
+	struct file *real;
+};
+int shale_file_source(struct file *file, struct shale_source *ret);
 /* Slot 0: the upper's, which there must be; slot 1 + i: that of the stack's object i. Borrowed likewise. */
 struct file *shale_file_slot(struct file *file, unsigned int slot);
 unsigned int shale_file_data_slot(const struct inode *inode); /* where the data is, if not in parts */
