@@ -189,7 +189,7 @@ static const struct row {
 	{"write 4 KiB and fsync, 64 KiB", 64 * KIB, false, 20, change_middle_synced},
 	{"write 4 KiB and fsync, 1 MiB", MIB, false, 5, change_middle_synced},
 	{"write 4 KiB and fsync, 32 MiB", 32 * MIB, false, 2, change_middle_synced},
-	{"write 4 KiB and fsync, 512 MiB", 512 * MIB, false, 1, change_middle_synced},
+	{"write 4 KiB and fsync, 1 GiB", GIB, false, 1, change_middle_synced},
 	{"write 4 KiB and fsync, 64 GiB, sparse", 64 * GIB, true, 1, change_middle_synced},
 };
 
