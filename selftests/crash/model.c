@@ -12,14 +12,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct content *content_new(size_t size)
+{
+	struct content *content = malloc(sizeof(*content));
+
+	content->size = size;
+	content->bytes = calloc(1, CONTENT_MAX);
+	return content;
+}
+
+static void content_free(const struct content *content)
+{
+	if (!content)
+		return;
+	free(content->bytes);
+	free((void *)content);
+}
+
 static void files_begin(struct model *model)
 {
 	struct version *first = &model->version[0];
 
 	for (int i = 0; i < world_file_count; i++) {
-		struct content *content = calloc(1, sizeof(*content));
+		struct content *content = content_new(world_files[i].size);
 
-		content->size = world_files[i].size;
 		world_fill(i, content->bytes);
 		first->content[i] = content;
 		first->attributes[i] = (struct attributes){.mode = 0644, .mtime = WORLD_TIME};
@@ -43,9 +59,10 @@ static void names_begin(struct names *names)
 /* A version shares what does not change; who changes a file's bytes takes a copy first. */
 static struct content *content_own(struct version *version, int file)
 {
-	struct content *copy = malloc(sizeof(*copy));
+	const struct content *old = version->content[file];
+	struct content *copy = content_new(old->size);
 
-	memcpy(copy, version->content[file], sizeof(*copy));
+	memcpy(copy->bytes, old->bytes, old->size);
 	version->content[file] = copy;
 	return copy;
 }
@@ -102,6 +119,16 @@ static void range_write(struct content *content, const struct step *step, int fi
 	stamp_fill(content->bytes + step->offset, file, generation, step->offset, step->length);
 }
 
+/* A word in every other block. */
+static void range_scatter(struct content *content, const struct step *step, int file, unsigned int generation)
+{
+	size_t end = step->offset + step->length;
+
+	content_grow(content, end);
+	for (size_t at = step->offset; at < end; at += SCATTER_STEP)
+		stamp_fill(content->bytes + at, file, generation, at, WORD);
+}
+
 static void bytes_change(struct version *version, const struct step *step, int file, unsigned int generation)
 {
 	struct content *content = content_own(version, file);
@@ -124,6 +151,9 @@ static void bytes_change(struct version *version, const struct step *step, int f
 	case INSERT:
 		range_insert(content, step->offset, step->length);
 		break;
+	case SCATTER:
+		range_scatter(content, step, file, generation);
+		break;
 	case COPY:
 		range_copy(version, step, content);
 		break;
@@ -139,7 +169,7 @@ static void file_create(struct model *model, struct version *version)
 	errno = 0;
 	if (model->files > FILES_MAX)
 		die("more than %d files", FILES_MAX);
-	version->content[file] = calloc(1, sizeof(struct content));
+	version->content[file] = content_new(0);
 	version->attributes[file] = (struct attributes){.mode = 0644};
 }
 
@@ -201,5 +231,5 @@ void model_free(struct model *model)
 	for (int file = 0; file < model->files; file++)
 		for (unsigned int i = 0; i <= model->script.count; i++)
 			if (i == 0 || model->version[i].content[file] != model->version[i - 1].content[file])
-				free((void *)model->version[i].content[file]);
+				content_free(model->version[i].content[file]);
 }

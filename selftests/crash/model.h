@@ -11,12 +11,12 @@
 #include "workload.h"
 
 #define FILES_MAX   24
-#define CONTENT_MAX (320UL * 1024)
+#define CONTENT_MAX (4UL * 1024 * 1024)
 
 /* Zero beyond its size, so that it can be compared with a longer one. */
 struct content {
 	size_t size;
-	unsigned char bytes[CONTENT_MAX];
+	unsigned char *bytes; /* room for CONTENT_MAX, most of which is never touched */
 };
 
 struct attributes {

@@ -88,6 +88,17 @@ static bool sync_map(const struct run *run)
 	return (msync(map, length, MS_SYNC) == 0) & (munmap(map, length) == 0);
 }
 
+static bool scatter_bytes(const struct run *run)
+{
+	size_t end = run->step->offset + run->step->length;
+	int fd = open_path(run, run->step->path, O_WRONLY);
+
+	for (size_t at = run->step->offset; at < end; at += SCATTER_STEP)
+		if (pwrite(fd, run->bytes + at, WORD, at) != WORD)
+			return false;
+	return close(fd) == 0;
+}
+
 static bool change_range(const struct run *run, int mode)
 {
 	int fd = open_path(run, run->step->path, O_RDWR);
@@ -190,6 +201,8 @@ static bool do_bytes(const struct run *run)
 		return change_range(run, FALLOC_FL_COLLAPSE_RANGE);
 	case INSERT:
 		return change_range(run, FALLOC_FL_INSERT_RANGE);
+	case SCATTER:
+		return scatter_bytes(run);
 	default:
 		return copy_range(run);
 	}

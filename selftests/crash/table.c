@@ -75,6 +75,12 @@ const struct workload workloads[] = {
 	{"big",
 	 "write big 0 256k; writeback big; write big 16k 200k; fsync big; append big 40k; "
 	 "fdatasync big"},
+	{"sidecar",
+	 "scatter huge 0 4096k; fsync huge; write huge 4k 4k; writeback huge; write huge 100k 4k; fdatasync huge; "
+	 "scatter huge 4k 2000k; writeback huge; sync; truncate huge 3000k; fsync huge; write huge 1000k 100; fill huge"},
+	{"sidecar_gone",
+	 "scatter huge 0 4096k; syncfs; link huge h; unlink huge; syncdir .; scatter h 4k 400k; unlink h; sync; "
+	 "create huge; write huge 0 4k; syncfs"},
 	{"fill",
 	 "write a 8k 100; fill a; write a 12k 4k; fdatasync a; chmod b 640; fill b; dswrite b 0 8; "
 	 "fill c; write c 4k 100; fsync c; write odd 9k 100; fill odd; append odd 10; fdatasync odd"},

@@ -31,6 +31,7 @@ static const struct verb_form {
 	{"allocate", ALLOCATE, "pol"},
 	{"collapse", COLLAPSE, "pol"},
 	{"insert", INSERT, "pol"},
+	{"scatter", SCATTER, "pol"}, /* a few bytes of every other block */
 	{"copy", COPY, "potdl"},
 	{"create", CREATE, "p"},
 	{"mkdir", MAKEDIR, "p"},

@@ -28,6 +28,9 @@
 #define BUSY_TRIES    50
 #define BUSY_PAUSE_US 20000
 #define SPARSE_RUN    (16UL << 10)
+#define FSCK	      "build/user/fsck.shale"
+#define FSCK_SOUND    0
+#define FSCK_REPAIRED 1
 
 const struct world_file world_files[] = {
 	{"l0", "a", 64 << 10},
@@ -40,6 +43,7 @@ const struct world_file world_files[] = {
 	{"l0", "d/y", 16 << 10},
 	{"l1", "a", 96 << 10, .is_hidden = true},
 	{"l1", "c", 64 << 10},
+	{"l1", "huge", 4096 << 10, .is_sparse = true}, /* a map of it can be too long for an attribute */
 	{"l1", "d/z", 16 << 10},
 	{"l1", "gone", 32 << 10, .is_hidden = true},
 	{"l1", "low/p", 8 << 10},
@@ -322,6 +326,21 @@ bool world_mount_union(const struct world *world)
 	return false;
 }
 
+/* Is it sound, or was it repaired? */
+static bool upper_check(const struct world *world)
+{
+	char command[256];
+	int status;
+
+	snprintf(command, sizeof(command), FSCK " -y --lower %1$s/l0 --lower %1$s/l1 " DISK_DIR "/u >/dev/null",
+		 lower_dir(world));
+	status = system(command);
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == FSCK_SOUND || WEXITSTATUS(status) == FSCK_REPAIRED))
+		return true;
+	say("%s: status %d", command, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	return false;
+}
+
 bool world_mount(struct world *world)
 {
 	const char *device = recorder_start(&world->disk, &world->log);
@@ -332,7 +351,7 @@ bool world_mount(struct world *world)
 		recorder_stop();
 		return false;
 	}
-	if (world_mount_union(world))
+	if ((!world->is_checked || upper_check(world)) && world_mount_union(world))
 		return true;
 	umount_patiently(DISK_DIR);
 	recorder_stop();

@@ -41,6 +41,7 @@ struct world {
 	struct disk lower; /* of lower layers that are apart */
 	unsigned char *base, *now; /* the image to start from, and a second one for who replays */
 	bool is_volatile;    /* mount the union so */
+	bool is_checked;     /* fsck.shale repairs the upper before the union is mounted */
 };
 
 void world_create(struct world *world, const struct world_options *options);
