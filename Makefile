@@ -50,11 +50,13 @@ oracle: selftests ## random operations on file contents against a model: OPERATI
 	@selftests/oracle/run $(kernels) $(backings) --operations $(or $(OPERATIONS),20000) \
 		$(if $(SEED),--seed $(SEED))
 
-bench: selftests ## instructions of common operations beside overlayfs, on kernel K
+bench: selftests ## instructions and device bytes of common operations beside overlayfs, on kernel K
 	@$(call setup,build module vm test)
 	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
-	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 1800 --disk ext4:1G -- \
-		build/selftests/bench/blocks /mnt/0
+	@for b in blocks mappings; do scripts/vm --kernel $(K) --icount --mem 3072 --timeout 1800 --disk ext4:1G -- \
+		build/selftests/bench/$$b /mnt/0 || exit 1; done
+	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 3600 --disk ext4:8G -- \
+		build/selftests/bench/promotions /mnt/0
 
 demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
 	@$(call setup,build module vm demo)

@@ -425,7 +425,7 @@ TEST_TABLE(back, struct back_case, backs, c)
 
 	need_shale("overlayfs is the other half of this");
 	lower(0, "a=1 d/b=2 e/f=3 h1=4 h2&h1");
-	union_mount();
+	union_mount_with(&(struct union_opts){.cow = "copy"});
 	ops_run("m", c->ops);
 	want = strdup(tree_dump("m"));
 	union_umount();
