@@ -102,11 +102,13 @@ static struct shale_pages *pages_of(struct shale_filling *f, unsigned int part)
 
 static bool cached_copy(struct shale_filling *f, u8 *to, u64 len, u64 pos)
 {
-	struct shale_run run;
+	struct shale_run run = { .len = len };
 	u64 done;
 
 	for (done = 0; done < len; done += run.len) {
-		run = shale_cow_run(f->parts->maps + 1, pos + done, len - done);
+		/* Mostly it is one layer that is below, which has everything. */
+		if (f->parts->maps[1])
+			run = shale_cow_run(f->parts->maps + 1, pos + done, len - done);
 		if (!shale_real_pages_copy(pages_of(f, run.part), to + done, run.len, pos + done))
 			return false;
 	}
