@@ -6,8 +6,9 @@
  *
  *	blocks DIR [NAME]		DIR is a directory to make the layers in; NAME: only those rows
  *
- * A file is "lower" as it is in the lower layer, "promoted" once every other block of its first half was written, and
- * "sparse" where, on the bare filesystem, it begins as one hole.
+ * A file is "lower" as it is in the lower layer, "promoted" once every other block of its first half was written, all
+ * "owned" once each was, and "sparse" where, on the bare filesystem, it begins as one hole. Before a "cold" pass caches
+ * are dropped.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@
 #define CHUNK	16    /* blocks of a sequential operation */
 #define BATCHES 9     /* their median counts */
 #define COUNT	800  /* operations in a batch */
+#define COLD	(BLOCKS / CHUNK)
 
 /* Where a row is done: the first two are compared with shale. */
 enum place { OVERLAY, BARE, SHALE, PLACES };
@@ -35,7 +37,7 @@ static const char *const place_names[PLACES] = { "overlay", "bare", "shale" };
 struct world {
 	enum place place;
 	char base[256];
-	int lower, promoted, sparse; /* open files of BLOCKS blocks */
+	int lower, promoted, all, sparse; /* open files of BLOCKS blocks */
 	char *lower_map, *promoted_map;
 	unsigned int next;	     /* of the blocks that are written once */
 };
@@ -151,15 +153,19 @@ static void world_open(struct world *w, enum place place, const char *dir)
 	make_dirs(w);
 	make_file(w, "lower/lower", false);
 	make_file(w, "lower/promoted", false);
+	make_file(w, "lower/all", false);
 	for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++)
 		make_file(w, once[i], place == BARE);
 	if (place != BARE)
 		mount_union(w);
 	w->lower = file_open(w, "lower");
 	w->promoted = file_open(w, "promoted");
+	w->all = file_open(w, "all");
 	w->sparse = file_open(w, "sparse");
 	for (unsigned int i = 0; i < BLOCKS / 2; i += 2)
 		write_block(w->promoted, i);
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		write_block(w->all, i);
 	for (unsigned int i = 0; i < BLOCKS; i++) {
 		read_block(w->lower, i);
 		read_block(w->promoted, i);
@@ -177,6 +183,7 @@ static void world_close(struct world *w)
 	munmap(w->promoted_map, (size_t)BLOCKS * BLOCK);
 	close(w->lower);
 	close(w->promoted);
+	close(w->all);
 	close(w->sparse);
 	path_of(w, "union", path);
 	if (w->place != BARE && umount2(path, 0))
@@ -239,6 +246,14 @@ static void rewrite_bytes(struct world *w, unsigned int i)
 		err(1, "write");
 }
 
+static void rewrite_chunk(struct world *w, unsigned int i)
+{
+	off_t at = (off_t)(i % (BLOCKS / CHUNK)) * sizeof(buffer);
+
+	if (pwrite(w->all, buffer, sizeof(buffer), at) != sizeof(buffer))
+		err(1, "write");
+}
+
 static void write_first(struct world *w, unsigned int i)
 {
 	(void)i;
@@ -289,6 +304,7 @@ static const struct row {
 	const char *file; /* of the lower layer that is written once, or NULL */
 	unsigned int count;
 	void (*run)(struct world *w, unsigned int i);
+	bool is_cold;
 } rows[] = {
 	{"read 4K, lower file", OVERLAY, NULL, COUNT, read_lower},
 	{"read 4K, promoted file", OVERLAY, NULL, COUNT, read_promoted},
@@ -296,8 +312,13 @@ static const struct row {
 	{"read 64K, lower file", OVERLAY, NULL, COUNT, read_lower_chunk},
 	{"read 64K, promoted, nothing owned", OVERLAY, NULL, COUNT, read_promoted_chunk},
 	{"read 64K, promoted, every other owned", OVERLAY, NULL, COUNT, read_mixed_chunk},
+	{"read 64K cold, lower file", OVERLAY, NULL, COLD, read_lower_chunk, true},
+	{"read 64K cold, promoted, nothing owned", OVERLAY, NULL, COLD / 2, read_promoted_chunk, true},
+	{"read 64K cold, promoted, every other", OVERLAY, NULL, COLD / 2, read_mixed_chunk, true},
 	{"write 4K, owned block", OVERLAY, NULL, COUNT, rewrite},
 	{"write 100 bytes, owned block", OVERLAY, NULL, COUNT, rewrite_bytes},
+	{"write 64K, owned blocks", OVERLAY, NULL, 200, rewrite_chunk},
+	{"write 64K cold, owned blocks", OVERLAY, NULL, 200, rewrite_chunk, true},
 	{"write 4K, first of its block", BARE, "first", COUNT, write_first},
 	{"write 100 bytes, first of its block", BARE, "bytes", COUNT, write_first_bytes},
 	{"write 64K, first of its blocks", BARE, "chunks", 50, write_first_chunk},
@@ -321,6 +342,16 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	sync();
+	if (fd < 0 || write(fd, "3", 1) != 1)
+		err(1, "drop_caches");
+	close(fd);
+}
+
 static double measure(struct world *w, const struct row *row)
 {
 	double cost[BATCHES], start;
@@ -330,6 +361,8 @@ static double measure(struct world *w, const struct row *row)
 	for (unsigned int i = 0; i < row->count; i++)
 		row->run(w, i);
 	for (unsigned int batch = 0; batch < BATCHES; batch++) {
+		if (row->is_cold)
+			drop_caches();
 		start = now();
 		for (unsigned int i = 0; i < row->count; i++)
 			row->run(w, i);
