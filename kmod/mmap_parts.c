@@ -15,6 +15,7 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 
 #include "cow.h"
 #include "cred.h"
@@ -42,11 +43,21 @@ static bool folio_fill(struct shale_filling *f, struct folio *folio)
 	return is_done;
 }
 
-/* Nothing is locked: waits for writers, and for the layers below. */
+/*
+ * A writer has the semaphore. It is not waited for: who faults may hold the lock of the top's inode, as some
+ * filesystems do while they copy to the user's memory, and that is what the writer waits for. So the
+ * access is tried again a moment later, and signals end it.
+ */
+static void writer_pass(void)
+{
+	schedule_timeout_killable(1);
+}
+
+/* Nothing of ours is locked: lets writers go first, and waits for the layers below. */
 static int folio_wait(struct shale_filling *f, u64 pos, u64 len)
 {
-	down_read(&f->parts->sem);
-	up_read(&f->parts->sem);
+	if (rwsem_is_locked(&f->parts->sem))
+		writer_pass();
 	return shale_filling_read(f, pos, len);
 }
 
@@ -226,12 +237,15 @@ static vm_fault_t mkwrite_locked(struct vm_fault *vmf, struct shale_parts *parts
 static vm_fault_t parts_page_mkwrite(struct vm_fault *vmf)
 {
 	struct shale_parts *parts = vmf->vma->vm_private_data;
-	vm_fault_t ret;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
 
 	sb_start_pagefault(parts->inode->i_sb);
-	down_read(&parts->sem);
-	ret = mkwrite_locked(vmf, parts);
-	up_read(&parts->sem);
+	if (down_read_trylock(&parts->sem)) {
+		ret = mkwrite_locked(vmf, parts);
+		up_read(&parts->sem);
+	} else {
+		writer_pass();
+	}
 	sb_end_pagefault(parts->inode->i_sb);
 	return ret;
 }

@@ -522,24 +522,12 @@ static long errno_of(long ret)
 	return ret < 0 ? -errno : ret;
 }
 
-/* It may be refused at any moment, while something is written for one; but not at every moment. */
-static long write_nowait(int fd, const struct iovec *part, off_t at)
-{
-	long ret = -EAGAIN;
-
-	for (int i = 0; ret == -EAGAIN && i < 50; i++) {
-		if (i)
-			usleep(20000);
-		ret = errno_of(pwritev2(fd, part, 1, at, RWF_NOWAIT));
-	}
-	return ret;
-}
-
 TEST(nowait, "RWF_NOWAIT reads what is cached of several parts, and writes what the upper has")
 {
 	char buffer[8 * BLOCK], want[8 * BLOCK];
 	struct iovec part = {buffer, sizeof(buffer)};
 	ssize_t ret, done = 0;
+	bool can_write;
 	int fd, plain;
 
 	twins_setup();
@@ -561,9 +549,14 @@ TEST(nowait, "RWF_NOWAIT reads what is cached of several parts, and writes what 
 	EXPECT_EQ(done, (ssize_t)sizeof(buffer));
 	EXPECT(!memcmp(buffer, want, sizeof(want)));
 	part = (struct iovec){buffer, BLOCK};
-	ret = write_nowait(plain, &part, 2 * BLOCK);
-	EXPECT_EQ(write_nowait(fd, &part, 2 * BLOCK), ret);
-	if (is_shale() && ret > 0)
+	/* Filesystems refuse it when the file's time has to change, which it has every few milliseconds. */
+	can_write = errno_of(pwritev2(plain, &part, 1, 2 * BLOCK, RWF_NOWAIT)) != -EOPNOTSUPP;
+	ret = errno_of(pwritev2(fd, &part, 1, 2 * BLOCK, RWF_NOWAIT));
+	if (can_write)
+		EXPECT(ret == BLOCK || ret == -EAGAIN);
+	else
+		EXPECT_EQ(ret, -EOPNOTSUPP);
+	if (is_shale() && can_write)
 		EXPECT_ERR(pwritev2(fd, &part, 1, 5 * BLOCK, RWF_NOWAIT), EAGAIN);
 	close(fd);
 	close(plain);
