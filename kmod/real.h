@@ -198,7 +198,6 @@ void shale_real_io_exit(void);
 
 /* real_limit.c: RUN, which writes up to END of a file, not stopped by the limit on the caller's files */
 long shale_real_unlimited(loff_t end, long (*run)(void *arg), void *arg);
-int shale_real_limit_init(void);
-void shale_real_limit_exit(void);
+long shale_real_unlimited_held(loff_t end, long (*run)(void *arg), void *arg); /* the access to write is there */
 
 #endif /* _SHALE_REAL_H */

@@ -237,7 +237,7 @@ ssize_t shale_real_write_buf(struct file *real, const void *buf, size_t len, lof
 {
 	struct buf_write w = { real, { (void *)buf, len }, pos };
 
-	return shale_real_unlimited(pos + len, buf_write, &w);
+	return shale_real_unlimited_held(pos + len, buf_write, &w);
 }
 
 void shale_real_modified(struct file *real)
@@ -397,19 +397,11 @@ int shale_real_mmap(struct file *real, struct vm_area_struct *vma)
 
 int shale_real_io_init(void)
 {
-	int err = shale_real_limit_init();
-
-	if (err)
-		return err;
 	aio_wq = alloc_workqueue("shale_aio", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (aio_wq)
-		return 0;
-	shale_real_limit_exit();
-	return -ENOMEM;
+	return aio_wq ? 0 : -ENOMEM;
 }
 
 void shale_real_io_exit(void)
 {
 	destroy_workqueue(aio_wq);
-	shale_real_limit_exit();
 }

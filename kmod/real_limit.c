@@ -20,8 +20,6 @@ struct unlimited {
 	long ret;
 };
 
-static struct workqueue_struct *wq;
-
 static void unlimited_run(struct work_struct *work)
 {
 	struct unlimited *u = container_of(work, struct unlimited, work);
@@ -31,27 +29,37 @@ static void unlimited_run(struct work_struct *work)
 	shale_cred_end(old);
 }
 
+static bool is_limited(loff_t end)
+{
+	return unlikely(end > rlimit(RLIMIT_FSIZE));
+}
+
+static long unlimited_wait(struct unlimited *u)
+{
+	u->creds = (struct cred *)get_current_cred();
+	queue_work(system_unbound_wq, &u->work);
+	flush_work(&u->work);
+	destroy_work_on_stack(&u->work);
+	return u->ret;
+}
+
 long shale_real_unlimited(loff_t end, long (*run)(void *arg), void *arg)
 {
 	struct unlimited u = { .run = run, .arg = arg };
 
-	if (likely(end <= rlimit(RLIMIT_FSIZE)))
+	if (!is_limited(end))
 		return run(arg);
-	u.creds = (struct cred *)get_current_cred();
 	INIT_WORK_ONSTACK(&u.work, unlimited_run);
-	queue_work(wq, &u.work);
-	flush_work(&u.work);
-	destroy_work_on_stack(&u.work);
-	return u.ret;
+	return unlimited_wait(&u);
 }
 
-int shale_real_limit_init(void)
+/* Two of the kind to lockdep: what is waited for with the access to write at hand does not ask for it. */
+long shale_real_unlimited_held(loff_t end, long (*run)(void *arg), void *arg)
 {
-	wq = alloc_workqueue("shale_write", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return wq ? 0 : -ENOMEM;
-}
+	struct unlimited u = { .run = run, .arg = arg };
 
-void shale_real_limit_exit(void)
-{
-	destroy_workqueue(wq);
+	if (!is_limited(end))
+		return run(arg);
+	INIT_WORK_ONSTACK(&u.work, unlimited_run);
+	return unlimited_wait(&u);
 }
