@@ -465,12 +465,12 @@ static int upper_resize(struct inode *inode, struct dentry *upper, struct iattr 
 	int err;
 
 	if (parts)
-		down_write(&parts->sem);
+		shale_parts_lock(parts);
 	err = shale_real_setattr(SHALE_FS(inode->i_sb), upper, attr);
 	if (!err)
 		shale_parts_cut(inode, attr->ia_size);
 	if (parts)
-		up_write(&parts->sem);
+		shale_parts_unlock(parts);
 	return err;
 }
 
@@ -658,7 +658,7 @@ int shale_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, struct fi
 
 static int shale_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 len)
 {
-	const struct shale_parts *parts;
+	struct shale_parts *parts;
 	const struct cred *old;
 	struct path data;
 	int err;

@@ -57,13 +57,13 @@ static int hole_take(struct file *file, struct shale_parts *parts, u64 pos, u64 
 
 	if (IS_ERR(top))
 		return PTR_ERR(top);
-	down_write(&parts->sem);
+	shale_parts_lock(parts);
 	stop = hole_end(top, pos, *end);
 	if (stop > (loff_t)pos) {
 		shale_cow_blocks(parts->maps[0], pos, stop - pos, &first, &nr);
 		err = nr ? shale_map_set(parts->maps[0], first, nr) : 0;
 	}
-	up_write(&parts->sem);
+	shale_parts_unlock(parts);
 	if (stop < 0)
 		return stop;
 	*end = max_t(u64, stop, pos);

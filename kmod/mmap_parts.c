@@ -44,9 +44,8 @@ static bool folio_fill(struct shale_filling *f, struct folio *folio)
 }
 
 /*
- * A writer has the semaphore. It is not waited for: who faults may hold the lock of the top's inode, as some
- * filesystems do while they copy to the user's memory, and that is what the writer waits for. So the
- * access is tried again a moment later, and signals end it.
+ * A writer has the semaphore. It is not waited for: who faults may hold locks of layers, as some filesystems do while
+ * they copy to the user's memory. So the access is tried again a moment later, and signals end it.
  */
 static void writer_pass(void)
 {

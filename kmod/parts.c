@@ -38,6 +38,7 @@ static struct shale_parts *parts_alloc(struct inode *inode, unsigned int nr)
 		return NULL;
 	parts->inode = inode;
 	parts->nr = nr;
+	init_rwsem(&parts->gate);
 	init_rwsem(&parts->sem);
 	mutex_init(&parts->save_lock);
 	INIT_LIST_HEAD(&parts->node);
@@ -46,6 +47,18 @@ static struct shale_parts *parts_alloc(struct inode *inode, unsigned int nr)
 		return parts;
 	kfree(parts);
 	return NULL;
+}
+
+void shale_parts_lock(struct shale_parts *parts)
+{
+	down_write(&parts->gate);
+	down_write(&parts->sem);
+}
+
+void shale_parts_unlock(struct shale_parts *parts)
+{
+	up_write(&parts->sem);
+	up_write(&parts->gate);
 }
 
 void shale_parts_drop(struct shale_parts *parts)
@@ -306,14 +319,14 @@ static int tail_write(struct shale_parts *parts, u64 pos, const u8 *buf, u64 len
 	if (IS_ERR(top))
 		return PTR_ERR(top);
 	shale_real_start_write(top);
-	down_write(&parts->sem);
+	shale_parts_lock(parts);
 	if (!shale_map_test(parts->maps[0], block)) {
 		ret = shale_real_write_buf(top, buf, len, pos);
 		if (ret == len)
 			ret = shale_map_set(parts->maps[0], block, 1) ?: len;
 		shale_parts_report(parts, pos, len, len, ret);
 	}
-	up_write(&parts->sem);
+	shale_parts_unlock(parts);
 	shale_real_end_write(top);
 	fput(top);
 	if (ret < 0)

@@ -14,7 +14,8 @@
 
 struct shale_parts {
 	struct inode *inode;
-	struct rw_semaphore sem;    /* see shale.h */
+	struct rw_semaphore gate;   /* see shale.h */
+	struct rw_semaphore sem;    /* likewise */
 	struct mutex save_lock;	    /* one saves at a time; head */
 	struct shale_map_head head; /* of the top part's map */
 	u64 saved_limit;	    /* the limit that is on disk */
@@ -43,6 +44,10 @@ int shale_parts_above(struct inode *inode, struct dentry *upper, const struct ks
 		      struct shale_parts **ret);
 void shale_parts_drop(struct shale_parts *parts); /* which came to nothing; NULL is fine */
 void shale_parts_free(struct shale_parts *parts); /* with those before; NULL is fine */
+
+/* Who changes what blocks are the top's, or the bytes of those that are not: page faults do neither meanwhile. */
+void shale_parts_lock(struct shale_parts *parts);
+void shale_parts_unlock(struct shale_parts *parts);
 
 /* The object that a part is. */
 struct shale_path shale_parts_object(const struct inode *inode, const struct shale_parts *parts,
@@ -98,7 +103,7 @@ struct shale_range;
 loff_t shale_parts_remap(const struct shale_range *r, struct file *top);
 
 /* parts_extents.c */
-int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, struct fiemap_extent_info *info,
+int shale_parts_fiemap(struct inode *inode, struct shale_parts *parts, struct fiemap_extent_info *info,
 		       u64 start, u64 len);
 
 #endif /* _SHALE_PARTS_H */

@@ -4,8 +4,10 @@
  * by run of what one layer's object has, between the layers' files. Called by file.c with both inodes locked and
  * the mounter's credentials. What cannot be cloned is copied by reading and writing, which is not here.
  *
- * Of a target, the blocks at the edges of the range are taken over first. The rest is cloned with parts->sem held
- * for writing and then set, as in parts_io.c: cloning drops the target's pages, as a direct write does.
+ * Of a target, the blocks at the edges of the range are taken over first. The rest is cloned with its parts locked and
+ * then set, as in parts_io.c: cloning drops the target's pages, as a direct write does. It also waits for the
+ * lock of the source, which a read may hold that faults on a mapping of the target, and there is no gate (see
+ * shale.h) for files of others. So what is to be set is cloned to an unnamed file first, which nobody reads.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -113,7 +115,7 @@ static loff_t run_clone_locked(const struct copying *c, const struct shale_range
 	u64 first, nr;
 	int err = 0;
 
-	if (ret <= 0 || !c->to)
+	if (ret <= 0)
 		return ret;
 	shale_cow_blocks(c->to->maps[0], run->pos_out, ret, &first, &nr);
 	if (nr)
@@ -123,14 +125,19 @@ static loff_t run_clone_locked(const struct copying *c, const struct shale_range
 
 static loff_t run_clone(const struct copying *c, const struct shale_range *run)
 {
+	u64 first, nr = 0;
 	loff_t ret;
 
+	if (c->to)
+		shale_cow_blocks(c->to->maps[0], run->pos_out, run->len, &first, &nr);
 	shale_real_start_write(c->top);
-	if (c->to)
-		down_write(&c->to->sem);
-	ret = run_clone_locked(c, run);
-	if (c->to)
-		up_write(&c->to->sem);
+	if (nr) {
+		shale_parts_lock(c->to);
+		ret = run_clone_locked(c, run);
+		shale_parts_unlock(c->to);
+	} else {
+		ret = shale_real_clone_held(run);
+	}
 	shale_real_end_write(c->top);
 	return ret;
 }
@@ -201,16 +208,33 @@ static loff_t pieces_clone(const struct copying *c)
 	return done ?: ret;
 }
 
-static loff_t range_clone(const struct copying *c)
+static int stage_fill(const struct copying *c, struct file *stage)
 {
-	int err = 0;
+	struct shale_range r = *c->r;
+	const struct copying staging = { .r = &r, .from = c->from, .top = stage, .block = c->block };
+	loff_t ret;
 
-	if (c->to)
-		err = shale_parts_grow(c->to->inode, c->r->pos_out + c->r->len) ?: edges_take(c);
-	return err ?: pieces_clone(c);
+	r.pos_out = r.pos_in;
+	ret = pieces_clone(&staging);
+	return ret < 0 ? ret : ret == r.len ? 0 : -EIO;
 }
 
-/* Bytes below the top are no saving to be made: they would have to be the top's first. */
+static loff_t staged_clone(const struct copying *c)
+{
+	struct copying staged = *c;
+	struct file *stage = shale_real_tmpfile(SHALE_FS(c->to->inode->i_sb), NULL, S_IFREG | 0600);
+	loff_t ret;
+
+	if (IS_ERR(stage))
+		return PTR_ERR(stage);
+	ret = stage_fill(c, stage);
+	staged.from = (struct shale_source){ .real = stage };
+	if (!ret)
+		ret = pieces_clone(&staged);
+	fput(stage);
+	return ret;
+}
+
 static bool is_all_of_top(const struct copying *c)
 {
 	u64 first, nr = 0;
@@ -220,7 +244,19 @@ static bool is_all_of_top(const struct copying *c)
 	return !nr;
 }
 
-/* What the target shows does not change, nor whose it is. */
+static loff_t range_clone(const struct copying *c)
+{
+	int err = 0;
+
+	if (c->to)
+		err = shale_parts_grow(c->to->inode, c->r->pos_out + c->r->len) ?: edges_take(c);
+	if (err)
+		return err;
+	return is_all_of_top(c) ? pieces_clone(c) : staged_clone(c);
+}
+
+/* What the target shows does not change, nor whose it is. Bytes below the top are no saving to be made: they would have
+ * to be the top's first. */
 static loff_t range_dedupe(const struct copying *c)
 {
 	struct shale_range run = *c->r;

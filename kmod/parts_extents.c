@@ -197,8 +197,8 @@ static int xattrs_list(const struct extents *e, u64 start, u64 len)
 	return shale_real_fiemap(&path, e->info, start, len);
 }
 
-int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, struct fiemap_extent_info *info,
-		       u64 start, u64 len)
+static int extents_list(struct inode *inode, const struct shale_parts *parts, struct fiemap_extent_info *info,
+			u64 start, u64 len)
 {
 	const struct extents e = { inode, parts, info };
 	struct shown shown = { .end = round_down(start, SHALE_MAP_BLOCK_SIZE) };
@@ -221,4 +221,17 @@ int shale_parts_fiemap(struct inode *inode, const struct shale_parts *parts, str
 		cond_resched();
 	}
 	return err ?: last_mark(&e);
+}
+
+/* XFS holds the lock of the inode while it writes to the user's list. */
+int shale_parts_fiemap(struct inode *inode, struct shale_parts *parts, struct fiemap_extent_info *info,
+		       u64 start, u64 len)
+{
+	int err = down_read_killable(&parts->gate);
+
+	if (err)
+		return err;
+	err = extents_list(inode, parts, info, start, len);
+	up_read(&parts->gate);
+	return err;
 }

@@ -4,12 +4,12 @@
  * has. Called by file.c; for writing our inode is locked. Mappings are in mmap_parts.c, holes and allocation in
  * parts_space.c, copies between files in parts_copy.c.
  *
- * A block becomes the top part's by being written whole and then set in the map, both with parts->sem held for
- * writing. A page fault fills the page of a block that is not set with what is below, with parts->sem held for
- * reading: so it comes before the bytes, which then replace what it filled, or finds the block set. A store
- * through a mapping likewise comes before or after, but is never lost.
+ * A block becomes the top part's by being written whole and then set in the map, both with the parts locked. A page
+ * fault fills the page of a block that is not set with what is below, with parts->sem held for reading: so it
+ * comes before the bytes, which then replace what it filled, or finds the block set. A store through a mapping
+ * likewise comes before or after, but is never lost.
  *
- * While parts->sem is held no memory of the user is touched that might not be there: it may be a mapping of this
+ * While they are locked no memory of the user is touched that might not be there: it may be a mapping of this
  * very block. Whole blocks are written from the user's memory with page faults forbidden; where that does not
  * work, and for parts of blocks, what the block is to hold is put together in a buffer before the lock is
  * taken. Direct writes pin their pages before it.
@@ -42,16 +42,46 @@ static bool may_ask(const struct file *real, const struct kiocb *iocb)
 	return !(iocb->ki_flags & IOCB_NOWAIT) || (real->f_mode & FMODE_NOWAIT);
 }
 
+/* Writers wait for the lock of the top's inode, and page faults for writers. */
+static ssize_t top_read(struct shale_parts *parts, struct file *top, struct kiocb *iocb, struct iov_iter *iter)
+{
+	const bool nowait = iocb->ki_flags & IOCB_NOWAIT;
+	ssize_t ret;
+
+	if (!user_backed_iter(iter) || !shale_real_read_locks(top, iocb))
+		return shale_real_read_iter(top, iocb, iter);
+	if (nowait && !down_read_trylock(&parts->gate))
+		return -EAGAIN;
+	if (!nowait && down_read_killable(&parts->gate))
+		return -EINTR;
+	ret = shale_real_read_iter(top, iocb, iter);
+	up_read(&parts->gate);
+	return ret;
+}
+
+/* What a read is of: one of the parts. */
+struct part {
+	struct shale_parts *parts;
+	struct file *real;
+	bool is_top;
+};
+
+static struct part part_at(struct shale_parts *parts, struct file *file, unsigned int index)
+{
+	return (struct part){ parts, shale_parts_file(file, parts, index), !index };
+}
+
 /* At most LEN bytes. */
-static ssize_t part_read(struct file *real, struct kiocb *iocb, struct iov_iter *iter, size_t len)
+static ssize_t part_read(const struct part *part, struct kiocb *iocb, struct iov_iter *iter, size_t len)
 {
 	size_t rest = iov_iter_count(iter) - min(len, iov_iter_count(iter));
 	ssize_t ret;
 
-	if (!may_ask(real, iocb))
+	if (!may_ask(part->real, iocb))
 		return -EAGAIN;
 	iov_iter_truncate(iter, len);
-	ret = shale_real_read_iter(real, iocb, iter);
+	ret = part->is_top ? top_read(part->parts, part->real, iocb, iter) :
+			     shale_real_read_iter(part->real, iocb, iter);
 	if (ret != -EIOCBQUEUED)
 		iov_iter_reexpand(iter, iov_iter_count(iter) + rest);
 	return ret;
@@ -62,7 +92,7 @@ static ssize_t part_read(struct file *real, struct kiocb *iocb, struct iov_iter 
  * end anywhere. Then the page cache serves as well: what is below never changes, and the top's is coherent. But an
  * error that the caller's own memory and offsets deserve stays one.
  */
-static ssize_t part_read_direct(struct file *real, struct kiocb *iocb, struct iov_iter *iter, size_t len)
+static ssize_t part_read_direct(const struct part *part, struct kiocb *iocb, struct iov_iter *iter, size_t len)
 {
 	const unsigned long asked = iocb->ki_pos | iov_iter_alignment(iter);
 	size_t whole = round_down(len, SHALE_MAP_BLOCK_SIZE);
@@ -71,12 +101,12 @@ static ssize_t part_read_direct(struct file *real, struct kiocb *iocb, struct io
 	if (len < iov_iter_count(iter) && whole)
 		len = whole;
 	if (IS_ALIGNED(len, SECTOR) || len == iov_iter_count(iter)) {
-		ret = part_read(real, iocb, iter, len);
+		ret = part_read(part, iocb, iter, len);
 		if (ret != -EINVAL || !IS_ALIGNED(asked, SECTOR))
 			return ret;
 	}
 	iocb->ki_flags &= ~IOCB_DIRECT;
-	ret = part_read(real, iocb, iter, len);
+	ret = part_read(part, iocb, iter, len);
 	iocb->ki_flags |= IOCB_DIRECT;
 	return ret;
 }
@@ -85,13 +115,13 @@ static ssize_t run_read(struct shale_parts *parts, struct kiocb *iocb, struct io
 {
 	u64 len = min_t(u64, iov_iter_count(iter), size - iocb->ki_pos);
 	struct shale_run run = shale_cow_run(parts->maps, iocb->ki_pos, len);
-	struct file *real = shale_parts_file(iocb->ki_filp, parts, run.part);
+	const struct part part = part_at(parts, iocb->ki_filp, run.part);
 
-	if (IS_ERR(real))
-		return PTR_ERR(real);
+	if (IS_ERR(part.real))
+		return PTR_ERR(part.real);
 	if (iocb->ki_flags & IOCB_DIRECT)
-		return part_read_direct(real, iocb, iter, run.len);
-	return part_read(real, iocb, iter, run.len);
+		return part_read_direct(&part, iocb, iter, run.len);
+	return part_read(&part, iocb, iter, run.len);
 }
 
 static ssize_t runs_read(struct shale_parts *parts, struct kiocb *iocb, struct iov_iter *iter, u64 size)
@@ -120,7 +150,7 @@ ssize_t shale_parts_read(struct shale_parts *parts, struct kiocb *iocb, struct i
 {
 	u64 size = i_size_read(file_inode(iocb->ki_filp)), len;
 	struct shale_run run;
-	struct file *real;
+	struct part part;
 
 	if (iocb->ki_pos >= size)
 		return 0;
@@ -128,11 +158,11 @@ ssize_t shale_parts_read(struct shale_parts *parts, struct kiocb *iocb, struct i
 	run = shale_cow_run(parts->maps, iocb->ki_pos, len);
 	if (run.len < len || ((iocb->ki_flags & IOCB_DIRECT) && run.part))
 		return runs_read(parts, iocb, iter, size);
-	real = shale_parts_file(iocb->ki_filp, parts, run.part);
-	if (IS_ERR(real))
-		return PTR_ERR(real);
+	part = part_at(parts, iocb->ki_filp, run.part);
+	if (IS_ERR(part.real))
+		return PTR_ERR(part.real);
 	/* The top ends where we do. */
-	return part_read(real, iocb, iter, run.part ? len : iov_iter_count(iter));
+	return part_read(&part, iocb, iter, part.is_top ? iov_iter_count(iter) : len);
 }
 
 struct file *shale_parts_at(struct file *file, struct shale_parts *parts, u64 pos, size_t *len)
@@ -253,11 +283,11 @@ static ssize_t blocks_try(struct writing *w, size_t len)
 	ssize_t ret, done = 0;
 
 	iov_iter_truncate(w->iter, len);
-	down_write(&w->parts->sem);
+	shale_parts_lock(w->parts);
 	ret = shale_real_write_present(w->top, w->iter, w->pos);
 	if (ret > 0)
 		done = blocks_set(w->parts, w->pos, w->pos + ret, w->pos + len);
-	up_write(&w->parts->sem);
+	shale_parts_unlock(w->parts);
 	shale_parts_report(w->parts, w->pos, max_t(ssize_t, ret, 0), 0, min(ret, done));
 	return piece_end(w, &before, done ?: min_t(ssize_t, ret, 0) ?: -EFAULT);
 }
@@ -319,11 +349,11 @@ static ssize_t blocks_write_locked(struct writing *w, struct iov_iter *iter)
 	const u64 end = w->pos + iov_iter_count(iter);
 	ssize_t ret, done = 0;
 
-	down_write(&w->parts->sem);
+	shale_parts_lock(w->parts);
 	ret = shale_real_write_held(w->top, iter, w->pos, true);
 	if (ret > 0)
 		done = blocks_set(w->parts, w->pos, w->pos + ret, end);
-	up_write(&w->parts->sem);
+	shale_parts_unlock(w->parts);
 	shale_parts_report(w->parts, w->pos, max_t(ssize_t, ret, 0), 0, min(ret, done));
 	return done ?: min_t(ssize_t, ret, 0) ?: -EIO;
 }
@@ -399,9 +429,9 @@ static ssize_t block_write(struct writing *w, size_t len)
 	ssize_t ret = block_fill(w, len);
 
 	if (ret > 0) {
-		down_write(&w->parts->sem);
+		shale_parts_lock(w->parts);
 		ret = block_write_locked(w, ret);
-		up_write(&w->parts->sem);
+		shale_parts_unlock(w->parts);
 		w->is_cached = true;
 	}
 	return piece_end(w, &before, ret);

@@ -47,13 +47,13 @@ static int bytes_settle(struct taking *t, u64 pos, u64 len)
 	int err = 0;
 
 	shale_real_start_write(t->top);
-	down_write(&t->parts->sem);
+	shale_parts_lock(t->parts);
 	for (; !err && pos < end; pos += run.len) {
 		run = shale_cow_run(top_and_rest, pos, end - pos);
 		if (run.part)
 			err = run_settle(t, t->buf + (pos - start), pos, run.len);
 	}
-	up_write(&t->parts->sem);
+	shale_parts_unlock(t->parts);
 	shale_real_end_write(t->top);
 	return err;
 }
@@ -140,9 +140,9 @@ static int zeros_set(struct file *top, struct shale_parts *parts, int mode, u64 
 	int err;
 
 	shale_real_start_write(top);
-	down_write(&parts->sem);
+	shale_parts_lock(parts);
 	err = zeros_set_locked(top, parts, mode, pos, len);
-	up_write(&parts->sem);
+	shale_parts_unlock(parts);
 	shale_real_end_write(top);
 	shale_mapio_dirty(parts->inode);
 	return err;

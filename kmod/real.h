@@ -128,6 +128,8 @@ void shale_real_names_free(struct list_head *names);
 typedef void (*shale_written_t)(struct file *user);
 
 /* USER is the kiocb of our file; an asynchronous one gives -EIOCBQUEUED and is completed later. */
+/* Does such a read hold the lock of the layer's inode while it copies? */
+bool shale_real_read_locks(const struct file *real, const struct kiocb *iocb);
 ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter);
 ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
 			      shale_written_t written);

@@ -128,6 +128,20 @@ static bool is_possible(const struct file *real, const struct kiocb *user)
 	return !(user->ki_flags & IOCB_DIRECT) || (real->f_mode & FMODE_CAN_ODIRECT);
 }
 
+/* XFS is one of the filesystems that also do so for reads through the page cache; those below do not. */
+bool shale_real_read_locks(const struct file *real, const struct kiocb *iocb)
+{
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return true;
+	switch (file_inode(real)->i_sb->s_magic) {
+	case EXT4_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return false;
+	}
+	return true;
+}
+
 ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter)
 {
 	struct kiocb iocb;

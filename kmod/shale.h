@@ -12,8 +12,15 @@
  *	  i_rwsem of shale inodes (directories before files, the VFS's own order)
  *	    shale_inode.lock		promotion of this inode, and its readdir cache
  *	      sb_writers of the upper filesystem
- *	        i_rwsem of upper and lower inodes
- *	          what those filesystems take
+ *	        shale_parts.gate
+ *	          shale_parts.sem
+ *	            i_rwsem of upper and lower inodes
+ *	              what those filesystems take
+ *
+ * A read of the top part may hold its inode's lock while it copies to memory of the user, which faults, and faults need
+ * shale_parts.sem: they only try it, but try again until they get it. So who reads holds the gate meanwhile,
+ * and who takes the semaphore for writing, to take that inode's lock then, takes the gate before it. No fault
+ * takes the gate. What writes holds the lock of our inode, and needs none.
  *
  * A parent is promoted before its child and its lock is dropped before the child's is taken, so no
  * two shale_inode.lock are ever held together, except by rename and link, which take them through

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mapped_race.c - tests of reads into a mapping of a file whose blocks become the upper's meanwhile. The layer's filesystem
+ * may hold the lock of its file while such a read faults, and wait for that lock to write: neither may wait
+ * for the other for ever. What hangs here is ended, and fails, by the harness.
+ */
+#include "union.h"
+
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define PAGE   4096
+#define PAGES  1024
+#define OWNED  8 /* blocks at the start, in the upper before anything else */
+#define HALF   (PAGES / 2)
+#define ROUNDS 4
+
+static void make_file(const char *path, char byte)
+{
+	int fd = ASSERT_OK(open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644));
+	char page[PAGE];
+
+	memset(page, byte, PAGE);
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(write(fd, page, PAGE), PAGE);
+	ASSERT_OK(close(fd));
+}
+
+static const char *file_of(int round)
+{
+	static char path[32];
+
+	snprintf(path, sizeof(path), "m/f%d", round);
+	return path;
+}
+
+static void setup(void)
+{
+	lower(0, "x=1");
+	for (int i = 0; i < ROUNDS; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "l0/f%d", i);
+		make_file(path, 'l');
+	}
+	union_mount_with(&union_by_blocks);
+}
+
+/* The pages of one side of the race. */
+static void write_pages(int fd, int from, int to, char byte)
+{
+	static char page[PAGE] __attribute__((aligned(PAGE)));
+
+	memset(page, byte, PAGE);
+	for (int i = from; i < to; i++)
+		ASSERT_EQ(pwrite(fd, page, PAGE, (off_t)i * PAGE), PAGE);
+}
+
+static char *map_file(const char *path)
+{
+	int fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
+	char *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	ASSERT(at != MAP_FAILED);
+	close(fd);
+	return at;
+}
+
+static pid_t writer_begin(const char *path, void (*write_blocks)(int fd))
+{
+	pid_t pid = ASSERT_OK(fork());
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
+	write_blocks(fd);
+	close(fd);
+	ktap_child_end();
+}
+
+static void writer_end(pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+static void write_second_half(int fd)
+{
+	write_pages(fd, HALF, PAGES, 'w');
+}
+
+static void expect_pages(const char *at, int from, int to, char byte)
+{
+	for (int i = from; i < to && !ktap_has_failed(); i++) {
+		EXPECT_EQ(at[(size_t)i * PAGE], byte);
+		EXPECT_EQ(at[(size_t)i * PAGE + PAGE - 1], byte);
+	}
+}
+
+/* From SOURCE, to all pages of a mapping of the first half that are not the upper's yet. */
+static void read_into(char *at, int source)
+{
+	for (int i = OWNED; i < HALF; i += OWNED)
+		ASSERT_EQ(pread(source, at + (size_t)i * PAGE, OWNED * PAGE, 0), OWNED * PAGE);
+}
+
+static void race_read(const char *path, int flags)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | flags);
+	char *at;
+	pid_t pid;
+
+	if (fd < 0)
+		SKIP("O_DIRECT: %s", strerror(errno));
+	write_pages(fd, 0, OWNED, 'o');
+	at = map_file(path);
+	pid = writer_begin(path, write_second_half);
+	read_into(at, fd);
+	writer_end(pid);
+	expect_pages(at, 0, HALF, 'o');
+	expect_pages(at, HALF, PAGES, 'w');
+	munmap(at, PAGES * PAGE);
+	close(fd);
+}
+
+TEST(read, "reads into a mapping of the file and writes of new blocks go on beside each other")
+{
+	setup();
+	for (int i = 0; i < ROUNDS; i++)
+		race_read(file_of(i), 0);
+}
+
+TEST(read_direct, "direct reads into a mapping of the file and writes of new blocks go on beside each other")
+{
+	setup();
+	for (int i = 0; i < ROUNDS; i++)
+		race_read(file_of(i), O_DIRECT);
+}
+
+/* What is asked is at the end of a page, so the answer is on the next one, where nothing was stored yet. */
+static void list_into(char *at, int fd)
+{
+	for (int i = OWNED + 1; i < HALF; i += 2) {
+		struct fiemap *list = (struct fiemap *)(at + (size_t)i * PAGE) - 1;
+
+		*list = (struct fiemap){.fm_length = OWNED * PAGE, .fm_extent_count = 16};
+		ASSERT_OK(ioctl(fd, FS_IOC_FIEMAP, list));
+		EXPECT_EQ(list->fm_extents[0].fe_logical, 0);
+	}
+}
+
+static void race_fiemap(const char *path)
+{
+	int fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
+	struct fiemap count = {.fm_length = PAGE};
+	char *at = map_file(path);
+	pid_t pid;
+
+	if (ioctl(fd, FS_IOC_FIEMAP, &count) < 0)
+		SKIP("FIEMAP: %s", strerror(errno));
+	write_pages(fd, 0, OWNED, 'o');
+	pid = writer_begin(path, write_second_half);
+	list_into(at, fd);
+	writer_end(pid);
+	expect_pages(at, HALF, PAGES, 'w');
+	munmap(at, PAGES * PAGE);
+	close(fd);
+}
+
+TEST(fiemap, "extents are listed into a mapping of the file beside writes of new blocks")
+{
+	setup();
+	for (int i = 0; i < ROUNDS; i++)
+		race_fiemap(file_of(i));
+}
+
+#define SOURCE "m/source"
+
+static void clone_second_half(int fd)
+{
+	struct file_clone_range range = {.src_length = OWNED * PAGE};
+
+	range.src_fd = ASSERT_OK(open(SOURCE, O_RDONLY | O_CLOEXEC));
+	for (int i = HALF; i < PAGES; i += OWNED) {
+		range.dest_offset = (uint64_t)i * PAGE;
+		ASSERT_OK(ioctl(fd, FICLONERANGE, &range));
+	}
+	close(range.src_fd);
+}
+
+static bool can_clone(void)
+{
+	int from = ASSERT_OK(open(SOURCE, O_RDONLY | O_CLOEXEC));
+	int to = ASSERT_OK(open("m/cloned", O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+	bool can = !ioctl(to, FICLONE, from);
+
+	close(from);
+	close(to);
+	return can;
+}
+
+static void race_clone(const char *path, int flags)
+{
+	int source = ASSERT_OK(open(SOURCE, O_RDONLY | O_CLOEXEC | flags));
+	char *at = map_file(path);
+	pid_t pid = writer_begin(path, clone_second_half);
+
+	read_into(at, source);
+	writer_end(pid);
+	expect_pages(at, OWNED, PAGES, 's');
+	expect_pages(at, 0, OWNED, 'l');
+	munmap(at, PAGES * PAGE);
+	close(source);
+}
+
+static void race_clones(int flags)
+{
+	setup();
+	make_file(SOURCE, 's');
+	if (!can_clone())
+		SKIP("the filesystem cannot clone");
+	for (int i = 0; i < ROUNDS; i++)
+		race_clone(file_of(i), flags);
+}
+
+TEST(clone, "reads of a file into a mapping of another and clones of the one to the other go on beside each other")
+{
+	race_clones(0);
+}
+
+TEST(clone_direct, "direct reads of a file into a mapping of another and clones of it go on beside each other")
+{
+	race_clones(O_DIRECT);
+}
