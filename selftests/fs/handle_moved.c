@@ -424,51 +424,73 @@ TEST(remount_ro, "a mount that becomes read-only while the upper is looked throu
 	EXPECT_EQ(count_bad(handles, MANY), 0);
 }
 
-/* Directories that wander between TOPS ones; in each is a file that was renamed before, and one that wanders. */
-#define TOPS	4
-#define DIRS	80
-#define FILES	(2 * DIRS)
 #define WORKERS 3
-#define ROUNDS	5
 
 static volatile int *is_going;
 
-static void wander(int number)
-{
-	char from[64], to[64];
-
-	srandom(number + *is_going * WORKERS);
-	while (*is_going) {
-		int i = random() % DIRS;
-
-		snprintf(from, sizeof(from), "m/t%ld/d%d", random() % TOPS, i);
-		snprintf(to, sizeof(to), "m/t%ld/d%d", random() % TOPS, i);
-		if (random() % 3 == 0) {
-			snprintf(from + strlen(from), 16, "/b%d", i);
-			snprintf(to + strlen(to) - 1, 16, "%ld/b%d", random() % 10, i);
-		}
-		rename(from, to);
-	}
-}
-
-static void wanderers_start(pid_t pids[WORKERS], int round)
+static void workers_start(void (*work)(int number), pid_t pids[WORKERS], int round)
 {
 	*is_going = round + 1;
 	fflush(stdout);
 	for (int i = 0; i < WORKERS; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0) {
-			wander(i);
+			srandom(round * WORKERS + i);
+			while (*is_going)
+				work(i);
 			ktap_child_end();
 		}
 	}
 }
 
-static void wanderers_stop(const pid_t pids[WORKERS])
+static void workers_stop(const pid_t pids[WORKERS])
 {
 	*is_going = 0;
 	for (int i = 0; i < WORKERS; i++)
 		ASSERT_EQ(waitpid(pids[i], NULL, 0), pids[i]);
+}
+
+/* Has the upper looked through, ROUNDS times, while WORK goes on. */
+static void race(void (*work)(int number), int rounds, const struct handle *handles, int count)
+{
+	pid_t pids[WORKERS];
+
+	is_going = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT(is_going != MAP_FAILED);
+	for (int round = 0; round < rounds && !ktap_has_failed(); round++) {
+		union_remount();
+		workers_start(work, pids, round);
+		usleep(random() % (100 * MS));
+		handle_take("m/t0");
+		EXPECT(records_appear(PATIENCE_MS));
+		workers_stop(pids);
+		if (!EXPECT_EQ(count_bad(handles, count), 0))
+			ktap_note("in round %d", round);
+		union_umount();
+		expect_work_clean();
+		tree_remove(RECORDS);
+		union_mount();
+	}
+}
+
+/* Directories that wander between TOPS ones; in each is a file that was renamed before, and one that wanders. */
+#define TOPS  4
+#define DIRS  80
+#define FILES (2 * DIRS)
+
+static void wander(int number)
+{
+	int i = random() % DIRS;
+	char from[64], to[64];
+
+	(void)number;
+	snprintf(from, sizeof(from), "m/t%ld/d%d", random() % TOPS, i);
+	snprintf(to, sizeof(to), "m/t%ld/d%d", random() % TOPS, i);
+	if (random() % 3 == 0) {
+		snprintf(from + strlen(from), 16, "/b%d", i);
+		snprintf(to + strlen(to) - 1, 16, "%ld/b%d", random() % 10, i);
+	}
+	rename(from, to);
 }
 
 static void make_wanderers(struct handle handles[FILES])
@@ -494,25 +516,80 @@ static void make_wanderers(struct handle handles[FILES])
 	}
 }
 
-TEST(race, "what is renamed while the upper is looked through is found, and what is in directories that are")
+TEST(race_dirs, "what is in directories that are renamed while the upper is looked through is found, and files that are")
 {
 	static struct handle handles[FILES];
-	pid_t pids[WORKERS];
 
 	need_shale("this is about shale's records");
-	is_going = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT(is_going != MAP_FAILED);
 	make_wanderers(handles);
-	for (int round = 0; round < ROUNDS && !ktap_has_failed(); round++) {
-		union_remount();
-		wanderers_start(pids, round);
-		usleep(100 * MS);
-		handle_take("m/t0");
+	race(wander, 5, handles, FILES);
+}
+
+#define MET	   60
+#define MET_ROUNDS 30
+
+/* The names in DIR in its own order, without whiteouts. */
+static void names_of(const char *path, char names[MET][16])
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int count = 0;
+
+	ASSERT(dir);
+	while ((entry = readdir(dir)))
+		if (entry->d_type == DT_REG && ASSERT(count < MET))
+			snprintf(names[count++], 16, "%.15s", entry->d_name);
+	closedir(dir);
+	ASSERT_EQ(count, MET);
+}
+
+static void rename_to(const char *name, char letter)
+{
+	char from[32], to[32];
+
+	snprintf(from, sizeof(from), "m/d/%s", name);
+	snprintf(to, sizeof(to), "m/d/%c%s", letter, name + 1);
+	ASSERT_OK(rename(from, to));
+}
+
+static void make_met(struct handle handles[MET])
+{
+	char path[32];
+
+	for (int i = 0; i < MET; i++) {
+		snprintf(path, sizeof(path), "d/f%d=%d", i, i);
+		lower(0, path);
+	}
+	union_mount_with(&(struct union_opts){.readonly = true});
+	for (int i = 0; i < MET; i++) {
+		snprintf(path, sizeof(path), "m/d/f%d", i);
+		handles[i] = handle_take(path);
+	}
+	union_umount();
+	union_mount();
+	for (int i = 0; i < MET; i++) {
+		snprintf(path, sizeof(path), "f%d", i);
+		rename_to(path, 'a');
+	}
+}
+
+/* Each is renamed once, from the last to the first, so that somewhere both are at the same. */
+TEST(race_files, "a file that is renamed just when it is looked at is found at its new place")
+{
+	static struct handle handles[MET];
+	char names[MET][16];
+
+	need_shale("this is about shale's records");
+	make_met(handles);
+	for (int round = 0; round < MET_ROUNDS && !ktap_has_failed(); round++) {
+		names_of("u/d", names);
+		handle_take("m/d");
+		for (int i = MET; i-- > 0;)
+			rename_to(names[i], 'b' + round % 2);
 		EXPECT(records_appear(PATIENCE_MS));
-		wanderers_stop(pids);
-		EXPECT_EQ(count_bad(handles, FILES), 0);
+		if (!EXPECT_EQ(count_bad(handles, MET), 0))
+			ktap_note("in round %d", round);
 		union_umount();
-		expect_work_clean();
 		tree_remove(RECORDS);
 		union_mount();
 	}
