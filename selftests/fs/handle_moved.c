@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define FIFREEZE _IOWR('X', 119, int)
 #define FITHAW	 _IOWR('X', 120, int)
@@ -450,14 +451,23 @@ static void workers_stop(const pid_t pids[WORKERS])
 		ASSERT_EQ(waitpid(pids[i], NULL, 0), pids[i]);
 }
 
-/* Has the upper looked through, ROUNDS times, while WORK goes on. */
-static void race(void (*work)(int number), int rounds, const struct handle *handles, int count)
+/* What happens by chance is tried for so long. */
+#define RACE_SECONDS 10
+
+static bool is_over(time_t begun)
 {
+	return time(NULL) > begun + RACE_SECONDS || ktap_has_failed();
+}
+
+/* Has the upper looked through while WORK goes on. */
+static void race(void (*work)(int number), const struct handle *handles, int count)
+{
+	time_t begun = time(NULL);
 	pid_t pids[WORKERS];
 
 	is_going = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT(is_going != MAP_FAILED);
-	for (int round = 0; round < rounds && !ktap_has_failed(); round++) {
+	for (int round = 0; !is_over(begun); round++) {
 		union_remount();
 		workers_start(work, pids, round);
 		usleep(random() % (100 * MS));
@@ -522,11 +532,10 @@ TEST(race_dirs, "what is in directories that are renamed while the upper is look
 
 	need_shale("this is about shale's records");
 	make_wanderers(handles);
-	race(wander, 5, handles, FILES);
+	race(wander, handles, FILES);
 }
 
-#define MET	   60
-#define MET_ROUNDS 30
+#define MET 60
 
 /* The names in DIR in its own order, without whiteouts. */
 static void names_of(const char *path, char names[MET][16])
@@ -577,11 +586,12 @@ static void make_met(struct handle handles[MET])
 TEST(race_files, "a file that is renamed just when it is looked at is found at its new place")
 {
 	static struct handle handles[MET];
+	time_t begun = time(NULL);
 	char names[MET][16];
 
 	need_shale("this is about shale's records");
 	make_met(handles);
-	for (int round = 0; round < MET_ROUNDS && !ktap_has_failed(); round++) {
+	for (int round = 0; !is_over(begun); round++) {
 		names_of("u/d", names);
 		handle_take("m/d");
 		for (int i = MET; i-- > 0;)
