@@ -14,6 +14,7 @@
 #include "compat/dirops.h"
 #include "cred.h"
 #include "real.h"
+#include "scan.h"
 #include "shale.h"
 
 #define HANDLE_TYPE    0xe6 /* of ours, in no other filesystem's list */
@@ -79,6 +80,8 @@ static int shale_encode_fh(struct inode *inode, u32 *words, int *max_words, stru
 		.is_upper = !object.layer->index,
 		.realfs = realfs_tag(realfs, object.layer->fsid),
 	};
+	if (object.layer->index)
+		shale_scan_begin(fs, object.layer);
 	return HANDLE_TYPE;
 }
 
@@ -142,8 +145,7 @@ static struct dentry *step_down(struct dentry *at, struct dentry *real)
 	}
 }
 
-/* What we have in DIR, which is consumed, under a name. */
-static struct dentry *lookup_name(struct dentry *dir, const struct qstr *name)
+struct dentry *shale_export_lookup(struct dentry *dir, const struct qstr *name)
 {
 	struct qstr last = QSTR_INIT(name->name, name->len);
 	struct dentry *dentry = ERR_PTR(-ESTALE);
@@ -166,7 +168,7 @@ static struct dentry *lookup_same_name(struct dentry *dir, struct dentry *real)
 	struct dentry *dentry;
 
 	take_dentry_name_snapshot(&name, real);
-	dentry = lookup_name(dir, &name.name);
+	dentry = shale_export_lookup(dir, &name.name);
 	release_dentry_name_snapshot(&name);
 	return dentry;
 }
@@ -213,7 +215,7 @@ static struct dentry *walk_to_moved(struct shale_fs *fs, const struct shale_path
 	if (!shale_moved_lookup(fs, object, moved)) {
 		dir.dentry = moved->dir;
 		dentry = walk_down(fs, &dir);
-		dentry = lookup_name(dentry, &(struct qstr)QSTR_INIT(moved->name, strlen(moved->name)));
+		dentry = shale_export_lookup(dentry, &(struct qstr)QSTR_INIT(moved->name, strlen(moved->name)));
 		dput(moved->dir);
 	}
 	kfree(moved);
@@ -317,6 +319,8 @@ static struct dentry *handle_open(struct shale_fs *fs, struct handle *handle, in
 
 	if (!layer)
 		return ERR_PTR(-ESTALE);
+	if (!handle->is_upper)
+		shale_scan_begin(fs, layer);
 	dentry = open_named(fs, layer, &fh);
 	if (dentry == ERR_PTR(-ESTALE) && handle->is_upper && !layer->index)
 		dentry = open_unnamed(fs, layer, &fh);

@@ -229,24 +229,29 @@ void shale_index_nlink_end(struct inode *inode)
 
 /* Opening. */
 
-static struct dentry *dir_make(struct shale_fs *fs, struct dentry *parent, const char *s)
+/* NULL: it is not there. */
+static struct dentry *dir_find(struct shale_fs *fs, struct dentry *parent, const char *s)
 {
-	const struct shale_newattr attr = { .mode = S_IFDIR | 0700 };
 	const struct qstr name = QSTR_INIT(s, strlen(s));
-	struct dentry *dir;
-	int err;
+	struct dentry *dir = shale_real_lookup(shale_upper_layer(fs), parent, &name);
 
-	dir = shale_real_lookup(shale_upper_layer(fs), parent, &name);
-	if (!dir) {
-		err = shale_real_create(fs, parent, &name, &attr, &dir);
-		if (err)
-			return ERR_PTR(err);
-	}
-	if (!IS_ERR(dir) && !d_is_dir(dir)) {
+	if (!IS_ERR_OR_NULL(dir) && !d_is_dir(dir)) {
 		dput(dir);
 		return ERR_PTR(-ENOTDIR);
 	}
 	return dir;
+}
+
+static struct dentry *dir_make(struct shale_fs *fs, struct dentry *parent, const char *s)
+{
+	const struct shale_newattr attr = { .mode = S_IFDIR | 0700 };
+	const struct qstr name = QSTR_INIT(s, strlen(s));
+	struct dentry *dir = dir_find(fs, parent, s);
+	int err = 0;
+
+	if (!dir)
+		err = shale_real_create(fs, parent, &name, &attr, &dir);
+	return err ? ERR_PTR(err) : dir;
 }
 
 struct sweep {
@@ -328,10 +333,10 @@ static int private_open(struct shale_fs *fs)
 	}
 	if (!IS_ERR(dir)) {
 		fs->mapdir = dir;
-		dir = dir_make(fs, private, SHALE_MOVED_DIR);
+		dir = dir_find(fs, private, SHALE_MOVED_DIR);
 	}
 	if (!IS_ERR(dir))
-		fs->moveddir = dir;
+		fs->records.dir = dir;
 	dput(private);
 	return PTR_ERR_OR_ZERO(dir);
 }
@@ -354,8 +359,8 @@ void shale_index_close(struct shale_fs *fs)
 {
 	dput(fs->indexdir);
 	dput(fs->mapdir);
-	dput(fs->moveddir);
+	dput(fs->records.dir);
 	fs->indexdir = NULL;
 	fs->mapdir = NULL;
-	fs->moveddir = NULL;
+	fs->records.dir = NULL;
 }

@@ -8,7 +8,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
-#include "shale.h"
+#include "scan.h"
 
 enum {
 	OPT_LOWERDIR,
@@ -405,6 +405,10 @@ static int shale_reconfigure(struct fs_context *fc)
 		errorfc(fc, "cannot be made writable, it has no upperdir");
 		return -EROFS;
 	}
+	if (fc->sb_flags & SB_RDONLY)
+		shale_scan_stop(fs);
+	else if (fc->sb_flags_mask & SB_RDONLY)
+		shale_scan_allow(fs);
 	return 0;
 }
 

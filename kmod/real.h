@@ -116,6 +116,7 @@ struct dentry *shale_real_decode_named(const struct shale_layer *layer,
 struct shale_real_name {
 	struct list_head node;
 	struct qstr name;
+	unsigned char type; /* DT_* */
 	char text[];
 };
 int shale_real_names_read(const struct path *dir, struct list_head *names); /* free them on failure, too */

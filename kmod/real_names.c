@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * real_names.c - GROUND: the names in a directory of a layer, collected under its lock to be looked at
- * without it. For emptying directories; what lists them for user space is readdir.c's.
+ * without it. For emptying and scanning directories; what lists them for user space is readdir.c's.
  */
 #include <linux/slab.h>
 
@@ -29,6 +29,7 @@ static bool collect(struct dir_context *ctx, const char *text, int len, loff_t p
 	memcpy(one->text, text, len);
 	one->text[len] = '\0';
 	one->name = (struct qstr)QSTR_INIT(one->text, len);
+	one->type = type;
 	list_add_tail(&one->node, c->names);
 	return true;
 }

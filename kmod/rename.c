@@ -302,9 +302,9 @@ static int rename_over(struct renaming *r)
 /* For file handles that were made before; see moved.c. */
 static void rename_record(struct renaming *r)
 {
-	shale_moved_record(r->fs, r->old.inode, r->new.dir, &r->new.dentry->d_name);
+	shale_moved_record(r->fs, r->old.dentry, r->new.dir, &r->new.dentry->d_name);
 	if (r->is_exchange)
-		shale_moved_record(r->fs, r->new.inode, r->old.dir, &r->old.dentry->d_name);
+		shale_moved_record(r->fs, r->new.dentry, r->old.dir, &r->old.dentry->d_name);
 	else if (r->new.inode)
 		shale_moved_forget(r->fs, r->new.inode);
 	if (!r->is_exchange && r->new.inode)

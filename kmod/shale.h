@@ -12,6 +12,7 @@
  *	  i_rwsem of shale inodes (directories before files, the VFS's own order)
  *	    shale_inode.lock		promotion of this inode, and its readdir cache
  *	      sb_writers of the upper filesystem
+ *	        shale_records.lock
  *	        shale_parts.gate
  *	          shale_parts.sem
  *	            i_rwsem of upper and lower inodes
@@ -99,6 +100,17 @@ struct shale_params {
 	unsigned int nr_lower, lower_room;
 };
 
+/* UPPER/.shale/moved: where renamed objects are, see moved.c; and the scan that begins it, see scan.c. */
+struct shale_records {
+	struct mutex lock;	 /* before the i_rwsem of the upper */
+	struct dentry *dir;	 /* in the work directory until the scan ends; NULL: renames record nothing; lock */
+	struct shale_scan *scan; /* fills dir, and wants to know of renamed directories; lock */
+	struct work_struct work;
+	wait_queue_head_t done;
+	unsigned long flags; /* bits of scan.c */
+	u64 retry;	     /* jiffies: after one that failed none begins before */
+};
+
 /* One mount. Everything is set before the superblock is published and then only read, except where
  * a field names its lock. */
 struct shale_fs {
@@ -113,7 +125,6 @@ struct shale_fs {
 	struct dentry *workdir;	    /* WORKDIR/work: where objects are prepared */
 	struct dentry *indexdir;    /* UPPER/.shale/index, NULL: hard links of lower files break */
 	struct dentry *mapdir;	    /* UPPER/.shale/map; NULL: files are copied whole */
-	struct dentry *moveddir;    /* UPPER/.shale/moved, NULL: handles of renamed lower objects go stale */
 	struct dentry *whiteout;    /* in workdir, hard-linked into place; protected by whiteout_lock */
 	struct mutex whiteout_lock;
 	bool no_shared_whiteout;    /* the upper cannot link whiteouts any more */
@@ -121,6 +132,7 @@ struct shale_fs {
 	struct list_head unsaved;   /* parts whose map has changed, see mapio.c */
 	spinlock_t unsaved_lock;
 	struct delayed_work save_work;
+	struct shale_records records;
 	u64 mount_id;
 	atomic_t temp_seq;	    /* names in workdir */
 	atomic64_t names_made;	    /* links and whiteouts in the upper, counted by real.c */
@@ -337,7 +349,7 @@ void shale_index_nlink_end(struct inode *inode);
 
 /* origin.c - P.shale.origin */
 int shale_origin_set(struct shale_fs *fs, struct dentry *upper, const struct shale_path *lower);
-/* How indexdir and moveddir call it: hexadecimal. */
+/* How .shale/index and .shale/moved call it: hexadecimal. */
 #define SHALE_ORIGIN_NAME_SIZE (2 * sizeof(struct shale_disk_origin) + 1)
 void shale_origin_name(const struct shale_disk_origin *origin, char ret_name[SHALE_ORIGIN_NAME_SIZE]);
 /* The same of the origin that is written on UPPER; -ENODATA. */
@@ -349,10 +361,12 @@ void shale_origin_of(struct shale_fs *fs, const struct shale_path *lower, struct
 int shale_impure_set(struct shale_fs *fs, struct inode *dir); /* dir's upper part gets P.shale.impure */
 
 /* moved.c - where renamed objects are, for file handles that were made before */
-void shale_moved_record(struct shale_fs *fs, struct inode *inode, struct inode *dir,
+/* After the rename to NAME in DIR, both directories still locked. Only where handles are made. */
+void shale_moved_record(struct shale_fs *fs, struct dentry *dentry, struct inode *dir,
 			const struct qstr *name);
 void shale_moved_forget(struct shale_fs *fs, struct inode *inode);
-/* The upper's directory where this lower object is now, and its name there; -ENOENT: was not moved. */
+/* The upper's directory where this lower object is now, and its name there; -ENOENT: was not moved. No lock
+ * is held: it may wait for a scan of the upper. */
 struct shale_moved {
 	struct dentry *dir;
 	char name[NAME_MAX + 1];
@@ -426,6 +440,8 @@ bool shale_xattr_is_private(const struct shale_fs *fs, const char *name);
 
 /* export.c */
 extern const struct export_operations shale_export_ops;
+/* What the union has in DIR, which is consumed, under NAME; -ESTALE: nothing. Creds are the mounter's. */
+struct dentry *shale_export_lookup(struct dentry *dir, const struct qstr *name);
 
 /* ioctl.c */
 long shale_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

@@ -14,6 +14,7 @@
 #include "mapio.h"
 #include "parts.h"
 #include "real.h"
+#include "scan.h"
 
 static struct kmem_cache *inode_cache;
 
@@ -130,11 +131,13 @@ static void shale_put_super(struct super_block *sb)
 	sb->s_fs_info = NULL;
 }
 
-/* Maps that are not saved hold their inodes. */
+/* A scan holds dentries, maps that are not saved hold their inodes. */
 void shale_kill_sb(struct super_block *sb)
 {
-	if (sb->s_root)
+	if (sb->s_root) {
+		shale_scan_stop(SHALE_FS(sb));
 		shale_mapio_stop(SHALE_FS(sb));
+	}
 	kill_anon_super(sb);
 }
 
@@ -243,6 +246,7 @@ static int fs_alloc(struct super_block *sb, const struct shale_params *params)
 	fs->mount_id = atomic64_inc_return(&last_mount_id);
 	mutex_init(&fs->whiteout_lock);
 	shale_mapio_init(fs);
+	shale_scan_init(fs);
 	INIT_LIST_HEAD(&fs->node);
 	sb->s_fs_info = fs;
 	creds = prepare_creds();

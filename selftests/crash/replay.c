@@ -6,6 +6,7 @@
 #include "replay.h"
 
 #include "expect.h"
+#include "handles.h"
 #include "kmsg.h"
 #include "points.h"
 #include "run.h"
@@ -28,6 +29,7 @@ struct replay {
 	const struct workload *workload;
 	const struct replay_options *options;
 	struct model *model;
+	struct handles handles;
 	struct log log;
 	unsigned char *now; /* the disk with the first NOW_AT writes, and no others */
 	size_t now_at;
@@ -133,6 +135,9 @@ static bool is_union_good(struct replay *replay, const struct point *point)
 	else if (!expect_holds(replay->model, &seen, moment_at(replay, point->end), why) ||
 		 !expect_holds(replay->model, &seen, moment_at(replay, point->last), why))
 		violated(replay, point, "%s", why);
+	else if (!handles_hold(&replay->handles, replay->model, moment_at(replay, point->end), why) &&
+		 !handles_hold(&replay->handles, replay->model, moment_at(replay, point->last), why))
+		violated(replay, point, "%s", why);
 	else
 		good = can_write_all(replay, point, &seen);
 	seen_free(&seen);
@@ -196,7 +201,8 @@ static void live_check(struct replay *replay)
 	struct seen seen;
 
 	errno = 0;
-	if (!seen_read(&seen, world_union()) || !expect_holds(replay->model, &seen, moment, why))
+	if (!seen_read(&seen, world_union()) || !expect_holds(replay->model, &seen, moment, why) ||
+	    !handles_hold(&replay->handles, replay->model, moment, why))
 		die("%s on %s, without any crash: %s", replay->workload->name, replay->world->options.fs, why);
 	seen_free(&seen);
 }
@@ -207,7 +213,7 @@ static void record(struct replay *replay)
 	replay->world->is_checked = false;
 	if (!world_mount(replay->world))
 		die("the world of %s cannot be mounted", replay->workload->name);
-	run_steps(replay->world, replay->model, replay->options->is_lying);
+	run_steps(replay->world, replay->model, replay->options->is_lying, &replay->handles);
 	live_check(replay);
 	if (!world_umount())
 		die("%s leaves the union busy", replay->workload->name);

@@ -28,6 +28,8 @@ struct run {
 	const struct world *world;
 	const struct step *step;
 	const unsigned char *bytes; /* what the file holds once the step is done */
+	struct handles *handles;
+	unsigned int number;
 	int root;
 	bool is_lying;
 };
@@ -275,12 +277,14 @@ static bool step_do(struct run *run)
 		return set_time(run);
 	if (verb == WRITEBACK)
 		return start_writeback(run);
+	if (verb == HANDLE)
+		return handles_take(run->handles, run->root, run->step->path, run->number);
 	return run->is_lying || do_sync(run);
 }
 
-void run_steps(const struct world *world, const struct model *model, bool is_lying)
+void run_steps(const struct world *world, const struct model *model, bool is_lying, struct handles *handles)
 {
-	struct run run = {.world = world, .is_lying = is_lying};
+	struct run run = {.world = world, .is_lying = is_lying, .handles = handles};
 
 	run.root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (unsigned int i = 0; i < model->script.count; i++) {
@@ -288,6 +292,7 @@ void run_steps(const struct world *world, const struct model *model, bool is_lyi
 
 		recorder_mark(i);
 		run.step = &model->script.step[i];
+		run.number = i;
 		run.bytes = file < 0 ? NULL : model->version[i + 1].content[file]->bytes;
 		errno = 0;
 		if (!step_do(&run))

@@ -5,13 +5,14 @@
 #ifndef SELFTESTS_CRASH_RUN_H
 #define SELFTESTS_CRASH_RUN_H
 
+#include "handles.h"
 #include "model.h"
 #include "world.h"
 
 /*
  * Mark N means: N steps have returned, and the next one is about to begin. With IS_LYING nothing is synced
- * though the model says so, which must come out. Ends the program if a step fails.
+ * though the model says so, which must come out. HANDLES are those that are taken. Ends the program if a step fails.
  */
-void run_steps(const struct world *world, const struct model *model, bool is_lying);
+void run_steps(const struct world *world, const struct model *model, bool is_lying, struct handles *handles);
 
 #endif /* SELFTESTS_CRASH_RUN_H */

@@ -142,6 +142,14 @@ const struct workload workloads[] = {
 	{"exchange",
 	 "exchange a u; syncfs; write a 0 4k; fsync a; exchange b d; syncfs; write b/x 0 8; "
 	 "exchange c d; sync"},
+	/* Handles, and what was renamed before there was one */
+	{"handles",
+	 "rename a e; rename d/x x; rename low d/low; syncfs; rename c d/c; handle e; handle x; handle d/c; "
+	 "handle d/low/p; write e 0 8; fsync e; syncfs; rename d n; handle n/y; sync; rename e n/e; "
+	 "rename n/c c; rename x y; fsync n/e; sync"},
+	{"handles_later",
+	 "handle big; handle d/y; rename b e; rename d n; syncfs; remount; rename n/y y; handle e; syncfs; "
+	 "exchange e n; fsync e/x; rename y e/y; handle e/x; sync; remount; rename e d; syncdir .; sync"},
 	/* Attributes, and mounts that come and go */
 	{"attributes",
 	 "chmod a 600; fsync a; chmod b 640; utimes c 1100000000; syncfs; write c 0 4k; fdatasync c; "

@@ -50,6 +50,7 @@ static const struct verb_form {
 	{"syncfs", SYNCFS, ""},
 	{"sync", SYNC, ""},
 	{"remount", REMOUNT, ""},
+	{"handle", HANDLE, "p"}, /* a file handle is taken, which is tried after the crash */
 	{"writeback", WRITEBACK, "p"}, /* the upper's data goes to the disk, and nobody promises anything */
 };
 

@@ -2,78 +2,23 @@
 /*
  * handle.c - tests of file handles, as NFS servers use them: taken on one day, opened on another.
  */
+#include "handles.h"
 #include "ops.h"
 #include "union.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-struct handle {
-	struct file_handle head;
-	unsigned char bytes[MAX_HANDLE_SZ];
-};
-
-static void mount_exported(void)
-{
-	union_mount_with(&(struct union_opts){.options = is_overlay() ? "nfs_export=on" : NULL});
-}
-
-static int take(const char *path, struct handle *ret_handle)
-{
-	int mount_id;
-
-	memset(ret_handle, 0, sizeof(*ret_handle));
-	ret_handle->head.handle_bytes = MAX_HANDLE_SZ;
-	return name_to_handle_at(AT_FDCWD, path, &ret_handle->head, &mount_id, 0);
-}
-
-static struct handle must_take(const char *path)
-{
-	struct handle handle;
-
-	if (take(path, &handle) < 0) {
-		ktap_fail(__FILE__, __LINE__, "name_to_handle_at %s: %s", path, strerror(errno));
-		ktap_stop();
-	}
-	return handle;
-}
-
-static int open_handle(const struct handle *handle, int flags)
-{
-	struct handle copy = *handle;
-	int mount = open("m", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, error;
-
-	fd = open_by_handle_at(mount, &copy.head, flags | O_CLOEXEC);
-	error = errno;
-	close(mount);
-	errno = error;
-	return fd;
-}
-
-static const char *text_of(const struct handle *handle)
-{
-	static char text[64];
-	int fd = open_handle(handle, O_RDONLY);
-	ssize_t got;
-
-	if (fd < 0)
-		return strerrorname_np(errno);
-	got = read(fd, text, sizeof(text) - 1);
-	text[got > 0 ? got : 0] = '\0';
-	close(fd);
-	return text;
-}
-
 TEST(lower_file, "a handle of a lower file opens it, also when nothing is cached")
 {
 	struct handle handle;
 
 	lower(0, "d/f=text");
-	mount_exported();
-	handle = must_take("m/d/f");
-	EXPECT_STREQ(text_of(&handle), "text");
+	handles_mount();
+	handle = handle_take("m/d/f");
+	EXPECT_STREQ(handle_text(&handle), "text");
 	drop_caches();
-	EXPECT_STREQ(text_of(&handle), "text");
+	EXPECT_STREQ(handle_text(&handle), "text");
 }
 
 TEST(upper_file, "a handle of an upper file opens it, also when nothing is cached")
@@ -81,12 +26,12 @@ TEST(upper_file, "a handle of an upper file opens it, also when nothing is cache
 	struct handle handle;
 
 	lower(0, "x=1");
-	mount_exported();
+	handles_mount();
 	ops_run("m", "mkdir d; create d/f text");
-	handle = must_take("m/d/f");
-	EXPECT_STREQ(text_of(&handle), "text");
+	handle = handle_take("m/d/f");
+	EXPECT_STREQ(handle_text(&handle), "text");
 	drop_caches();
-	EXPECT_STREQ(text_of(&handle), "text");
+	EXPECT_STREQ(handle_text(&handle), "text");
 }
 
 TEST(promotion, "a handle of a lower file opens the written file after its promotion")
@@ -94,12 +39,12 @@ TEST(promotion, "a handle of a lower file opens the written file after its promo
 	struct handle handle;
 
 	lower(0, "d/f=old");
-	mount_exported();
-	handle = must_take("m/d/f");
+	handles_mount();
+	handle = handle_take("m/d/f");
 	file_append("m/d/f", "+new");
-	EXPECT_STREQ(text_of(&handle), "old+new");
+	EXPECT_STREQ(handle_text(&handle), "old+new");
 	drop_caches();
-	EXPECT_STREQ(text_of(&handle), "old+new");
+	EXPECT_STREQ(handle_text(&handle), "old+new");
 }
 
 TEST(stable, "the handle of a lower file stays the same bytes when it is promoted")
@@ -107,10 +52,10 @@ TEST(stable, "the handle of a lower file stays the same bytes when it is promote
 	struct handle before, after;
 
 	lower(0, "f=1");
-	mount_exported();
-	before = must_take("m/f");
+	handles_mount();
+	before = handle_take("m/f");
 	file_append("m/f", "2");
-	after = must_take("m/f");
+	after = handle_take("m/f");
 	EXPECT_EQ(before.head.handle_bytes, after.head.handle_bytes);
 	EXPECT_EQ(before.head.handle_type, after.head.handle_type);
 	EXPECT(!memcmp(before.bytes, after.bytes, before.head.handle_bytes));
@@ -144,13 +89,13 @@ TEST_TABLE(remount, struct remount_case, remounts, c)
 	char path[64];
 
 	lower(0, "d/f=1 h1=1 h2&h1");
-	mount_exported();
+	handles_mount();
 	ops_run("m", c->before);
 	snprintf(path, sizeof(path), "m/%s", c->path);
-	handle = must_take(path);
+	handle = handle_take(path);
 	ops_run("m", c->after);
 	union_remount();
-	EXPECT_STREQ(text_of(&handle), c->want);
+	EXPECT_STREQ(handle_text(&handle), c->want);
 }
 
 TEST(directory, "a handle of a merged directory opens the merged directory")
@@ -160,10 +105,10 @@ TEST(directory, "a handle of a merged directory opens the merged directory")
 
 	lower(0, "d/e/a=1");
 	upper("d/e/b=2");
-	mount_exported();
-	handle = must_take("m/d/e");
+	handles_mount();
+	handle = handle_take("m/d/e");
 	drop_caches();
-	fd = ASSERT_OK(open_handle(&handle, O_RDONLY | O_DIRECTORY));
+	fd = ASSERT_OK(handle_open(&handle, O_RDONLY | O_DIRECTORY));
 	EXPECT_OK(faccessat(fd, "a", F_OK, 0));
 	EXPECT_OK(faccessat(fd, "b", F_OK, 0));
 	close(fd);
@@ -175,11 +120,11 @@ TEST(directory_promoted, "a handle of a lower directory still opens it after pro
 	int fd;
 
 	lower(0, "d/e/a=1");
-	mount_exported();
-	handle = must_take("m/d/e");
+	handles_mount();
+	handle = handle_take("m/d/e");
 	file_write("m/d/e/b", "2");
 	union_remount();
-	fd = ASSERT_OK(open_handle(&handle, O_RDONLY | O_DIRECTORY));
+	fd = ASSERT_OK(handle_open(&handle, O_RDONLY | O_DIRECTORY));
 	EXPECT_OK(faccessat(fd, "a", F_OK, 0));
 	EXPECT_OK(faccessat(fd, "b", F_OK, 0));
 	close(fd);
@@ -192,10 +137,10 @@ TEST(root, "a handle of the root opens the root after a remount")
 	int fd;
 
 	lower(0, "a=1");
-	mount_exported();
-	handle = must_take("m");
+	handles_mount();
+	handle = handle_take("m");
 	union_remount();
-	fd = ASSERT_OK(open_handle(&handle, O_RDONLY | O_DIRECTORY));
+	fd = ASSERT_OK(handle_open(&handle, O_RDONLY | O_DIRECTORY));
 	ASSERT_OK(fstat(fd, &st));
 	EXPECT_EQ(st.st_ino, ino_of("m"));
 	close(fd);
@@ -208,11 +153,11 @@ TEST(same_inode, "what a handle opens has the st_ino of the name, after promotio
 	int fd;
 
 	lower(0, "d/f=1");
-	mount_exported();
-	handle = must_take("m/d/f");
+	handles_mount();
+	handle = handle_take("m/d/f");
 	file_append("m/d/f", "2");
 	union_remount();
-	fd = ASSERT_OK(open_handle(&handle, O_RDWR));
+	fd = ASSERT_OK(handle_open(&handle, O_RDWR));
 	ASSERT_OK(fstat(fd, &st));
 	EXPECT_EQ(st.st_ino, ino_of("m/d/f"));
 	EXPECT_EQ(st.st_dev, stat_of("m").st_dev);
@@ -225,10 +170,10 @@ TEST(write, "a file opened by handle can be written")
 	int fd;
 
 	lower(0, "f=1");
-	mount_exported();
-	handle = must_take("m/f");
+	handles_mount();
+	handle = handle_take("m/f");
 	drop_caches();
-	fd = ASSERT_OK(open_handle(&handle, O_WRONLY | O_APPEND));
+	fd = ASSERT_OK(handle_open(&handle, O_WRONLY | O_APPEND));
 	EXPECT_EQ(write(fd, "2", 1), 1);
 	close(fd);
 	EXPECT_STREQ(file_text("m/f"), "12");
@@ -239,20 +184,20 @@ TEST(removed, "the handle of a removed file gives ESTALE")
 	struct handle low, up, dir;
 
 	lower(0, "f=1 d/");
-	mount_exported();
+	handles_mount();
 	file_write("m/n", "1");
-	low = must_take("m/f");
-	up = must_take("m/n");
-	dir = must_take("m/d");
+	low = handle_take("m/f");
+	up = handle_take("m/n");
+	dir = handle_take("m/d");
 	ops_run("m", "unlink f; unlink n; rmdir d");
 	drop_caches();
-	EXPECT_ERR(open_handle(&up, O_RDONLY), ESTALE);
-	EXPECT_ERR(open_handle(&dir, O_RDONLY), ESTALE);
+	EXPECT_ERR(handle_open(&up, O_RDONLY), ESTALE);
+	EXPECT_ERR(handle_open(&dir, O_RDONLY), ESTALE);
 	union_remount();
-	EXPECT_ERR(open_handle(&up, O_RDONLY), ESTALE);
-	EXPECT_ERR(open_handle(&dir, O_RDONLY), ESTALE);
+	EXPECT_ERR(handle_open(&up, O_RDONLY), ESTALE);
+	EXPECT_ERR(handle_open(&dir, O_RDONLY), ESTALE);
 	if (is_shale())
-		EXPECT_ERR(open_handle(&low, O_RDONLY), ESTALE);
+		EXPECT_ERR(handle_open(&low, O_RDONLY), ESTALE);
 }
 
 TEST(nonsense, "a handle of random bytes gives ESTALE and nothing worse")
@@ -262,19 +207,19 @@ TEST(nonsense, "a handle of random bytes gives ESTALE and nothing worse")
 	if (!is_shale() && !strcmp(union_backing(), "xfs"))
 		SKIP("the XFS of 6.1 never returns from some of these handles");
 	lower(0, "f=1");
-	mount_exported();
-	good = must_take("m/f");
+	handles_mount();
+	good = handle_take("m/f");
 	for (unsigned int i = 0; i < good.head.handle_bytes; i++) {
 		bad = good;
 		bad.bytes[i] ^= 0xff;
-		if (open_handle(&bad, O_RDONLY) < 0)
+		if (handle_open(&bad, O_RDONLY) < 0)
 			EXPECT(errno == ESTALE || errno == EINVAL || errno == ENOENT);
 	}
 	for (unsigned int i = 0; i < MAX_HANDLE_SZ; i += 3) {
 		bad = good;
 		bad.head.handle_bytes = i;
 		memset(bad.bytes, i, sizeof(bad.bytes));
-		if (open_handle(&bad, O_RDONLY) < 0)
+		if (handle_open(&bad, O_RDONLY) < 0)
 			EXPECT(errno == ESTALE || errno == EINVAL || errno == ENOENT);
 	}
 }
@@ -287,13 +232,13 @@ TEST(high_bits, "a handle with one more bit in any place gives ESTALE and comes 
 
 	need_shale("others hand such a handle on to the layers as it is");
 	lower(0, "d/f=1");
-	mount_exported();
+	handles_mount();
 	held = ASSERT_OK(open("m/d/f", O_RDONLY));
-	good = must_take("m/d/f");
+	good = handle_take("m/d/f");
 	for (unsigned int bit = 0; bit < 8 * good.head.handle_bytes; bit++) {
 		bad = good;
 		bad.bytes[bit / 8] ^= 1 << bit % 8;
-		if (open_handle(&bad, O_RDONLY) < 0)
+		if (handle_open(&bad, O_RDONLY) < 0)
 			EXPECT_EQ(errno, ESTALE);
 	}
 	close(held);
@@ -305,7 +250,7 @@ TEST(too_small, "too small a buffer gives EOVERFLOW and the size that is needed"
 	int mount_id;
 
 	lower(0, "f=1");
-	mount_exported();
+	handles_mount();
 	EXPECT_ERR(name_to_handle_at(AT_FDCWD, "m/f", &handle.head, &mount_id, 0), EOVERFLOW);
 	EXPECT(handle.head.handle_bytes > 0);
 	EXPECT_OK(name_to_handle_at(AT_FDCWD, "m/f", &handle.head, &mount_id, 0));
@@ -316,10 +261,10 @@ TEST(unprivileged, "opening by handle needs CAP_DAC_READ_SEARCH: EPERM")
 	struct handle handle;
 
 	lower(0, "f=1");
-	mount_exported();
-	handle = must_take("m/f");
+	handles_mount();
+	handle = handle_take("m/f");
 	AS_UID(1000) {
-		EXPECT_ERR(open_handle(&handle, O_RDONLY), EPERM);
+		EXPECT_ERR(handle_open(&handle, O_RDONLY), EPERM);
 	}
 }
 
@@ -331,12 +276,12 @@ TEST(read_only_mount, "handles work on a mount without an upper")
 	lower(0, "d/f=1");
 	lower(1, "d/g=2");
 	union_mount_with(&(struct union_opts){.readonly = true});
-	handle = must_take("m/d/f");
+	handle = handle_take("m/d/f");
 	drop_caches();
-	EXPECT_STREQ(text_of(&handle), "1");
-	handle = must_take("m/d/g");
+	EXPECT_STREQ(handle_text(&handle), "1");
+	handle = handle_take("m/d/g");
 	union_remount();
-	EXPECT_STREQ(text_of(&handle), "2");
+	EXPECT_STREQ(handle_text(&handle), "2");
 }
 
 TEST(hidden_by_upper, "a handle of a lower file that was replaced does not open the new file")
@@ -344,9 +289,9 @@ TEST(hidden_by_upper, "a handle of a lower file that was replaced does not open 
 	struct handle handle;
 
 	lower(0, "f=old x=1");
-	mount_exported();
-	handle = must_take("m/f");
+	handles_mount();
+	handle = handle_take("m/f");
 	ops_run("m", "unlink f; create f new");
 	drop_caches();
-	EXPECT(strcmp(text_of(&handle), "new"));
+	EXPECT(strcmp(handle_text(&handle), "new"));
 }

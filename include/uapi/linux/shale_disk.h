@@ -36,7 +36,8 @@
  *	.shale/moved/KEY	a symbolic link, about an object with that origin which was renamed: "T:H/NAME",
  *				a file handle of the upper's directory it is in now (its type and its
  *				bytes, hexadecimal) and its name there. Only finds objects for file
- *				handles made before the rename; may be removed.
+ *				handles made before the rename. If the directory is there, it has all
+ *				of them; it is not before the first handle is made, and may be removed.
  *	.shale/map/ID		a map too large for its xattr: struct shale_disk_map_sector. ID is the map's,
  *				in 16 hexadecimal digits.
  */
