@@ -17,6 +17,9 @@
 #include "parts_io.h"
 #include "real.h"
 
+/* Of a comparison at a time. */
+#define COMPARE_CHUNK (64 * 1024)
+
 struct copying {
 	const struct shale_range *r; /* of our files; LEN is known */
 	struct shale_source from;
@@ -255,30 +258,62 @@ static loff_t range_clone(const struct copying *c)
 	return is_all_of_top(c) ? pieces_clone(c) : staged_clone(c);
 }
 
-/* What the target shows does not change, nor whose it is. Bytes below the top are no saving to be made: they would have
- * to be the top's first. */
-static loff_t range_dedupe(const struct copying *c)
+/* Of the LEN bytes that both show from there on, as many as were compared: -EBADE if they differ. */
+static loff_t bytes_compare(const struct copying *c, u64 pos_in, u64 pos_out, u64 len)
 {
-	struct shale_range run = *c->r;
-	loff_t ret = 0, done;
+	const size_t size = min_t(u64, len, COMPARE_CHUNK);
+	u8 *in = kvmalloc(2 * size, GFP_KERNEL), *out = in + size;
+	loff_t ret;
+
+	if (!in)
+		return -ENOMEM;
+	ret = c->from.parts ? shale_parts_show(c->r->in, c->from.parts, in, pos_in, pos_in + size) :
+			      shale_real_read_buf(c->from.real, in, size, pos_in);
+	if (!ret)
+		ret = shale_parts_show(c->r->out, c->to, out, pos_out, pos_out + size);
+	if (!ret)
+		ret = memcmp(in, out, size) ? -EBADE : size;
+	kvfree(in);
+	return ret;
+}
+
+/* Where the target shows what is below it has no blocks of its own, and nothing is left to be shared. */
+static loff_t piece_dedupe(const struct copying *c, u64 done)
+{
+	const struct shale_range *r = c->r;
+	struct shale_range run = {
+		.out = c->top,
+		.pos_in = r->pos_in + done,
+		.pos_out = r->pos_out + done,
+		.flags = r->flags,
+	};
+	struct shale_run shown = { .len = r->len - done };
 	u64 len;
 
-	if (!is_all_of_top(c))
-		return -EPERM;
-	run.out = c->top;
+	if (c->to)
+		shown = shale_cow_run(c->to->maps, run.pos_out, shown.len);
+	if (shown.part)
+		return bytes_compare(c, run.pos_in, run.pos_out, shown.len);
+	len = shown.len;
+	run.in = source_at(c, run.pos_in, &len);
+	if (IS_ERR(run.in))
+		return PTR_ERR(run.in);
+	run.len = len;
+	return shale_real_remap(&run);
+}
+
+/* What the target shows does not change, nor whose it is. */
+static loff_t range_dedupe(const struct copying *c)
+{
+	loff_t ret = 0, done;
+
 	for (done = 0; done < c->r->len; done += ret) {
-		run.pos_in = c->r->pos_in + done;
-		run.pos_out = c->r->pos_out + done;
-		len = c->r->len - done;
-		run.in = source_at(c, run.pos_in, &len);
-		if (IS_ERR(run.in))
-			return PTR_ERR(run.in);
-		run.len = len;
-		ret = fatal_signal_pending(current) ? -EINTR : shale_real_remap(&run);
+		ret = fatal_signal_pending(current) ? -EINTR : piece_dedupe(c, done);
 		if (ret < 0)
 			return ret;
 		if (!ret)
 			break;
+		cond_resched();
 	}
 	return done;
 }

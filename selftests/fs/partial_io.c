@@ -186,6 +186,33 @@ static long do_dedupe(struct files *files)
 	return ret ?: dedupe(files->f, 0, 4 * BLOCK, files->g, 64 * KIB);
 }
 
+static void bytes_copy(int from, int to, off_t at, size_t length)
+{
+	char *buffer = malloc(length);
+
+	ASSERT_EQ(pread(from, buffer, length, at), length);
+	ASSERT_EQ(pwrite(to, buffer, length, at), length);
+	free(buffer);
+}
+
+/* From blocks of the upper to such as are below, and to both. */
+static long do_dedupe_below(struct files *files)
+{
+	long ret;
+
+	bytes_copy(files->g, files->f, 160 * KIB, 4 * BLOCK);
+	bytes_copy(files->g, files->f, 48 * KIB, 8 * BLOCK);
+	ret = dedupe(files->f, 160 * KIB, 4 * BLOCK, files->g, 160 * KIB);
+	return ret ?: dedupe(files->f, 48 * KIB, 8 * BLOCK, files->g, 48 * KIB);
+}
+
+static long do_dedupe_below_differs(struct files *files)
+{
+	bytes_copy(files->g, files->f, 160 * KIB, 4 * BLOCK);
+	bytes_put(files->f, 160 * KIB + 3 * BLOCK + 4095, 1, 7);
+	return dedupe(files->f, 160 * KIB, 4 * BLOCK, files->g, 160 * KIB);
+}
+
 static long copied(int from, off_t from_at, size_t length, int to, off_t to_at)
 {
 	size_t done = 0;
@@ -463,6 +490,9 @@ static const struct io_case {
 	{{"clone_1k", "cloning parts of 4 KiB does as on the backing filesystem"}, O_RDWR, do_clone_1k},
 	{{"clone_cut", "cloning a file that was cut"}, O_RDWR, do_clone_cut},
 	{{"dedupe", "dedupe into blocks of the upper"}, O_RDWR, do_dedupe},
+	{{"dedupe_below", "dedupe into blocks of the lower layer, and of both"}, O_RDWR, do_dedupe_below},
+	{{"dedupe_below_differs", "dedupe into blocks of the lower layer that differ in a byte"}, O_RDWR,
+	 do_dedupe_below_differs},
 	{{"copy", "copy_file_range of a whole file"}, O_RDWR, do_copy},
 	{{"copy_odd", "copy_file_range of odd bytes"}, O_RDWR, do_copy_odd},
 	{{"copy_aligned", "copy_file_range of whole blocks and a rest"}, O_RDWR, do_copy_aligned},

@@ -14,11 +14,11 @@ static const struct {
 	bool on_shale, on_overlay, on_bare;
 	const char *what;
 } excuses[EXCUSE_COUNT] = {
-	[EXCUSE_SHARED_OF_LOWER] = {"shared-of-lower", true, true, false,
+	[EXCUSE_SHARED_OF_LOWER] = {"shared-of-lower", false, true, false,
 		"a shared read-only mapping made before the first write keeps showing the lower file"},
 	[EXCUSE_PRIVATE_OF_LOWER] = {"private-of-lower", true, true, false,
 		"a private mapping made before the first write keeps showing the lower file"},
-	[EXCUSE_DEDUPE_OF_LOWER] = {"dedupe-of-lower", true, true, false,
+	[EXCUSE_DEDUPE_OF_LOWER] = {"dedupe-of-lower", false, true, false,
 		"dedupe into bytes that only a lower layer has gives EPERM"},
 	[EXCUSE_DEDUPE_PAST_END] = {"dedupe-past-end", true, true, false,
 		"where there is no dedupe, one past the source's end gives EINVAL"},
