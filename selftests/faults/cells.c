@@ -59,35 +59,42 @@ unsigned int cells_size(const struct cells *c)
 	return size;
 }
 
-static unsigned int size_smallest(const struct cells *c)
+static unsigned int smallest(const struct set *sizes)
 {
 	unsigned int size = 0;
 
-	while (size < CELLS && !set_has(&c->size_now, size))
+	while (size < CELLS && !set_has(sizes, size))
 		size++;
 	return size;
 }
 
+/* What failed in the middle, or was on its way to the disk, may have come so far. */
+static void sizes_add(struct set *sizes, unsigned int at, unsigned int end)
+{
+	unsigned int low = smallest(sizes);
+
+	for (unsigned int i = (at > low ? at : low) + 1; i <= end; i++)
+		set_add(sizes, i);
+}
+
 void cells_written(struct cells *c, unsigned int at, unsigned int count, unsigned int generation, bool is_certain)
 {
-	unsigned int end = at + count, low = size_smallest(c);
-	bool is_size_known = low == cells_size(c);
+	unsigned int end = at + count, largest = cells_size(c);
 
 	for (unsigned int i = at; i < end; i++) {
 		set_happened(&c->now[i], generation, is_certain);
 		set_add(&c->disk[i], generation);
 	}
 	/* Holes are made within the size. */
-	if (generation == ZEROS || end <= low)
+	if (generation == ZEROS)
 		return;
-	/* What failed in the middle may have come so far. */
-	for (unsigned int i = (at > low ? at : low) + 1; i < end; i++) {
-		if (!is_certain)
-			set_add(&c->size_now, i);
-		set_add(&c->size_disk, i);
-	}
-	set_happened(&c->size_now, end, is_certain && is_size_known);
-	set_add(&c->size_disk, end);
+	sizes_add(&c->size_disk, at, end);
+	if (!is_certain)
+		sizes_add(&c->size_now, at, end);
+	else if (end > largest)
+		set_only(&c->size_now, end);
+	else if (end > smallest(&c->size_now))
+		set_add(&c->size_now, end);
 }
 
 void cells_truncated(struct cells *c, unsigned int size, bool is_certain)

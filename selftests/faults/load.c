@@ -45,7 +45,9 @@ static unsigned int pick(struct hand *h, unsigned int below)
 /* The address of a name is the same in all workers. */
 static void past_add(struct hand *h, int err)
 {
-	h->file->past[h->file->steps++ % PAST] = (struct past){h->doing, err, h->file->cells.generation};
+	h->file->past[h->file->steps++ % PAST] = (struct past){
+		.doing = h->doing, .error = err, .generation = h->file->cells.generation, .phase = h->load->phase,
+	};
 }
 
 static void past_say(const struct file *file)
@@ -55,7 +57,8 @@ static void past_say(const struct file *file)
 	for (; i < file->steps; i++) {
 		const struct past *past = &file->past[i % PAST];
 
-		say("\tstep %u, %s: %s", past->generation, past->doing, past->error ? strerrorname_np(past->error) : "done");
+		say("\tphase %d, step %u, %s: %s", past->phase, past->generation, past->doing,
+		    past->error ? strerrorname_np(past->error) : "done");
 	}
 }
 
@@ -304,16 +307,14 @@ static int op_fdatasync(struct hand *h)
 	return op_sync_with(h, fdatasync);
 }
 
+/* A file that needs no lower layer is not synced by that. */
 static int materialize(int fd)
 {
 	struct shale_ioc_materialize arg = {.size = sizeof(arg)};
 
-	int ret = ioctl(fd, SHALE_IOC_MATERIALIZE, &arg);
-
-	return ret < 0 && errno == ENOTTY ? fsync(fd) : ret;
+	return ioctl(fd, SHALE_IOC_MATERIALIZE, &arg) < 0 && errno != ENOTTY ? -1 : fsync(fd);
 }
 
-/* One that succeeds is a sync; where there is no such thing, it is one. */
 static int op_materialize(struct hand *h)
 {
 	return op_sync_with(h, materialize);

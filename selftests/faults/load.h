@@ -15,7 +15,14 @@
 #define FILES	  4  /* of each */
 #define FILE_SIZE 96 /* in cells, at the start */
 
-#define PAST	  12 /* operations on a file that are told of when it is wrong */
+enum phase {
+	PHASE_SOUND,  /* nothing fails */
+	PHASE_SCARCE, /* memory may be, and what fails has not been done */
+	PHASE_FAULTY, /* the disk may; what is not synced may be gone */
+	PHASE_LYING,  /* what is written is not, and nobody is told */
+};
+
+#define PAST	  40 /* operations on a file that are told of when it is wrong */
 
 struct file {
 	struct cells cells;
@@ -23,17 +30,11 @@ struct file {
 		const char *doing;
 		int error;
 		unsigned int generation;
+		enum phase phase;
 	} past[PAST];
 	unsigned int steps;
 	/* Its name is "f", its number, and one of these: each rename makes a new one. */
 	unsigned int name_now, name_disk, name_last;
-};
-
-enum phase {
-	PHASE_SOUND,  /* nothing fails */
-	PHASE_SCARCE, /* memory may be, and what fails has not been done */
-	PHASE_FAULTY, /* the disk may; what is not synced may be gone */
-	PHASE_LYING,  /* what is written is not, and nobody is told */
 };
 
 struct load {

@@ -162,7 +162,7 @@ bool stage_mount(struct stage *stage)
 	if (chdir(STAGE_DIR) < 0)
 		die("%s", STAGE_DIR);
 	if (is_bare() ? mount("l0", "m", NULL, MS_BIND, NULL) == 0 :
-			mount("faults", "m", "shale", 0, "lowerdir=l0,upperdir=u,workdir=w") == 0)
+			mount("faults", "m", "shale", 0, "lowerdir=l0,upperdir=u,workdir=w,cow=block") == 0)
 		return true;
 	say("mount of the union: %s", strerror(errno));
 	stage_umount(stage, false);
