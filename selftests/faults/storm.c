@@ -278,9 +278,9 @@ static const struct storm requests = {
 	"requests", {EIO, EROFS, EUCLEAN}, CELLS_DISK, PHASE_FAULTY, REQUESTS, .should_heal = true,
 };
 
-/* Nothing is lost, but what was not done. */
+/* Nothing is lost, but what was not done. Where a page cannot be read or made writable for want of memory, it is SIGBUS. */
 static const struct storm memory = {
-	"memory", {ENOMEM}, CELLS_NOW, PHASE_SCARCE, MEMORY, .should_heal = true,
+	"memory", {ENOMEM, EIO}, CELLS_NOW, PHASE_SCARCE, MEMORY, .should_heal = true,
 };
 
 /* Nobody tells the workers. */
