@@ -45,6 +45,10 @@ crash: selftests ## crash points of all workloads, on kernel K; or POINTS=1000, 
 	@selftests/crash/run $(kernels) $(backings) $(if $(POINTS),--points $(POINTS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(T)
 
+faults: selftests ## memory, requests and disks that fail, MINUTES=5 on each filesystem of 6.1 and debug; or K= FS= SEED=n
+	@$(call setup,build module vm test)
+	@selftests/faults/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
+
 oracle: selftests ## random operations on file contents against a model: OPERATIONS=20000 SEED=n K= FS=
 	@$(call setup,build module vm test)
 	@selftests/oracle/run $(kernels) $(backings) --operations $(or $(OPERATIONS),20000) \
@@ -92,4 +96,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash faults oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help

@@ -19,7 +19,7 @@
 struct moment {
 	unsigned int done;  /* steps that had returned */
 	unsigned int begun; /* the same or one more */
-	bool is_live;	    /* there was no crash: exactly what is done must be there */
+	bool is_live;	    /* there was no crash: what is done must be there, and of the next step all or nothing */
 };
 
 #define WHY_SIZE 512

@@ -36,24 +36,28 @@ struct run {
 
 static int open_path(const struct run *run, const char *path, int flags)
 {
-	int fd = openat(run->root, path, flags | O_CLOEXEC);
+	return openat(run->root, path, flags | O_CLOEXEC);
+}
 
-	if (fd < 0)
-		die("open %s", path);
-	return fd;
+/* Is it open, was that DONE, and is it closed? Keeps the errno of what failed. */
+static bool end_with(int fd, bool done)
+{
+	return fd >= 0 && (close(fd) == 0) & done;
 }
 
 static bool write_bytes(const struct run *run, int flags)
 {
 	int fd = open_path(run, run->step->path, O_WRONLY | flags);
 	size_t length = run->step->length;
-	void *buffer = aligned_alloc(BLOCK, (length + BLOCK - 1) / BLOCK * BLOCK);
+	void *buffer = fd < 0 ? NULL : aligned_alloc(BLOCK, (length + BLOCK - 1) / BLOCK * BLOCK);
 	ssize_t put;
 
+	if (!buffer)
+		return end_with(fd, false);
 	memcpy(buffer, run->bytes + run->step->offset, length);
 	put = flags & O_APPEND ? write(fd, buffer, length) : pwrite(fd, buffer, length, run->step->offset);
 	free(buffer);
-	return (put == (ssize_t)length) & (close(fd) == 0);
+	return end_with(fd, put == (ssize_t)length);
 }
 
 /* Mappings begin at a page. */
@@ -62,6 +66,8 @@ static unsigned char *map_range(const struct run *run, size_t *ret_length, size_
 	int fd = open_path(run, run->step->path, O_RDWR);
 	unsigned char *bytes;
 
+	if (fd < 0)
+		return NULL;
 	*ret_skip = run->step->offset % BLOCK;
 	*ret_length = *ret_skip + run->step->length;
 	bytes = mmap(NULL, *ret_length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, run->step->offset - *ret_skip);
@@ -94,43 +100,38 @@ static bool scatter_bytes(const struct run *run)
 {
 	size_t end = run->step->offset + run->step->length;
 	int fd = open_path(run, run->step->path, O_WRONLY);
+	bool good = fd >= 0;
 
-	for (size_t at = run->step->offset; at < end; at += SCATTER_STEP)
-		if (pwrite(fd, run->bytes + at, WORD, at) != WORD)
-			return false;
-	return close(fd) == 0;
+	for (size_t at = run->step->offset; good && at < end; at += SCATTER_STEP)
+		good = pwrite(fd, run->bytes + at, WORD, at) == WORD;
+	return end_with(fd, good);
 }
 
 static bool change_range(const struct run *run, int mode)
 {
 	int fd = open_path(run, run->step->path, O_RDWR);
-	int ret = fallocate(fd, mode, run->step->offset, run->step->length);
 
-	return (ret == 0) & (close(fd) == 0);
+	return end_with(fd, fd >= 0 && fallocate(fd, mode, run->step->offset, run->step->length) == 0);
 }
 
 static bool truncate_file(const struct run *run)
 {
 	int fd = open_path(run, run->step->path, O_RDWR);
-	int ret = ftruncate(fd, run->step->offset);
 
-	return (ret == 0) & (close(fd) == 0);
+	return end_with(fd, fd >= 0 && ftruncate(fd, run->step->offset) == 0);
 }
 
 static bool copy_range(const struct run *run)
 {
-	int from = open_path(run, run->step->path, O_RDONLY), to = open_path(run, run->step->to, O_RDWR);
+	int from = open_path(run, run->step->path, O_RDONLY);
+	int to = from < 0 ? -1 : open_path(run, run->step->to, O_RDWR);
 	loff_t in = run->step->offset, out = run->step->to_offset;
 	size_t left = run->step->length;
+	ssize_t done = to < 0 ? -1 : 1;
 
-	while (left) {
-		ssize_t done = copy_file_range(from, &in, to, &out, left, 0);
-
-		if (done <= 0)
-			return false;
-		left -= done;
-	}
-	return (close(from) == 0) & (close(to) == 0);
+	for (; left && done > 0; left -= done > 0 ? done : 0)
+		done = copy_file_range(from, &in, to, &out, left, 0);
+	return end_with(to, done > 0) & end_with(from, true);
 }
 
 static bool create_file(const struct run *run)
@@ -142,9 +143,9 @@ static bool create_file(const struct run *run)
 
 static bool sync_file(const struct run *run, int flags, int (*sync)(int))
 {
-	int fd = open_path(run, run->step->path, flags), ret = sync(fd);
+	int fd = open_path(run, run->step->path, flags);
 
-	return (ret == 0) & (close(fd) == 0);
+	return end_with(fd, fd >= 0 && sync(fd) == 0);
 }
 
 /* What is not in the upper is not dirty. */
@@ -280,6 +281,26 @@ static bool step_do(struct run *run)
 	if (verb == HANDLE)
 		return handles_take(run->handles, run->root, run->step->path, run->number);
 	return run->is_lying || do_sync(run);
+}
+
+int run_step(const struct world *world, const struct model *model, unsigned int number)
+{
+	int file = model->subject[number], err;
+	struct handles handles = {0};
+	struct run run = {
+		.world = world,
+		.step = &model->script.step[number],
+		.bytes = file < 0 ? NULL : model->version[number + 1].content[file]->bytes,
+		.root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.handles = &handles,
+	};
+
+	if (run.root < 0)
+		return errno;
+	errno = 0;
+	err = step_do(&run) ? 0 : errno ?: EAGAIN;
+	close(run.root);
+	return err;
 }
 
 void run_steps(const struct world *world, const struct model *model, bool is_lying, struct handles *handles)

@@ -15,4 +15,7 @@
  */
 void run_steps(const struct world *world, const struct model *model, bool is_lying, struct handles *handles);
 
+/* One step of them, without a mark, that may fail: 0 or an errno; EAGAIN if it came out short. */
+int run_step(const struct world *world, const struct model *model, unsigned int number);
+
 #endif /* SELFTESTS_CRASH_RUN_H */

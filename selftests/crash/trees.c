@@ -63,7 +63,7 @@ static void pending_add(struct trees *trees, unsigned int number, unsigned int d
 void trees_begin(struct trees *trees, const struct model *model, struct moment moment)
 {
 	*trees = (struct trees){.model = model, .base = last_synced(model, moment)};
-	for (unsigned int i = trees->base; i < moment.begun && !moment.is_live; i++)
+	for (unsigned int i = trees->base; i < moment.begun; i++)
 		if (step_is_of_names(&model->script.step[i]))
 			pending_add(trees, i, moment.done);
 }
