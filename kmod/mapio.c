@@ -161,6 +161,16 @@ static bool is_volatile(const struct saving *s)
 	return s->fs->config.is_volatile;
 }
 
+/*
+ * Data that could not be written is gone from memory as if it was, and a block of which that is so must never be set on
+ * disk: it would be a hole where there was something. Which blocks those are cannot be known any more. So the map
+ * on disk stays as it was, and all syncs fail, until the file is read from disk again, by another mount.
+ */
+static int data_check(struct saving *s, int err)
+{
+	return err ?: shale_real_errors_since(s->upper, s->parts->errors);
+}
+
 static int data_sync(struct saving *s)
 {
 	struct path path = { .mnt = shale_upper_layer(s->fs)->mnt, .dentry = s->upper };
@@ -174,7 +184,7 @@ static int data_sync(struct saving *s)
 		return PTR_ERR(file);
 	err = shale_real_names_commit(s->fs) ?: shale_real_fsync(file, 0, LLONG_MAX, false);
 	fput(file);
-	return err;
+	return data_check(s, err);
 }
 
 static int attr_write(struct saving *s)
@@ -373,7 +383,7 @@ static int map_save(struct saving *s)
 		s->attr_size = shale_map_disk_encode(s->parts->maps[0], &s->parts->head, s->attr);
 	if (s->attr_size < 0)
 		return map_save_pages(s);
-	err = is_volatile(s) ? 0 : shale_real_write_data(s->upper);
+	err = is_volatile(s) ? 0 : data_check(s, shale_real_write_data(s->upper));
 	return err ?: attr_write(s);
 }
 

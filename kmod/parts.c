@@ -49,6 +49,12 @@ static struct shale_parts *parts_alloc(struct inode *inode, unsigned int nr)
 	return NULL;
 }
 
+static void upper_set(struct shale_parts *parts, struct dentry *upper)
+{
+	parts->upper = dget(upper);
+	parts->errors = shale_real_errors_now(upper);
+}
+
 void shale_parts_lock(struct shale_parts *parts)
 {
 	down_write(&parts->gate);
@@ -195,7 +201,8 @@ static int parts_load(struct inode *inode, struct shale_parts **ret)
 	parts = parts_alloc(inode, !!upper + lower->nr);
 	if (!parts)
 		return -ENOMEM;
-	parts->upper = dget(upper);
+	if (upper)
+		upper_set(parts, upper);
 	for (part = 0; !err && part + 1 < parts->nr; part++)
 		err = part_load(parts, part);
 	if (err) {
@@ -262,7 +269,7 @@ int shale_parts_above(struct inode *inode, struct dentry *upper, const struct ks
 
 	if (!parts)
 		return -ENOMEM;
-	parts->upper = dget(upper);
+	upper_set(parts, upper);
 	parts->maps[0] = map_alloc(limit);
 	if (!parts->maps[0]) {
 		shale_parts_free(parts);

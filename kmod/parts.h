@@ -6,6 +6,7 @@
 #ifndef _SHALE_PARTS_H
 #define _SHALE_PARTS_H
 
+#include <linux/errseq.h>
 #include <linux/rwsem.h>
 
 #include "map.h"
@@ -21,6 +22,7 @@ struct shale_parts {
 	u64 saved_limit;	    /* the limit that is on disk */
 	u64 settled_limit;	    /* the last one whose block tail_settle() saw on disk; inode's lock */
 	u64 saved;		    /* the generation of the map that is on disk */
+	errseq_t errors;	    /* of the top's data: those up to when it got these parts */
 	struct list_head node;	    /* in shale_fs.unsaved_parts, by its lock */
 	/* Of mappings, see mapped.c: set once, under the inode's lock. */
 	bool is_mappable;

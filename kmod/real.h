@@ -150,6 +150,9 @@ ssize_t shale_real_write_held(struct file *real, struct iov_iter *iter, loff_t p
  * there at once. */
 ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_t pos);
 /* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
+/* Errors of writing an object's data, whoever else has heard of them: a moment, and what came since, 0 or -errno. */
+errseq_t shale_real_errors_now(struct dentry *object);
+int shale_real_errors_since(struct dentry *object, errseq_t moment);
 int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);

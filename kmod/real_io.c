@@ -288,6 +288,20 @@ void shale_real_end_write(struct file *real)
 	file_end_write(real);
 }
 
+/* An error that nobody has seen cannot be told from the same one coming again, so this one counts as seen. */
+errseq_t shale_real_errors_now(struct dentry *object)
+{
+	errseq_t moment = 0;
+
+	errseq_check_and_advance(&d_inode(object)->i_mapping->wb_err, &moment);
+	return moment;
+}
+
+int shale_real_errors_since(struct dentry *object, errseq_t moment)
+{
+	return errseq_check(&d_inode(object)->i_mapping->wb_err, moment);
+}
+
 /* btrfs enters an extent into its trees some time after its pages are written; only fiemap waits for that. */
 int shale_real_write_data(struct dentry *object)
 {
