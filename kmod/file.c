@@ -456,6 +456,20 @@ static ssize_t shale_copy_file_range(struct file *in, loff_t pos_in, struct file
 	return ret;
 }
 
+/* A promotion to save space by dedupe would cost it. */
+static loff_t dedupe_below(const struct shale_range *r)
+{
+	const struct cred *old;
+	loff_t ret;
+
+	range_lock(r, true);
+	old = shale_cred_begin(file_inode(r->out)->i_sb);
+	ret = shale_parts_remap(r, NULL);
+	shale_cred_end(old);
+	range_unlock(r, true);
+	return ret;
+}
+
 static loff_t shale_remap_file_range(struct file *in, loff_t pos_in, struct file *out,
 				     loff_t pos_out, loff_t len, unsigned int flags)
 {
@@ -464,9 +478,8 @@ static loff_t shale_remap_file_range(struct file *in, loff_t pos_in, struct file
 
 	if (flags & ~(REMAP_FILE_DEDUP | REMAP_FILE_ADVISORY))
 		return -EINVAL;
-	/* A promotion to save space by dedupe would cost it. */
 	if ((flags & REMAP_FILE_DEDUP) && !shale_inode_upper(file_inode(out)))
-		return -EPERM;
+		return dedupe_below(&r);
 	return range_op(&r, &way);
 }
 

@@ -101,7 +101,7 @@ loff_t shale_parts_seek(struct file *file, struct shale_parts *parts, loff_t pos
 /* parts_copy.c */
 struct shale_range;
 /* Clone or dedupe between files of ours, one or both of which have parts. Both inodes are locked; TOP is the target's
- * upper. */
+ * upper, NULL for a dedupe with one that has none. */
 loff_t shale_parts_remap(const struct shale_range *r, struct file *top);
 
 /* parts_extents.c */

@@ -22,9 +22,10 @@
 
 struct copying {
 	const struct shale_range *r; /* of our files; LEN is known */
-	struct shale_source from;
-	struct shale_parts *to;	       /* NULL: all in one part */
+	struct shale_source from, shown; /* what they show, of the source and of the target */
+	struct shale_parts *to;	       /* the target's; NULL: all in one part */
 	struct file *top;	       /* of the target */
+	bool is_below;		       /* the target has no upper, and top is not ours to change */
 	u64 block;		       /* of the target's filesystem */
 };
 
@@ -258,6 +259,12 @@ static loff_t range_clone(const struct copying *c)
 	return is_all_of_top(c) ? pieces_clone(c) : staged_clone(c);
 }
 
+static int bytes_show(struct file *file, const struct shale_source *source, u8 *buf, u64 pos, size_t size)
+{
+	return source->parts ? shale_parts_show(file, source->parts, buf, pos, pos + size) :
+			       shale_real_read_buf(source->real, buf, size, pos);
+}
+
 /* Of the LEN bytes that both show from there on, as many as were compared: -EBADE if they differ. */
 static loff_t bytes_compare(const struct copying *c, u64 pos_in, u64 pos_out, u64 len)
 {
@@ -267,10 +274,8 @@ static loff_t bytes_compare(const struct copying *c, u64 pos_in, u64 pos_out, u6
 
 	if (!in)
 		return -ENOMEM;
-	ret = c->from.parts ? shale_parts_show(c->r->in, c->from.parts, in, pos_in, pos_in + size) :
-			      shale_real_read_buf(c->from.real, in, size, pos_in);
-	if (!ret)
-		ret = shale_parts_show(c->r->out, c->to, out, pos_out, pos_out + size);
+	ret = bytes_show(c->r->in, &c->from, in, pos_in, size) ?:
+	      bytes_show(c->r->out, &c->shown, out, pos_out, size);
 	if (!ret)
 		ret = memcmp(in, out, size) ? -EBADE : size;
 	kvfree(in);
@@ -292,7 +297,7 @@ static loff_t piece_dedupe(const struct copying *c, u64 done)
 
 	if (c->to)
 		shown = shale_cow_run(c->to->maps, run.pos_out, shown.len);
-	if (shown.part)
+	if (c->is_below || shown.part)
 		return bytes_compare(c, run.pos_in, run.pos_out, shown.len);
 	len = shown.len;
 	run.in = source_at(c, run.pos_in, &len);
@@ -318,23 +323,36 @@ static loff_t range_dedupe(const struct copying *c)
 	return done;
 }
 
+/* The target's upper, or what is asked instead what can be done. */
+static struct file *target_top(const struct copying *c, struct file *top)
+{
+	if (top)
+		return top;
+	return c->to ? shale_parts_file(c->r->out, c->to, 0) : c->shown.real;
+}
+
+static int copying_begin(struct copying *c, struct file *top)
+{
+	int err = shale_file_source(c->r->in, &c->from) ?: shale_file_source(c->r->out, &c->shown);
+
+	if (err)
+		return err;
+	c->to = c->shown.parts;
+	c->is_below = !top;
+	c->top = target_top(c, top);
+	if (IS_ERR(c->top))
+		return PTR_ERR(c->top);
+	c->block = i_blocksize(file_inode(c->top));
+	return shale_real_can_clone(c->top, c->top) ? 0 : -EOPNOTSUPP;
+}
+
 loff_t shale_parts_remap(const struct shale_range *asked, struct file *top)
 {
 	struct shale_range r = *asked;
-	struct copying c = {
-		.r = &r,
-		.to = shale_inode_parts(file_inode(r.out)),
-		.top = top,
-		.block = i_blocksize(file_inode(top)),
-	};
+	struct copying c = { .r = &r };
 	int err;
 
-	if (!shale_real_can_clone(top, top))
-		return -EOPNOTSUPP;
-	err = shale_file_source(r.in, &c.from);
-	if (err)
-		return err;
-	err = range_check(&c, &r);
+	err = copying_begin(&c, top) ?: range_check(&c, &r);
 	if (!err && r.len)
 		err = limits_check(&r);
 	if (!err)

@@ -384,6 +384,27 @@ TEST(dedupe, "FIDEDUPERANGE of equal ranges works or fails exactly as on the bac
 	expect_same_file("m/new2", "plain");
 }
 
+TEST(dedupe_lower, "FIDEDUPERANGE into a lower file says whether they are equal, and leaves it there")
+{
+	int plain_a, plain_b, a, b, want;
+
+	setup_twins(64 * KIB);
+	make_data("plain2", 64 * KIB, 7);
+	make_data("m/new", 64 * KIB, 7);
+	plain_a = ASSERT_OK(open("plain", O_RDWR));
+	plain_b = ASSERT_OK(open("plain2", O_RDWR));
+	want = dedupe(plain_a, plain_b);
+	if (!is_shale())
+		SKIP("only shale compares");
+	a = ASSERT_OK(open("m/new", O_RDWR));
+	b = ASSERT_OK(open("m/f", O_RDONLY));
+	EXPECT_EQ(dedupe(a, b), want);
+	ASSERT_EQ(pwrite(a, "different", 9, 64 * KIB - 9), 9);
+	EXPECT_EQ(dedupe(a, b), want ?: EBADE);
+	EXPECT(!exists("u/f"));
+	expect_same_file("m/f", "plain");
+}
+
 TEST(fiemap, "FIEMAP of a lower and of a promoted file gives the layer's extents or EOPNOTSUPP")
 {
 	struct {
