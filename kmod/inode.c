@@ -401,23 +401,37 @@ static void upper_stat(const struct inode *inode, struct kstat *stat)
 		stat->blocks = SHALE_MAP_BLOCK_SIZE / 512;
 }
 
-/* The size and blocks of a file whose data is in another layer than its attributes. */
+static int object_blocks(const struct shale_path *object, u64 *blocks)
+{
+	const struct path path = shale_path_real(*object);
+	struct kstat stat;
+	int err = shale_real_getattr(&path, &stat, STATX_BLOCKS, AT_STATX_SYNC_AS_STAT);
+
+	if (!err)
+		*blocks += stat.blocks;
+	return err;
+}
+
+/* The blocks of a file whose data is in other layers than its attributes: in the last of them, or in all. */
+static int lower_stat(const struct inode *inode, const struct shale_stack *lower, struct kstat *stat)
+{
+	unsigned int i = test_bit(SHALE_I_PARTIAL, &SHALE_I(inode)->flags) ? 0 : lower->nr - 1;
+	int err = 0;
+
+	for (stat->blocks = 0; !err && i < lower->nr; i++)
+		err = object_blocks(&lower->path[i], &stat->blocks);
+	return err;
+}
+
 static int data_stat(const struct inode *inode, struct kstat *stat)
 {
 	const struct shale_stack *lower = shale_inode_lower(inode);
-	struct kstat data;
-	struct path path;
-	int err;
 
 	if (shale_inode_upper(inode))
 		upper_stat(inode, stat);
-	if (!lower || lower->nr == 1 || S_ISDIR(inode->i_mode) || shale_inode_upper(inode))
-		return 0;
-	shale_inode_data(inode, &path);
-	err = shale_real_getattr(&path, &data, STATX_BLOCKS, AT_STATX_SYNC_AS_STAT);
-	if (!err)
-		stat->blocks = data.blocks;
-	return err;
+	else if (lower && lower->nr > 1 && !S_ISDIR(inode->i_mode))
+		return lower_stat(inode, lower, stat);
+	return 0;
 }
 
 int shale_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat, u32 mask,

@@ -616,11 +616,34 @@ static int pipe_write(struct pipe_inode_info *pipe, struct pipe_buffer *buf, str
 	return is_direct_refused(w, w->pos | ret | buf->offset) ? -EINVAL : pieces_write(w);
 }
 
+/* A direct write of all that is there would be refused as a whole. The pipe is locked. */
+static bool is_pipe_refused(const struct writing *w, struct pipe_inode_info *pipe, size_t len)
+{
+	const unsigned int nr = pipe_occupancy(pipe->head, pipe->tail);
+	u64 where = w->pos;
+	unsigned int i;
+
+	for (i = 0; i < nr && len; i++) {
+		const struct pipe_buffer *buf = &pipe->bufs[(pipe->tail + i) & (pipe->ring_size - 1)];
+		const size_t part = min_t(size_t, buf->len, len);
+
+		where |= buf->offset | part;
+		len -= part;
+	}
+	return is_direct_refused(w, where);
+}
+
 /* The access to write is taken before the pipe is locked: others who splice to the layer's filesystem do so. */
 ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, struct pipe_inode_info *pipe,
 				 loff_t *pos, size_t len)
 {
-	struct writing w = { .file = file, .top = shale_file_slot(file, 0), .parts = parts };
+	struct writing w = {
+		.file = file,
+		.top = shale_file_slot(file, 0),
+		.parts = parts,
+		.pos = *pos,
+		.is_direct = file->f_flags & O_DIRECT,
+	};
 	struct splice_desc sd = { .total_len = len, .pos = *pos, .u.data = &w };
 	ssize_t ret;
 
@@ -631,7 +654,7 @@ ssize_t shale_parts_splice_write(struct file *file, struct shale_parts *parts, s
 		return ret;
 	shale_real_start_write(w.top);
 	pipe_lock(pipe);
-	ret = __splice_from_pipe(pipe, &sd, pipe_write);
+	ret = is_pipe_refused(&w, pipe, len) ? -EINVAL : __splice_from_pipe(pipe, &sd, pipe_write);
 	pipe_unlock(pipe);
 	shale_real_end_write(w.top);
 	ret = writing_end(&w, *pos, ret);

@@ -196,6 +196,22 @@ TEST(sealed, "layers of a chain each keep their blocks, and a read goes down to 
 	EXPECT_BLOCKS("m/f", "adcaaaaa.e");
 }
 
+TEST(sealed_size, "st_blocks of a file in sealed layers counts what each of them has of it")
+{
+	lower_file("");
+	ASSERT_OK(truncate("l0/f", 8 * BLOCK));
+	mount_by_blocks();
+	block_write("m/f", 3, 'b');
+	sync();
+	seal();
+	EXPECT_EQ(blocks_owned("m/f"), 1);
+	block_write("m/f", 5, 'c');
+	sync();
+	seal();
+	EXPECT_EQ(blocks_owned("m/f"), 2);
+	EXPECT_BLOCKS("m/f", "...b.c..");
+}
+
 TEST(sealed_cut, "a sealed layer that cut a file hides what is below its end")
 {
 	lower_file("aaaaaaaa");

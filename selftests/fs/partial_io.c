@@ -237,6 +237,13 @@ static long do_copy_odd(struct files *files)
 	return copied(files->g, 5001, 100000, files->f, 11111);
 }
 
+static long do_copy_direct_odd(struct files *files)
+{
+	loff_t from = 0, to = 60 * KIB;
+
+	return errno_of(copy_file_range(files->f, &from, files->g, &to, 5 * BLOCK + 100, 0));
+}
+
 static long do_copy_aligned(struct files *files)
 {
 	return copied(files->g, 3 * BLOCK, 40 * BLOCK + 77, files->f, 60 * BLOCK);
@@ -495,6 +502,8 @@ static const struct io_case {
 	 do_dedupe_below_differs},
 	{{"copy", "copy_file_range of a whole file"}, O_RDWR, do_copy},
 	{{"copy_odd", "copy_file_range of odd bytes"}, O_RDWR, do_copy_odd},
+	{{"copy_direct_odd", "copy_file_range of odd bytes to a file opened for direct I/O is refused as a whole"},
+	 O_RDWR | O_DIRECT, do_copy_direct_odd},
 	{{"copy_aligned", "copy_file_range of whole blocks and a rest"}, O_RDWR, do_copy_aligned},
 	{{"copy_within", "copy_file_range within a file"}, O_RDWR, do_copy_within},
 	{{"copy_overlap", "copy_file_range onto itself is refused"}, O_RDWR, do_copy_overlap},
