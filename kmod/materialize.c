@@ -38,47 +38,32 @@ static bool missing_next(struct shale_parts *parts, u64 *pos, u64 *ret_len)
 }
 
 /* Where the top's file has no data either, as long as nobody stores to a mapping. */
-static loff_t hole_end(struct file *top, u64 pos, u64 end)
+static u64 hole_end(struct file *top, u64 pos, u64 end)
 {
-	loff_t data = shale_real_llseek(top, pos, SEEK_DATA);
+	u64 data = shale_real_data(top, pos, end);
 
-	if (data == -ENXIO || data >= (loff_t)end)
-		return end;
-	return data < 0 ? data : round_down(data, SHALE_MAP_BLOCK_SIZE);
+	return data == end ? end : max_t(u64, pos, round_down(data, SHALE_MAP_BLOCK_SIZE));
 }
 
 /* *END: up to where; nothing is taken if that is POS. */
 static int hole_take(struct file *file, struct shale_parts *parts, u64 pos, u64 *end)
 {
 	struct file *top = shale_file_slot(file, 0);
-	u64 first, nr;
-	loff_t stop;
+	u64 first, nr, stop;
 	int err = 0;
 
 	if (IS_ERR(top))
 		return PTR_ERR(top);
 	shale_parts_lock(parts);
 	stop = hole_end(top, pos, *end);
-	if (stop > (loff_t)pos) {
+	if (stop > pos) {
 		shale_cow_blocks(parts->maps[0], pos, stop - pos, &first, &nr);
 		err = nr ? shale_map_set(parts->maps[0], first, nr) : 0;
 	}
 	shale_parts_unlock(parts);
-	if (stop < 0)
-		return stop;
-	*end = max_t(u64, stop, pos);
+	*end = stop;
 	shale_mapio_dirty(file_inode(file));
 	return err;
-}
-
-/* Up to where the file goes on as at POS: DATA or a hole. */
-static loff_t same_end(struct file *file, struct shale_parts *parts, u64 pos, u64 end, int whence)
-{
-	loff_t found = shale_parts_seek(file, parts, pos, whence);
-
-	if (found == -ENXIO || found >= (loff_t)end)
-		return end;
-	return found;
 }
 
 static int data_take(struct file *file, struct shale_parts *parts, u64 *pos, u64 end)
@@ -87,7 +72,7 @@ static int data_take(struct file *file, struct shale_parts *parts, u64 *pos, u64
 	loff_t stop;
 
 	end = min(end, start + DATA_PIECE);
-	stop = same_end(file, parts, start, end, SEEK_HOLE);
+	stop = shale_parts_seek(file, parts, start, SEEK_HOLE);
 	if (stop < 0)
 		return stop;
 	*pos = min(end, round_up((u64)stop + (stop == start), SHALE_MAP_BLOCK_SIZE));
@@ -101,7 +86,7 @@ static int piece_take(struct file *file, struct shale_parts *parts, u64 *pos, u6
 	loff_t data;
 	int err;
 
-	data = same_end(file, parts, *pos, end, SEEK_DATA);
+	data = shale_parts_data(file, parts, *pos, end);
 	if (data < 0)
 		return data;
 	if (data < (loff_t)end)

@@ -169,11 +169,9 @@ static int zeros_make(struct file *file, struct shale_parts *parts, int mode, u6
 /* Up to where a part has a hole from POS on, in whole blocks; POS where it has not. */
 static u64 hole_end(struct file *real, u64 pos, u64 end)
 {
-	loff_t data = shale_real_llseek(real, pos, SEEK_DATA);
+	u64 data = shale_real_data(real, pos, end);
 
-	if (data == -ENXIO || data >= (loff_t)end)
-		return end;
-	return data < 0 ? pos : max_t(u64, pos, round_down(data, SHALE_MAP_BLOCK_SIZE));
+	return data == end ? end : max_t(u64, pos, round_down(data, SHALE_MAP_BLOCK_SIZE));
 }
 
 static u64 data_end(struct file *real, u64 pos, u64 end)
@@ -207,24 +205,13 @@ static int run_fill(struct file *file, struct shale_parts *parts, struct file *r
 	return err;
 }
 
-/* What is still to be written of a part may be a hole to some xfs. */
-static int below_write(struct shale_parts *parts)
-{
-	unsigned int part;
-	int err = 0;
-
-	for (part = 1; !err && part < parts->nr; part++)
-		err = shale_real_write_data(shale_parts_object(parts->inode, parts, part).dentry);
-	return err;
-}
-
 int shale_parts_fill(struct file *file, struct shale_parts *parts)
 {
 	const u64 end = shale_map_limit(parts->maps[0]);
 	struct shale_run run;
 	struct file *real;
 	u64 pos;
-	int err = below_write(parts);
+	int err = 0;
 
 	for (pos = 0; !err && pos < end; pos += run.len) {
 		run = shale_cow_run(parts->maps, pos, end - pos);
@@ -307,6 +294,28 @@ int shale_parts_fallocate(struct file *file, struct shale_parts *parts, int mode
 }
 
 /* ------------------------------------------------------------------ seeking */
+
+loff_t shale_parts_data(struct file *file, struct shale_parts *parts, u64 pos, u64 end)
+{
+	struct shale_run run;
+	struct file *real;
+	u64 data;
+
+	for (; pos < end; pos += run.len) {
+		run = shale_cow_run(parts->maps, pos, end - pos);
+		real = shale_parts_file(file, parts, run.part);
+		if (IS_ERR(real))
+			return PTR_ERR(real);
+		data = shale_real_data(real, pos, pos + run.len);
+		if (data < pos + run.len)
+			return data;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return end;
+}
+
 
 static loff_t run_seek(struct file *real, u64 pos, u64 end, int whence)
 {

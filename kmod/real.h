@@ -94,6 +94,8 @@ int shale_real_sync_fs(struct shale_fs *fs, bool wait);
 /* Before a file or directory of the upper is synced: what its filesystem would leave out of that. */
 int shale_real_names_commit(struct shale_fs *fs);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);
+/* Where data begins from POS on, END if not before. A layer that cannot tell has data everywhere. */
+loff_t shale_real_data(struct file *real, loff_t pos, loff_t end);
 int shale_real_extend(struct file *out, loff_t len); /* to LEN bytes, with a hole */
 /* The first LEN bytes of OUT, which is empty, become IN's: by sharing blocks, where both can, or by copying in
  * chunks, holes kept. RET_BYTES grows by what was copied. -EINTR on a fatal signal. */

@@ -114,16 +114,6 @@ int shale_real_names_commit(struct shale_fs *fs)
 	return err;
 }
 
-/* Where data begins at or after POS; filesystems that cannot tell have data everywhere. */
-static loff_t data_start(struct file *in, loff_t pos, loff_t len)
-{
-	loff_t start = vfs_llseek(in, pos, SEEK_DATA);
-
-	if (start == -ENXIO)
-		return len;
-	return start < pos ? pos : min(start, len);
-}
-
 struct piece {
 	struct file *out;
 	const char *buf;
@@ -178,7 +168,7 @@ static int copy_chunks(struct file *in, struct file *out, loff_t len, u64 *ret_b
 			ret = -EINTR;
 			break;
 		}
-		pos = data_start(in, pos, len);
+		pos = shale_real_data(in, pos, len);
 		if (pos == len)
 			break;
 		ret = copy_chunk(in, out, buf, pos, len);

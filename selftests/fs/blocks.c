@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-static void block_fill(char *block, char letter)
+void block_fill(char *block, char letter)
 {
 	memset(block, letter == '.' ? 0 : letter, BLOCK);
 }
@@ -43,7 +43,7 @@ void block_write(const char *path, int number, char letter)
 	ASSERT_OK(close(fd));
 }
 
-static char block_letter(const char *block)
+char block_letter(const char *block)
 {
 	for (int i = 1; i < BLOCK; i++)
 		if (block[i] != block[0])

@@ -11,6 +11,10 @@
 #define BLOCK	   4096
 #define BLOCKS_MAX 64
 
+/* One block in memory, and which it is; '?': of different bytes. */
+void block_fill(char *block, char letter);
+char block_letter(const char *block);
+
 /* '_' leaves a hole. */
 void blocks_make(const char *path, const char *letters);
 void block_write(const char *path, int number, char letter);
