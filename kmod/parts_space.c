@@ -105,17 +105,23 @@ int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 
 
 /* ------------------------------------------------------------------ zeros */
 
-/* Page faults have filled pages of blocks that are not the top's, and its filesystem may leave the pages of a hole alone. */
+/*
+ * Page faults have filled pages of blocks that are not the top's, and its filesystem may leave the pages of a hole alone. They
+ * go as a whole, or the rest of a page would show zeros before, and if, there are some.
+ */
 static void filled_forget(struct file *top, struct shale_parts *parts, u64 pos, u64 len)
 {
 	struct shale_map *const top_and_rest[] = { parts->maps[0], NULL };
 	const u64 end = pos + len;
 	struct shale_run run;
+	u64 start;
 
 	for (; pos < end; pos += run.len) {
 		run = shale_cow_run(top_and_rest, pos, end - pos);
+		start = round_down(pos, SHALE_MAP_BLOCK_SIZE);
 		if (run.part)
-			shale_real_forget_pages(top, pos, run.len);
+			shale_real_forget_pages(top, start,
+						round_up(pos + run.len, SHALE_MAP_BLOCK_SIZE) - start);
 	}
 }
 

@@ -286,6 +286,26 @@ static long pages_dirtied(void)
 	ktap_stop();
 }
 
+TEST(refused_zero, "zeroing that the layer refuses changes nothing in a mapping, at the end of the file neither")
+{
+	size_t size;
+	char *map, *bytes;
+	int fd;
+
+	twins_setup();
+	ASSERT_OK(truncate("m/f", 150 * KIB + 100));
+	ASSERT_OK(truncate("p/f", 150 * KIB + 100));
+	fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
+	map = map_file(fd, PROT_READ, 0, SIZE);
+	bytes = file_bytes("p/f", &size);
+	EXPECT(!memcmp(map, bytes, size));
+	if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 148 * KIB, 128 * KIB) == 0)
+		SKIP("%s zeroes", union_backing());
+	EXPECT(!memcmp(map, bytes, size));
+	free(bytes);
+	close(fd);
+}
+
 /* Of a write of 60 pages: others of the system may be among them. */
 #define FEW 30
 
