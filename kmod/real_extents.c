@@ -5,12 +5,16 @@
  */
 #include <linux/fiemap.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 
 #include "real.h"
 
 /* How near the beginning of an extent is found, and the first look for one. */
 #define GRAIN 4096
+/* Of a file that is looked at. */
+#define CHUNK (64 * 1024)
 
 /* Also true where it cannot be known. */
 static bool has_extents(struct inode *inode, loff_t pos, loff_t len)
@@ -36,10 +40,7 @@ static loff_t extent_search(struct inode *inode, loff_t pos, loff_t len)
 	return pos;
 }
 
-/*
- * XFS before 6.9 has SEEK_DATA call bytes a hole that lie behind one in which a copied extent may grow. What it lists as
- * extents is right, once everything is written.
- */
+/* Once everything is written what is not in extents is a hole; what is may be one that is allocated. */
 static loff_t extents_start(struct inode *inode, loff_t pos, loff_t end)
 {
 	loff_t window = GRAIN, len;
@@ -54,15 +55,52 @@ static loff_t extents_start(struct inode *inode, loff_t pos, loff_t end)
 	return end;
 }
 
+static loff_t block_search(const u8 *buf, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && !memchr_inv(buf + at, 0, min_t(size_t, len - at, GRAIN)))
+		at += GRAIN;
+	return min(at, len);
+}
+
+/* The first block that is not of zeros. */
+static loff_t bytes_start(struct file *real, loff_t pos, loff_t end)
+{
+	u8 *buf = kvmalloc(CHUNK, GFP_KERNEL);
+	loff_t found = 0, len = 0;
+
+	for (; buf && pos < end && found == len; pos += found) {
+		len = min_t(loff_t, CHUNK, end - pos);
+		if (fatal_signal_pending(current) || shale_real_read_buf(real, buf, len, pos))
+			break;
+		found = block_search(buf, len);
+		cond_resched();
+	}
+	kvfree(buf);
+	return pos;
+}
+
+/*
+ * XFS before 6.9 has SEEK_DATA call bytes a hole that lie behind one in which a copied extent may grow. So what it
+ * passes over is looked at, where there are extents.
+ */
+static loff_t passed_over(struct file *real, loff_t pos, loff_t end)
+{
+	if (pos < end)
+		pos = extents_start(file_inode(real), pos, end);
+	return pos < end ? bytes_start(real, pos, end) : end;
+}
+
 loff_t shale_real_data(struct file *real, loff_t pos, loff_t end)
 {
-	struct inode *inode = file_inode(real);
-	loff_t start;
+	const struct inode *inode = file_inode(real);
+	loff_t start = vfs_llseek(real, pos, SEEK_DATA);
 
-	if (inode->i_sb->s_magic == XFS_SUPER_MAGIC && inode->i_op->fiemap)
-		return extents_start(inode, pos, end);
-	start = vfs_llseek(real, pos, SEEK_DATA);
 	if (start == -ENXIO)
-		return end;
-	return start < pos ? pos : min(start, end);
+		start = end;
+	start = start < pos ? pos : min(start, end);
+	if (inode->i_sb->s_magic == XFS_SUPER_MAGIC && inode->i_op->fiemap)
+		return passed_over(real, pos, start);
+	return start;
 }
