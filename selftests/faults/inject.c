@@ -16,6 +16,7 @@
 #define FAIL_NTH "/proc/thread-self/fail-nth"
 
 static int nth_file = -1; /* opened in advance, since to open it allocates */
+static pid_t nth_owner;	  /* whose it is: a child's file of that name is another */
 
 static bool file_put(const char *path, const char *text)
 {
@@ -55,8 +56,13 @@ static void settings_make(void)
 
 bool inject_can(void)
 {
+	if (nth_file >= 0 && nth_owner != getpid()) {
+		close(nth_file);
+		nth_file = -1;
+	}
 	if (nth_file < 0) {
 		nth_file = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+		nth_owner = getpid();
 		if (nth_file >= 0)
 			settings_make();
 	}
