@@ -283,21 +283,26 @@ static bool step_do(struct run *run)
 	return run->is_lying || do_sync(run);
 }
 
+static void step_set(struct run *run, const struct model *model, unsigned int number)
+{
+	int file = model->subject[number];
+
+	run->step = &model->script.step[number];
+	run->number = number;
+	run->bytes = file < 0 ? NULL : model->version[number + 1].content[file]->bytes;
+	errno = 0;
+}
+
 int run_step(const struct world *world, const struct model *model, unsigned int number)
 {
-	int file = model->subject[number], err;
 	struct handles handles = {0};
-	struct run run = {
-		.world = world,
-		.step = &model->script.step[number],
-		.bytes = file < 0 ? NULL : model->version[number + 1].content[file]->bytes,
-		.root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-		.handles = &handles,
-	};
+	struct run run = {.world = world, .handles = &handles};
+	int err;
 
+	run.root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (run.root < 0)
 		return errno;
-	errno = 0;
+	step_set(&run, model, number);
 	err = step_do(&run) ? 0 : errno ?: EAGAIN;
 	close(run.root);
 	return err;
@@ -309,13 +314,8 @@ void run_steps(const struct world *world, const struct model *model, bool is_lyi
 
 	run.root = open(world_union(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (unsigned int i = 0; i < model->script.count; i++) {
-		int file = model->subject[i];
-
 		recorder_mark(i);
-		run.step = &model->script.step[i];
-		run.number = i;
-		run.bytes = file < 0 ? NULL : model->version[i + 1].content[file]->bytes;
-		errno = 0;
+		step_set(&run, model, i);
 		if (!step_do(&run))
 			die("step %u failed: %s", i + 1, step_describe(run.step));
 	}

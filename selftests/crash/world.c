@@ -4,33 +4,29 @@
  */
 #include "world.h"
 
+#include "backing.h"
 #include "say.h"
 #include "stamp.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/btrfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOG_SIZE      (256UL << 20)
-#define WORLD_DIR     "/run/shale-crash"
-#define DISK_DIR      WORLD_DIR "/disk"
-#define UNION_DIR     WORLD_DIR "/union"
-#define LOWER_DIR     WORLD_DIR "/lower"
-#define BUSY_TRIES    50
-#define BUSY_PAUSE_US 20000
-#define SPARSE_RUN    (16UL << 10)
-#define FSCK	      "build/user/fsck.shale"
-#define FSCK_SOUND    0
-#define FSCK_REPAIRED 1
+#define LOG_SIZE   (256UL << 20)
+#define WORLD_DIR  "/run/shale-crash"
+#define DISK_DIR   WORLD_DIR "/disk"
+#define UNION_DIR  WORLD_DIR "/union"
+#define LOWER_DIR  WORLD_DIR "/lower"
+#define BUSY_TRIES 50
+#define SPARSE_RUN (16UL << 10)
+#define FSCK	   "build/user/fsck.shale"
 
 const struct world_file world_files[] = {
 	{"l0", "a", 64 << 10},
@@ -53,17 +49,6 @@ const struct world_file world_files[] = {
 };
 const int world_file_count = sizeof(world_files) / sizeof(world_files[0]);
 const char *const world_dirs[] = {"d", "low", "up", NULL};
-
-/* Small, since images are copied; nothing is left to be initialized later, in the background. */
-static const struct backing {
-	const char *fs;
-	size_t mib;
-	const char *mkfs;
-} backings[] = {
-	{"ext4", 40, "mkfs.ext4 -q -F -b 4096 -J size=4 -E nodiscard,lazy_itable_init=0,lazy_journal_init=0"},
-	{"xfs", 48, "mkfs.xfs -q -f -K --unsupported -m reflink=1"},
-	{"btrfs", 112, "mkfs.btrfs -q -f -K"},
-};
 
 static const char *fstype(void)
 {
@@ -107,11 +92,6 @@ void world_fill(int file, unsigned char *bytes)
 }
 
 /* ------------------------------------------------------------------ making the layers */
-
-static bool is_zero(const unsigned char *bytes, size_t size)
-{
-	return bytes[0] == 0 && !memcmp(bytes, bytes + 1, size - 1);
-}
 
 static void file_write(int dir, const char *path, const unsigned char *bytes, size_t size)
 {
@@ -160,12 +140,6 @@ static void file_make(int file, const char *layer)
 	close(dir);
 }
 
-static void make_dir(const char *path)
-{
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		die("mkdir %s", path);
-}
-
 static const char *lower_dir(const struct world *world)
 {
 	return world->options.is_lower_apart ? LOWER_DIR : DISK_DIR;
@@ -196,36 +170,17 @@ static void layers_make(const struct world *world)
 		die("whiteout");
 }
 
-static const struct backing *backing_find(const char *fs)
-{
-	for (size_t i = 0; i < sizeof(backings) / sizeof(backings[0]); i++)
-		if (!strcmp(backings[i].fs, fs))
-			return &backings[i];
-	errno = 0;
-	die("no crash points on %s: ext4, xfs or btrfs", fs);
-}
-
 static void disk_make(struct disk *disk, const char *fs, const char *dir)
 {
 	const struct backing *backing = backing_find(fs);
 
+	errno = 0;
+	if (!backing)
+		die("no crash points on %s: ext4, xfs or btrfs", fs);
 	make_dir(dir);
-	disk_create(disk, backing->mib << 20);
-	shell("%s %s >/dev/null", backing->mkfs, disk->path);
+	backing_make(backing, disk);
 	if (mount(disk->path, dir, fs, 0, NULL) < 0)
 		die("mount %s", fs);
-}
-
-static unsigned char *image_copy(const struct disk *disk)
-{
-	unsigned char *copy = mmap(NULL, disk->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (copy == MAP_FAILED)
-		die("mmap");
-	for (size_t at = 0; at < disk->size; at += BLOCK)
-		if (!is_zero(disk->bytes + at, BLOCK))
-			memcpy(copy + at, disk->bytes + at, BLOCK);
-	return copy;
 }
 
 void world_create(struct world *world, const struct world_options *options)
@@ -270,35 +225,9 @@ void world_cleanup(void)
 
 /* ------------------------------------------------------------------ mounting */
 
-/* btrfs remembers the newest state it has seen of each filesystem, and refuses an older one. */
-static void btrfs_forget(void)
-{
-	struct btrfs_ioctl_vol_args args = {0};
-	int fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	ioctl(fd, BTRFS_IOC_FORGET_DEV, &args);
-	close(fd);
-}
-
-static bool umount_patiently(const char *dir)
-{
-	for (int i = 0; i < BUSY_TRIES; i++) {
-		if (umount2(dir, 0) == 0)
-			return true;
-		if (errno != EBUSY)
-			break;
-		usleep(BUSY_PAUSE_US);
-	}
-	say("umount %s: %s", dir, strerror(errno));
-	umount2(dir, MNT_DETACH);
-	return false;
-}
-
 bool world_umount_union(void)
 {
-	return world_is_bare() || umount_patiently(UNION_DIR);
+	return world_is_bare() || umount_patiently(UNION_DIR, BUSY_TRIES);
 }
 
 /* A volatile mount that crashed has left its mark, and the next mount would refuse. */
@@ -330,15 +259,10 @@ bool world_mount_union(const struct world *world)
 static bool upper_check(const struct world *world)
 {
 	char command[256];
-	int status;
 
 	snprintf(command, sizeof(command), FSCK " -y --lower %1$s/l0 --lower %1$s/l1 " DISK_DIR "/u >/dev/null",
 		 lower_dir(world));
-	status = system(command);
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == FSCK_SOUND || WEXITSTATUS(status) == FSCK_REPAIRED))
-		return true;
-	say("%s: status %d", command, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-	return false;
+	return fsck_repairs(command);
 }
 
 bool world_mount(struct world *world)
@@ -353,7 +277,7 @@ bool world_mount(struct world *world)
 	}
 	if ((!world->is_checked || upper_check(world)) && world_mount_union(world))
 		return true;
-	umount_patiently(DISK_DIR);
+	umount_patiently(DISK_DIR, BUSY_TRIES);
 	recorder_stop();
 	return false;
 }
@@ -362,7 +286,7 @@ bool world_umount(void)
 {
 	bool good = world_umount_union();
 
-	good &= umount_patiently(DISK_DIR);
+	good &= umount_patiently(DISK_DIR, BUSY_TRIES);
 	recorder_stop();
 	return good;
 }

@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "inject.h"
 
+#include "../crash/backing.h"
 #include "../crash/expect.h"
 #include "../crash/run.h"
 #include "../crash/say.h"
@@ -118,13 +119,6 @@ static bool is_there_after_remount(struct trial *t)
 
 /* ------------------------------------------------------------------ one trial */
 
-static void disk_reset(struct world *world)
-{
-	for (size_t at = 0; at < world->disk.size; at += BLOCK)
-		if (memcmp(world->disk.bytes + at, world->base + at, BLOCK))
-			memcpy(world->disk.bytes + at, world->base + at, BLOCK);
-}
-
 static int step_once(void *trial)
 {
 	struct trial *t = trial;
@@ -155,7 +149,7 @@ static unsigned int trial_run(struct trial *t, unsigned int nth)
 	unsigned int left = nth;
 
 	t->nth = nth;
-	disk_reset(&t->world);
+	image_restore(&t->world.disk, t->world.base);
 	errno = 0;
 	if (!world_mount(&t->world))
 		die("mount");
