@@ -10,8 +10,8 @@
  * "owned" once each was, and "sparse" where, on the bare filesystem, it begins as one hole. Before a "cold" pass caches
  * are dropped.
  */
-#include <err.h>
-#include <fcntl.h>
+#include "bench.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +19,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define BLOCK	4096
 #define BLOCKS	8192 /* of a file */
@@ -327,31 +325,6 @@ static const struct row {
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void drop_caches(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-
-	sync();
-	if (fd < 0 || write(fd, "3", 1) != 1)
-		err(1, "drop_caches");
-	close(fd);
-}
-
 static double measure(struct world *w, const struct row *row)
 {
 	double cost[BATCHES], start;
@@ -362,7 +335,7 @@ static double measure(struct world *w, const struct row *row)
 		row->run(w, i);
 	for (unsigned int batch = 0; batch < BATCHES; batch++) {
 		if (row->is_cold)
-			drop_caches();
+			drop_caches("3");
 		start = now();
 		for (unsigned int i = 0; i < row->count; i++)
 			row->run(w, i);

@@ -7,16 +7,14 @@
  *
  *	mappings DIR [NAME]		DIR is a directory to make the layers in; NAME: only that row
  */
-#include <err.h>
-#include <fcntl.h>
+#include "bench.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define PAGE	4096
 #define PAGES	2048
@@ -92,13 +90,9 @@ static void keep(void)
 {
 }
 
-static void drop_caches(void)
+static void drop_pages(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-
-	sync();
-	if (fd < 0 || write(fd, "1", 1) != 1 || close(fd))
-		err(1, "drop_caches");
+	drop_caches("1");
 }
 
 static const struct row rows[] = {
@@ -108,8 +102,8 @@ static const struct row rows[] = {
 	{"read, shared, one block written", MAP_SHARED, PROT_READ, write_one, keep},
 	{"read, shared, every 2nd written", MAP_SHARED, PROT_READ, write_every_second, keep},
 	{"read, shared, all written", MAP_SHARED, PROT_READ, write_all, keep},
-	{"read cold, private, not written", MAP_PRIVATE, PROT_READ, nothing, drop_caches},
-	{"read cold, shared, one written", MAP_SHARED, PROT_READ, write_one, drop_caches},
+	{"read cold, private, not written", MAP_PRIVATE, PROT_READ, nothing, drop_pages},
+	{"read cold, shared, one written", MAP_SHARED, PROT_READ, write_one, drop_pages},
 	{"store again, shared, all written", MAP_SHARED, PROT_READ | PROT_WRITE, write_all, keep},
 };
 
@@ -152,14 +146,6 @@ static void world_close(const struct world *w)
 		err(1, "umount %s", path);
 }
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
 static double pass(const struct row *row, int fd)
 {
 	volatile char *at;
@@ -179,13 +165,6 @@ static double pass(const struct row *row, int fd)
 	if (munmap((void *)at, PAGES * PAGE) || sum == 1)
 		err(1, "munmap");
 	return (now() - start) / PAGES;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static double measure(const struct world *w, size_t row, double *ret_first)

@@ -6,16 +6,14 @@
  *
  *	operations DIR [NAME]		DIR is a directory to make the layers in; NAME: only that row
  */
+#include "bench.h"
+
 #include <dirent.h>
-#include <err.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #define FILES	1000 /* small files of a lower layer */
 #define MERGED	1000 /* names of the merged directory, half in each layer */
@@ -149,14 +147,10 @@ static void stat_missing(struct world *w, unsigned int i)
 		errx(1, "%s exists", name);
 }
 
-static void drop_caches(struct world *w)
+static void drop_names(struct world *w)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-
 	(void)w;
-	sync();
-	if (fd < 0 || write(fd, "2", 1) != 1 || close(fd))
-		err(1, "drop_caches");
+	drop_caches("2");
 }
 
 static void nothing(struct world *w)
@@ -214,8 +208,8 @@ static void mount_one(struct world *w, unsigned int i)
 
 static const struct operation operations[] = {
 	{ "warm stat", FILES, nothing, stat_one },
-	{ "cold stat", FILES, drop_caches, stat_one },
-	{ "stat of a missing name", FILES, drop_caches, stat_missing },
+	{ "cold stat", FILES, drop_names, stat_one },
+	{ "stat of a missing name", FILES, drop_names, stat_missing },
 	{ "open+read+close, 100 bytes", FILES, nothing, read_one },
 	{ "create+unlink", 200, nothing, create_one },
 	{ "readdir, 1000 merged names", 10, nothing, list_one },
@@ -224,21 +218,6 @@ static const struct operation operations[] = {
 };
 
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 static double measure(struct world *w, const struct operation *op)
 {

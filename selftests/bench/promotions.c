@@ -7,9 +7,9 @@
  *
  *	promotions DIR [NAME]		DIR is a directory to make the layers in; NAME: only those rows
  */
-#include <err.h>
+#include "bench.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,8 +18,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
-#include <unistd.h>
 
 #define KIB	 1024LL
 #define MIB	 (1024 * KIB)
@@ -43,24 +41,6 @@ struct cost {
 #define PATH_SIZE 128
 
 static int device_stat = -1;
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static void drop_caches(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-
-	sync();
-	if (fd < 0 || write(fd, "3", 1) != 1)
-		err(1, "drop_caches");
-	close(fd);
-}
 
 /* The bytes that the device below has moved since it was there; none of a filesystem in memory. */
 static void device_read(long long *ret_read, long long *ret_written)
@@ -230,7 +210,7 @@ static void row_measure(const struct way *way, size_t number, struct cost *ret)
 
 	snprintf(dir, sizeof(dir), "%s/union", way->name);
 	way_mount(way);
-	drop_caches();
+	drop_caches("3");
 	for (int i = 0; i < row->files; i++) {
 		row_path(path, dir, number, i);
 		if (stat(path, &st))
@@ -274,7 +254,7 @@ static void tree_measure(const struct way *way, struct cost *ret)
 
 	snprintf(path, sizeof(path), "%s/union/tree", way->name);
 	way_mount(way);
-	drop_caches();
+	drop_caches("3");
 	device_read(&read_before, &written_before);
 	start = now();
 	if (nftw(path, change_owner, WALK_FDS, FTW_PHYS))

@@ -6,15 +6,14 @@
  *
  *	sharing DIR			DIR is a directory to make the layers in
  */
-#include <err.h>
+#include "bench.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define MIB	  (1024UL * 1024)
 #define FILE_MIB  256
@@ -23,16 +22,6 @@
 static const char *const types[] = {"overlay", "shale"};
 
 static char buffer[MIB];
-
-static void drop_caches(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-
-	sync();
-	if (fd < 0 || write(fd, "3", 1) != 1)
-		err(1, "drop_caches");
-	close(fd);
-}
 
 /* In KiB. */
 static long page_cache(void)
@@ -131,7 +120,7 @@ static long growth(const char *type)
 
 	union_mount(type, 1);
 	union_mount(type, 2);
-	drop_caches();
+	drop_caches("3");
 	read_all(type, 1);
 	read_all(type, 2);
 	before = page_cache();
