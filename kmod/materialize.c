@@ -14,7 +14,7 @@
 #include "cow.h"
 #include "cred.h"
 #include "mapio.h"
-#include "parts.h"
+#include "parts_io.h"
 #include "real.h"
 
 /* At most this much with our inode locked: of data, and of a hole, which is only set in the map. */
@@ -37,15 +37,8 @@ static bool missing_next(struct shale_parts *parts, u64 *pos, u64 *ret_len)
 	return false;
 }
 
-/* Where the top's file has no data either, as long as nobody stores to a mapping. */
-static u64 hole_end(struct file *top, u64 pos, u64 end)
-{
-	u64 data = shale_real_data(top, pos, end);
-
-	return data == end ? end : max_t(u64, pos, round_down(data, SHALE_MAP_BLOCK_SIZE));
-}
-
-/* *END: up to where; nothing is taken if that is POS. */
+/* Where the top's file has no data either, as long as nobody stores to a mapping. *END: up to where; nothing is taken if
+ * that is POS. */
 static int hole_take(struct file *file, struct shale_parts *parts, u64 pos, u64 *end)
 {
 	struct file *top = shale_file_slot(file, 0);
@@ -55,7 +48,7 @@ static int hole_take(struct file *file, struct shale_parts *parts, u64 pos, u64 
 	if (IS_ERR(top))
 		return PTR_ERR(top);
 	shale_parts_lock(parts);
-	stop = hole_end(top, pos, *end);
+	stop = shale_parts_hole_end(top, pos, *end);
 	if (stop > pos) {
 		shale_cow_blocks(parts->maps[0], pos, stop - pos, &first, &nr);
 		err = nr ? shale_map_set(parts->maps[0], first, nr) : 0;

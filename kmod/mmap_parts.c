@@ -55,7 +55,9 @@ static void writer_pass(void)
 /* Nothing of ours is locked: lets writers go first, and waits for the layers below. */
 static int folio_wait(struct shale_filling *f, u64 pos, u64 len)
 {
-	if (rwsem_is_locked(&f->parts->sem))
+	if (down_read_trylock(&f->parts->sem))
+		up_read(&f->parts->sem);
+	else
 		writer_pass();
 	return shale_filling_read(f, pos, len);
 }

@@ -177,24 +177,32 @@ static u64 clone_len(const struct copying *c, struct file *real, u64 pos, u64 le
 	return round_down(len, c->block);
 }
 
+/* What is left of the range after DONE bytes, into the top; whose they are is to be found out. */
+static struct shale_range rest_of(const struct copying *c, u64 done)
+{
+	struct shale_range rest = *c->r;
+
+	rest.out = c->top;
+	rest.pos_in += done;
+	rest.pos_out += done;
+	rest.len -= done;
+	return rest;
+}
+
 static loff_t piece_clone(const struct copying *c, u64 done)
 {
-	const struct shale_range *r = c->r;
-	struct shale_range run = {
-		.out = c->top,
-		.pos_in = r->pos_in + done,
-		.pos_out = r->pos_out + done,
-		.flags = r->flags & ~REMAP_FILE_CAN_SHORTEN,
-	};
-	u64 len = r->len - done;
+	struct shale_range run = rest_of(c, done);
+	const u64 rest = run.len;
+	u64 len = rest;
 
+	run.flags &= ~REMAP_FILE_CAN_SHORTEN;
 	run.in = source_at(c, run.pos_in, &len);
 	if (IS_ERR(run.in))
 		return PTR_ERR(run.in);
 	run.len = clone_len(c, run.in, run.pos_in, len);
 	if (run.len)
 		return run_clone(c, &run);
-	return block_copy(c, run.pos_in, run.pos_out, r->len - done);
+	return block_copy(c, run.pos_in, run.pos_out, rest);
 }
 
 static loff_t pieces_clone(const struct copying *c)
@@ -285,14 +293,8 @@ static loff_t bytes_compare(const struct copying *c, u64 pos_in, u64 pos_out, u6
 /* Where the target shows what is below it has no blocks of its own, and nothing is left to be shared. */
 static loff_t piece_dedupe(const struct copying *c, u64 done)
 {
-	const struct shale_range *r = c->r;
-	struct shale_range run = {
-		.out = c->top,
-		.pos_in = r->pos_in + done,
-		.pos_out = r->pos_out + done,
-		.flags = r->flags,
-	};
-	struct shale_run shown = { .len = r->len - done };
+	struct shale_range run = rest_of(c, done);
+	struct shale_run shown = { .len = run.len };
 	u64 len;
 
 	if (c->to)

@@ -172,8 +172,7 @@ static int zeros_make(struct file *file, struct shale_parts *parts, int mode, u6
 
 /* ------------------------------------------------------------------ taking everything over */
 
-/* Up to where a part has a hole from POS on, in whole blocks; POS where it has not. */
-static u64 hole_end(struct file *real, u64 pos, u64 end)
+u64 shale_parts_hole_end(struct file *real, u64 pos, u64 end)
 {
 	u64 data = shale_real_data(real, pos, end);
 
@@ -198,7 +197,7 @@ static int run_fill(struct file *file, struct shale_parts *parts, struct file *r
 	for (; !err && pos < end; pos = stop) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		stop = hole_end(real, pos, end);
+		stop = shale_parts_hole_end(real, pos, end);
 		err = -EOPNOTSUPP;
 		if (stop > pos)
 			err = zeros_set(top, parts, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos,
@@ -321,7 +320,6 @@ loff_t shale_parts_data(struct file *file, struct shale_parts *parts, u64 pos, u
 	}
 	return end;
 }
-
 
 static loff_t run_seek(struct file *real, u64 pos, u64 end, int whence)
 {

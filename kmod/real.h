@@ -130,9 +130,9 @@ void shale_real_names_free(struct list_head *names);
  * function returns. */
 typedef void (*shale_written_t)(struct file *user);
 
-/* USER is the kiocb of our file; an asynchronous one gives -EIOCBQUEUED and is completed later. */
 /* Does such a read hold the lock of the layer's inode while it copies? */
 bool shale_real_read_locks(const struct file *real, const struct kiocb *iocb);
+/* USER is the kiocb of our file; an asynchronous one gives -EIOCBQUEUED and is completed later. */
 ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_iter *iter);
 ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_iter *iter,
 			      shale_written_t written);
@@ -151,10 +151,10 @@ ssize_t shale_real_write_held(struct file *real, struct iov_iter *iter, loff_t p
 /* The same with locks held that a page fault may take: -EFAULT, or fewer bytes, where memory of the user is not
  * there at once. */
 ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_t pos);
-/* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
 /* Errors of writing an object's data, whoever else has heard of them: a moment, and what came since, 0 or -errno. */
 errseq_t shale_real_errors_now(struct dentry *object);
 int shale_real_errors_since(struct dentry *object, errseq_t moment);
+/* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
 int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
