@@ -8,18 +8,13 @@
  */
 #include "points.h"
 
+#include "chance.h"
 #include "stamp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define STYLES 4
-
-static uint64_t random_next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005UL + 1442695040888963407UL;
-	return *state >> 33;
-}
 
 static void point_add(struct points *points, struct point point)
 {

@@ -6,6 +6,7 @@
 
 #include "calls.h"
 
+#include "../crash/chance.h"
 #include "../crash/say.h"
 #include "../crash/stamp.h"
 
@@ -29,7 +30,7 @@ struct hand {
 	struct load *load;
 	int worker, number;
 	struct file *file;
-	unsigned long random;
+	uint64_t random;
 	const char *doing;
 	char path[64];
 };
@@ -38,8 +39,7 @@ static unsigned char bytes[CELLS * CELL + BLOCK] __attribute__((aligned(BLOCK)))
 
 static unsigned int pick(struct hand *h, unsigned int below)
 {
-	h->random = h->random * 6364136223846793005UL + 1442695040888963407UL;
-	return (unsigned int)(h->random >> 33) % below;
+	return random_next(&h->random) % below;
 }
 
 /* The address of a name is the same in all workers. */

@@ -11,6 +11,7 @@
 #include "load.h"
 #include "stage.h"
 
+#include "../crash/chance.h"
 #include "../crash/say.h"
 
 #include <errno.h>
@@ -42,14 +43,13 @@ struct round {
 	const struct storm_options *options;
 	struct load *load;
 	struct stage stage;
-	unsigned long random;
+	uint64_t random;
 	pid_t worker[WORKERS];
 };
 
 static unsigned int pick(struct round *r, unsigned int below)
 {
-	r->random = r->random * 6364136223846793005UL + 1442695040888963407UL;
-	return (unsigned int)(r->random >> 33) % below;
+	return random_next(&r->random) % below;
 }
 
 /* ------------------------------------------------------------------ the workers */
