@@ -139,14 +139,17 @@ static bool is_settled(const struct inode *inode)
 /* Creds are the mounter's. */
 static int sync_real(struct inode *inode, struct file *real, loff_t start, loff_t end, bool datasync)
 {
-	bool whole = !datasync || !is_settled(inode);
+	const u64 saved = shale_mapio_saved(inode);
+	bool whole = !datasync || !is_settled(inode) || !shale_mapio_is_synced(inode);
 	int err;
 
 	err = shale_real_names_commit(SHALE_FS(inode->i_sb));
 	if (!err)
 		err = shale_real_fsync(real, start, end, !whole);
-	if (!err && whole)
+	if (!err && whole) {
 		set_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
+		shale_mapio_synced(inode, saved);
+	}
 	return err;
 }
 

@@ -20,6 +20,15 @@ void shale_mapio_dirty(struct inode *inode);
 /* Writes what has changed, after the data that it is about. */
 int shale_mapio_flush(struct inode *inode);
 int shale_mapio_flush_all(struct shale_fs *fs); /* creds are anybody's */
+/*
+ * What was written of a map may be on its way to the disk, though the blocks it is about are there; then a sync of
+ * data alone leaves it out. So once something was written, the next sync is one of metadata. An older SAVED is safe.
+ */
+u64 shale_mapio_saved(const struct inode *inode); /* 0 without a map */
+void shale_mapio_synced(struct inode *inode, u64 saved);
+bool shale_mapio_is_synced(const struct inode *inode); /* what was written: there may be more to write */
+/* Writes what has changed, and syncs it. TOP: the upper's open file. */
+int shale_mapio_sync(struct inode *inode, struct file *top);
 /* INODE's upper has all blocks: its map goes, and with it the need for what is below. Our inode is locked. */
 int shale_mapio_remove(struct inode *inode);
 /* After INODE lost a name: with the last one what its map has beside the file goes. What a crash leaves of

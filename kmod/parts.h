@@ -6,11 +6,11 @@
 #ifndef _SHALE_PARTS_H
 #define _SHALE_PARTS_H
 
-#include <linux/errseq.h>
 #include <linux/rwsem.h>
 
 #include "map.h"
 #include "map_disk.h"
+#include "real.h"
 #include "shale.h"
 
 struct shale_parts {
@@ -21,8 +21,9 @@ struct shale_parts {
 	struct shale_map_head head; /* of the top part's map */
 	u64 saved_limit;	    /* the limit that is on disk */
 	u64 settled_limit;	    /* the last one whose block tail_settle() saw on disk; inode's lock */
-	u64 saved;		    /* the generation of the map that is on disk */
-	errseq_t errors;	    /* of the top's data: those up to when it got these parts */
+	u64 saved;		    /* the generation of the map that was written */
+	u64 synced;		    /* the one that is on disk for sure; at most saved */
+	struct shale_moment errors; /* of the top's data: those up to when it got these parts */
 	struct list_head node;	    /* in shale_fs.unsaved_parts, by its lock */
 	/* Of mappings, see mapped.c: set once, under the inode's lock. */
 	bool is_mappable;

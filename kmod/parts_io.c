@@ -536,11 +536,11 @@ static bool is_direct_refused(const struct writing *w, u64 where)
 }
 
 /* Before bytes that are to be on disk at once: the blocks they are in, which the map on disk may not have yet. */
-static int owned_prepare(struct shale_parts *parts, const struct kiocb *iocb)
+static int owned_prepare(struct shale_parts *parts, struct file *top, const struct kiocb *iocb)
 {
-	if (!iocb_is_dsync(iocb) || shale_map_generation(parts->maps[0]) == READ_ONCE(parts->saved))
+	if (!iocb_is_dsync(iocb) || shale_map_generation(parts->maps[0]) == READ_ONCE(parts->synced))
 		return 0;
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : shale_mapio_flush(parts->inode);
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : shale_mapio_sync(parts->inode, top);
 }
 
 /* Nothing is new about where these bytes are, so it is a write like any other. */
@@ -590,7 +590,7 @@ ssize_t shale_parts_write(struct shale_parts *parts, struct kiocb *iocb, struct 
 	*ret_is_synced = is_owned(parts, iocb, iov_iter_count(iter));
 	if (!*ret_is_synced)
 		return unowned_write(parts, top, iocb, iter);
-	err = owned_prepare(parts, iocb);
+	err = owned_prepare(parts, top, iocb);
 	return err ?: shale_real_write_iter(top, iocb, iter, written);
 }
 

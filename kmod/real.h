@@ -10,6 +10,8 @@
 #ifndef _SHALE_REAL_H
 #define _SHALE_REAL_H
 
+#include <linux/errseq.h>
+
 #include "compat/mmap.h"
 #include "shale.h"
 
@@ -151,9 +153,15 @@ ssize_t shale_real_write_held(struct file *real, struct iov_iter *iter, loff_t p
 /* The same with locks held that a page fault may take: -EFAULT, or fewer bytes, where memory of the user is not
  * there at once. */
 ssize_t shale_real_write_present(struct file *real, struct iov_iter *iter, loff_t pos);
+struct shale_moment {
+	errseq_t file, fs;
+};
+
 /* Errors of writing an object's data, whoever else has heard of them: a moment, and what came since, 0 or -errno. */
-errseq_t shale_real_errors_now(struct dentry *object);
-int shale_real_errors_since(struct dentry *object, errseq_t moment);
+struct shale_moment shale_real_errors_now(struct dentry *object);
+int shale_real_errors_since(struct dentry *object, struct shale_moment moment);
+/* Those that were up to now the next sync of FILE does not tell. */
+void shale_real_errors_skip(struct file *file);
 /* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
 int shale_real_write_data(struct dentry *object);
 /* The upper's data from POS on reaches the device and leaves the page cache. */

@@ -288,18 +288,31 @@ void shale_real_end_write(struct file *real)
 	file_end_write(real);
 }
 
-/* An error that nobody has seen cannot be told from the same one coming again, so this one counts as seen. */
-errseq_t shale_real_errors_now(struct dentry *object)
+/* An error that nobody has seen cannot be told from the same one coming again, so the file's count as seen. */
+struct shale_moment shale_real_errors_now(struct dentry *object)
 {
-	errseq_t moment = 0;
+	const struct inode *inode = d_inode(object);
+	struct shale_moment moment = { .fs = errseq_sample(&inode->i_sb->s_wb_err) };
 
-	errseq_check_and_advance(&d_inode(object)->i_mapping->wb_err, &moment);
+	errseq_check_and_advance(&inode->i_mapping->wb_err, &moment.file);
 	return moment;
 }
 
-int shale_real_errors_since(struct dentry *object, errseq_t moment)
+/*
+ * A direct write after which a page cannot be dropped, since somebody stored to it meanwhile, says EIO of the file
+ * as well, and nothing is lost then. What is lost is said of the filesystem, too.
+ */
+int shale_real_errors_since(struct dentry *object, struct shale_moment moment)
 {
-	return errseq_check(&d_inode(object)->i_mapping->wb_err, moment);
+	const struct inode *inode = d_inode(object);
+	int err = errseq_check(&inode->i_mapping->wb_err, moment.file);
+
+	return errseq_check(&inode->i_sb->s_wb_err, moment.fs) ? err : 0;
+}
+
+void shale_real_errors_skip(struct file *file)
+{
+	errseq_check_and_advance(&file->f_mapping->wb_err, &file->f_wb_err);
 }
 
 /* btrfs enters an extent into its trees some time after its pages are written; only fiemap waits for that. */

@@ -159,6 +159,16 @@ static bool start_writeback(const struct run *run)
 	return (ret == 0) & (close(fd) == 0);
 }
 
+static bool commit_below(void)
+{
+	int fd = open(world_upper_path("."), O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return false;
+	ret = syncfs(fd);
+	return (ret == 0) & (close(fd) == 0);
+}
+
 static bool set_time(const struct run *run)
 {
 	const struct timespec times[2] = {{.tv_sec = run->step->number}, {.tv_sec = run->step->number}};
@@ -278,6 +288,8 @@ static bool step_do(struct run *run)
 		return set_time(run);
 	if (verb == WRITEBACK)
 		return start_writeback(run);
+	if (verb == COMMIT)
+		return commit_below();
 	if (verb == HANDLE)
 		return handles_take(run->handles, run->root, run->step->path, run->number);
 	return run->is_lying || do_sync(run);

@@ -13,7 +13,7 @@
 #define CONTROL_POINTS 10
 
 static const char *const selected[] = {
-	"overwrite", "partial", "append", "shrink", "store", "replace", "mkdir", "remount",
+	"overwrite", "partial", "committed", "append", "shrink", "store", "replace", "mkdir", "remount",
 };
 
 #define SELECTED (sizeof(selected) / sizeof(selected[0]))

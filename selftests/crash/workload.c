@@ -52,6 +52,7 @@ static const struct verb_form {
 	{"remount", REMOUNT, ""},
 	{"handle", HANDLE, "p"}, /* a file handle is taken, which is tried after the crash */
 	{"writeback", WRITEBACK, "p"}, /* the upper's data goes to the disk, and nobody promises anything */
+	{"commit", COMMIT, ""}, /* likewise all that the filesystem below knows of, as another user of it may do */
 };
 
 #define FORMS (sizeof(forms) / sizeof(forms[0]))

@@ -236,3 +236,73 @@ TEST(clone_direct, "direct reads of a file into a mapping of another and clones 
 {
 	race_clones(O_DIRECT);
 }
+
+/* ------------------------------------------------------------------ direct writes into what is mapped */
+
+#define MEETINGS 500
+
+static void store_without_end(const char *path, volatile bool *stop)
+{
+	volatile char *at = map_file(path);
+
+	while (!*stop)
+		at[0]++;
+}
+
+/* The page could not be dropped after a direct write to the disk below it: the next sync of who has the file open tells. */
+static bool meet(int direct, int watch)
+{
+	for (int i = 0; i < MEETINGS; i++) {
+		write_pages(direct, 0, 1, 'd');
+		if (fsync(watch) == 0)
+			continue;
+		ASSERT_EQ(errno, EIO);
+		return true;
+	}
+	return false;
+}
+
+static void expect_written(const char *path)
+{
+	int fd = ASSERT_OK(open(path, O_RDONLY | O_CLOEXEC));
+	char byte = 0;
+
+	for (int i = HALF; i < PAGES && !ktap_has_failed(); i++) {
+		ASSERT_EQ(pread(fd, &byte, 1, (off_t)i * PAGE), 1);
+		EXPECT_EQ(byte, 'w');
+	}
+	close(fd);
+}
+
+TEST(collision, "a direct write that meets a store to the same page is told once, and costs no other bytes")
+{
+	volatile bool *stop = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const char *path = file_of(0);
+	bool has_met;
+	int direct, watch;
+	pid_t pid;
+
+	ASSERT(stop != MAP_FAILED);
+	setup();
+	direct = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
+	if (direct < 0)
+		SKIP("O_DIRECT: %s", strerror(errno));
+	write_pages(direct, 0, 1, 'd');
+	watch = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
+	pid = ASSERT_OK(fork());
+	if (!pid) {
+		store_without_end(path, stop);
+		ktap_child_end();
+	}
+	has_met = meet(direct, watch);
+	*stop = true;
+	writer_end(pid);
+	write_pages(watch, HALF, PAGES, 'w');
+	EXPECT_OK(fsync(watch));
+	close(watch);
+	close(direct);
+	union_remount();
+	expect_written(path);
+	if (!has_met)
+		SKIP("no direct write has met a store");
+}
