@@ -152,6 +152,7 @@ struct saving {
 	struct dentry *upper;
 	struct file *file; /* the sidecar */
 	struct shale_disk_map_sector *dir;
+	u64 next; /* the block that the next round begins at */
 	u8 attr[SHALE_DISK_MAP_INLINE_MAX];
 	int attr_size;
 };
@@ -241,18 +242,18 @@ static void group_take(struct saving *s, u64 page, struct shale_disk_map_sector 
 		shale_map_disk_page_encode(map, s->parts->head.id, page + i, &ret_sectors[i * SECTORS]);
 }
 
-/* False: there is no more that changed. */
+/* False: there is no more that changed. What changes behind is of a later saving, or a busy file would have no end. */
 static bool round_take(struct saving *s, struct round *round)
 {
 	const u64 end = SHALE_DISK_MAP_LIMIT_MAX >> SHALE_DISK_MAP_BLOCK_SHIFT;
-	u64 block = 0, page;
+	u64 page;
 
 	round->nr = 0;
-	while (round->nr < ROUND_GROUPS && shale_map_changed(s->parts->maps[0], block, end, &block)) {
-		page = shale_map_disk_group(1 + div_u64(block, SHALE_DISK_MAP_PAGE_BITS));
+	while (round->nr < ROUND_GROUPS && shale_map_changed(s->parts->maps[0], s->next, end, &s->next)) {
+		page = shale_map_disk_group(1 + div_u64(s->next, SHALE_DISK_MAP_PAGE_BITS));
 		group_take(s, page, round->sectors[round->nr]);
 		round->page[round->nr++] = page;
-		block = page_block(page + GROUP_PAGES);
+		s->next = page_block(page + GROUP_PAGES);
 	}
 	return round->nr;
 }
@@ -359,20 +360,43 @@ static int sidecar_save(struct saving *s, bool is_new)
 	return attr_write(s);
 }
 
+static void sidecar_remove(struct shale_fs *fs, u64 id)
+{
+	const struct shale_layer *layer = shale_upper_layer(fs);
+	char name[ID_PATH_SIZE];
+	struct dentry *dentry;
+
+	if (shale_real_want_write(fs))
+		return;
+	id_path(id, name);
+	dentry = shale_real_lookup_path(layer, name);
+	if (!IS_ERR_OR_NULL(dentry)) {
+		shale_real_unlink(fs, dentry);
+		dput(dentry);
+	}
+	shale_real_drop_write(fs);
+}
+
 static int map_save_pages(struct saving *s)
 {
 	const bool is_new = !s->parts->head.id;
-	int err = -ENOMEM;
+	int err = data_check(s, 0);
 
+	/* It may go on failing, and is not to make a sidecar each time. */
+	if (err)
+		return err;
+	err = -ENOMEM;
 	s->dir = kmalloc(PAGE_BYTES, GFP_KERNEL);
 	if (s->dir)
 		err = sidecar_save(s, is_new);
 	kfree(s->dir);
-	/* What of it is on disk is not known; the next saving of a new one makes another, fsck removes this. */
+	/* What of it is on disk is not known; the next saving of a new one makes another. */
 	if (err)
 		shale_map_changed_all(s->parts->maps[0]);
-	if (err && is_new)
+	if (err && is_new) {
+		sidecar_remove(s->fs, s->parts->head.id);
 		s->parts->head.id = 0;
+	}
 	return err;
 }
 
@@ -477,23 +501,6 @@ static u64 sidecar_id(struct shale_fs *fs, struct inode *inode)
 		return 0;
 	shale_map_destroy(&map);
 	return head.id;
-}
-
-static void sidecar_remove(struct shale_fs *fs, u64 id)
-{
-	const struct shale_layer *layer = shale_upper_layer(fs);
-	char name[ID_PATH_SIZE];
-	struct dentry *dentry;
-
-	if (shale_real_want_write(fs))
-		return;
-	id_path(id, name);
-	dentry = shale_real_lookup_path(layer, name);
-	if (!IS_ERR_OR_NULL(dentry)) {
-		shale_real_unlink(fs, dentry);
-		dput(dentry);
-	}
-	shale_real_drop_write(fs);
 }
 
 static int attr_remove(struct saving *s)
@@ -622,12 +629,14 @@ static struct shale_parts *unsaved_take(struct shale_fs *fs, struct list_head *l
 	return parts;
 }
 
+/* Who syncs waits for who has begun: what is not on the list any more may not be saved yet. */
 static int unsaved_save(struct shale_fs *fs, bool is_last)
 {
 	struct shale_parts *parts;
 	LIST_HEAD(list);
 	int err, ret = 0;
 
+	mutex_lock(&fs->unsaved_mutex);
 	spin_lock(&fs->unsaved_lock);
 	list_splice_init(&fs->unsaved, &list);
 	spin_unlock(&fs->unsaved_lock);
@@ -642,6 +651,7 @@ static int unsaved_save(struct shale_fs *fs, bool is_last)
 		}
 		iput(parts->inode);
 	}
+	mutex_unlock(&fs->unsaved_mutex);
 	return ret;
 }
 
@@ -663,6 +673,7 @@ void shale_mapio_init(struct shale_fs *fs)
 {
 	INIT_LIST_HEAD(&fs->unsaved);
 	spin_lock_init(&fs->unsaved_lock);
+	mutex_init(&fs->unsaved_mutex);
 	INIT_DELAYED_WORK(&fs->save_work, save_later);
 }
 

@@ -264,6 +264,9 @@ int shale_parts_mmap(struct file *file, struct shale_parts *parts, struct vm_are
 
 	if (IS_ERR(real))
 		return PTR_ERR(real);
+	/* Its mappings are of the device, without pages that could be filled. */
+	if (IS_DAX(file_inode(real)))
+		return -ENODEV;
 	mapped = shale_mapped_file(file, parts);
 	if (IS_ERR(mapped))
 		return PTR_ERR(mapped);

@@ -409,7 +409,8 @@ static int shale_reconfigure(struct fs_context *fc)
 		shale_scan_stop(fs);
 	else if (fc->sb_flags_mask & SB_RDONLY)
 		shale_scan_allow(fs);
-	return 0;
+	/* Nobody syncs what is read-only, and nobody writes from here on. */
+	return fc->sb_flags & SB_RDONLY && !sb_rdonly(sb) ? shale_sync_fs(sb, 1) : 0;
 }
 
 static const struct fs_context_operations context_ops = {

@@ -140,14 +140,31 @@ static int zeros_set_locked(struct file *top, struct shale_parts *parts, int mod
 	return nr ? shale_map_set(parts->maps[0], first, nr) : 0;
 }
 
+/* Only of blocks that are not the top's: a page fault may have made one so meanwhile, and there are stores in it. */
+static int holes_set_locked(struct file *top, struct shale_parts *parts, int mode, u64 pos, u64 len)
+{
+	struct shale_map *const top_and_rest[] = { parts->maps[0], NULL };
+	const u64 end = pos + len;
+	struct shale_run run;
+	int err = 0;
+
+	for (; !err && pos < end; pos += run.len) {
+		run = shale_cow_run(top_and_rest, pos, end - pos);
+		if (run.part)
+			err = zeros_set_locked(top, parts, mode, pos, run.len);
+	}
+	return err;
+}
+
 /* Blocks that only become zeros and holes. */
-static int zeros_set(struct file *top, struct shale_parts *parts, int mode, u64 pos, u64 len)
+static int zeros_set(struct file *top, struct shale_parts *parts, int mode, u64 pos, u64 len,
+		     int (*set)(struct file *, struct shale_parts *, int, u64, u64))
 {
 	int err;
 
 	shale_real_start_write(top);
 	shale_parts_lock(parts);
-	err = zeros_set_locked(top, parts, mode, pos, len);
+	err = set(top, parts, mode, pos, len);
 	shale_parts_unlock(parts);
 	shale_real_end_write(top);
 	shale_mapio_dirty(parts->inode);
@@ -167,7 +184,7 @@ static int zeros_make(struct file *file, struct shale_parts *parts, int mode, u6
 		err = shale_parts_take(file, parts, pos, 1);
 	if (!err && !IS_ALIGNED(end, SHALE_MAP_BLOCK_SIZE))
 		err = shale_parts_take(file, parts, end, 1);
-	return err ?: zeros_set(top, parts, mode, pos, len);
+	return err ?: zeros_set(top, parts, mode, pos, len, zeros_set_locked);
 }
 
 /* ------------------------------------------------------------------ taking everything over */
@@ -201,7 +218,7 @@ static int run_fill(struct file *file, struct shale_parts *parts, struct file *r
 		err = -EOPNOTSUPP;
 		if (stop > pos)
 			err = zeros_set(top, parts, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos,
-					stop - pos);
+					stop - pos, holes_set_locked);
 		else
 			stop = data_end(real, pos, end);
 		if (err == -EOPNOTSUPP)

@@ -310,6 +310,9 @@ int shale_promote_begin(struct shale_promotion *p)
 	p->size = S_ISREG(p->stat.mode) ? min_t(loff_t, p->size, p->stat.size) : 0;
 	p->is_indexed = shale_index_wants(p->inode) && p->stat.nlink > 1;
 	p->is_divided = S_ISREG(p->stat.mode) && should_divide(p);
+	/* It has parts below, so it cannot be copied, and a map of it could not be read again. */
+	if (p->is_divided && p->size > SHALE_DISK_MAP_LIMIT_MAX)
+		return -EFBIG;
 	if (p->is_divided && shale_inode_shadow(p->inode))
 		return shadow_take(p);
 	return temp_create_writing(p);

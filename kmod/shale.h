@@ -129,8 +129,10 @@ struct shale_fs {
 	struct mutex whiteout_lock;
 	bool no_shared_whiteout;    /* the upper cannot link whiteouts any more */
 	struct shale_claim *claims; /* on upper and work directory, see layer.c */
+	bool is_dax;		    /* mappings of the upper's files have no pages to fill */
 	struct list_head unsaved;   /* parts whose map has changed, see mapio.c */
 	spinlock_t unsaved_lock;
+	struct mutex unsaved_mutex; /* held by who saves them */
 	struct delayed_work save_work;
 	struct shale_records records;
 	u64 mount_id;
@@ -138,6 +140,7 @@ struct shale_fs {
 	atomic64_t names_made;	    /* links and whiteouts in the upper, counted by real.c */
 	atomic64_t names_committed; /* as many are on disk, see shale_real_names_commit() */
 	errseq_t upper_err;	    /* s_wb_err of the upper at mount: a volatile mount fails after it moves */
+	errseq_t upper_told;	    /* up to where it was told as ours; unsaved_mutex */
 	struct list_head node;	    /* in genl.c's list, protected by its lock */
 	struct shale_stats __percpu *stats;
 };
@@ -239,7 +242,7 @@ static inline bool shale_is_in_upper(struct shale_fs *fs, const struct path *rea
 /* Is a file promoted without its data? Nothing that is measured in filesystem.md is better for files of any size. */
 static inline bool shale_makes_parts(const struct shale_fs *fs)
 {
-	return fs->mapdir && (fs->config.cow == SHALE_COW_AUTO || fs->config.cow == SHALE_COW_BLOCK);
+	return fs->mapdir && !fs->is_dax && (fs->config.cow == SHALE_COW_AUTO || fs->config.cow == SHALE_COW_BLOCK);
 }
 
 static inline bool shale_has_upper_name(const struct dentry *dentry)
@@ -269,6 +272,7 @@ int shale_show_options(struct seq_file *m, struct dentry *root);
 /* super.c */
 int shale_fill_super(struct super_block *sb, struct fs_context *fc);
 void shale_kill_sb(struct super_block *sb);
+int shale_sync_fs(struct super_block *sb, int wait);
 int shale_super_init(void); /* inode cache */
 void shale_super_exit(void);
 

@@ -93,7 +93,20 @@ static int shale_statfs(struct dentry *dentry, struct kstatfs *st)
 	return err;
 }
 
-static int shale_sync_fs(struct super_block *sb, int wait)
+/* What the upper's filesystem has lost since we looked last is told once to each descriptor of ours, as there. */
+static void lost_tell(struct super_block *sb)
+{
+	struct shale_fs *fs = SHALE_FS(sb);
+	int err;
+
+	mutex_lock(&fs->unsaved_mutex);
+	err = errseq_check_and_advance(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err, &fs->upper_told);
+	mutex_unlock(&fs->unsaved_mutex);
+	if (err)
+		errseq_set(&sb->s_wb_err, err);
+}
+
+int shale_sync_fs(struct super_block *sb, int wait)
 {
 	struct shale_fs *fs = SHALE_FS(sb);
 	int err;
@@ -106,7 +119,10 @@ static int shale_sync_fs(struct super_block *sb, int wait)
 	/* Nobody promised durability, but that an error would be lost was not promised either. */
 	if (fs->config.is_volatile)
 		return errseq_check(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err, fs->upper_err);
-	return shale_real_sync_fs(fs, wait);
+	err = shale_real_sync_fs(fs, wait);
+	if (wait)
+		lost_tell(sb);
+	return err;
 }
 
 /* All that has to stop stops at our own gate for writers; nothing of ours is left unwritten. */
@@ -287,6 +303,7 @@ static void sb_init(struct super_block *sb)
 	 * none to be taken at a write. */
 	sb->s_flags |= upper->s_flags & SB_NOSEC;
 	fs->upper_err = errseq_sample(&shale_upper_layer(fs)->mnt->mnt_sb->s_wb_err);
+	fs->upper_told = fs->upper_err;
 }
 
 /* How many roots of lower layers show: those down to one that hides the ones below it. */

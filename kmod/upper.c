@@ -133,6 +133,7 @@ static int probe_tmpfile(struct shale_fs *fs, struct fs_context *fc)
 
 	if (IS_ERR(file))
 		return probe_failed(fs, fc, "unnamed files (O_TMPFILE)", PTR_ERR(file));
+	fs->is_dax = IS_DAX(file_inode(file));
 	fput(file);
 	return 0;
 }

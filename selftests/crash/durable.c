@@ -6,7 +6,7 @@
 
 bool step_syncs_all(const struct step *step)
 {
-	return step->verb == SYNCFS || step->verb == SYNC || step->verb == REMOUNT;
+	return step->verb == SYNCFS || step->verb == SYNC || step->verb == REMOUNT || step->verb == READONLY;
 }
 
 static bool syncs_range(const struct step *step)

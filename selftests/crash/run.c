@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,6 +188,18 @@ static bool remount(struct run *run)
 	return run->root >= 0;
 }
 
+static bool remount_readonly(void)
+{
+	if (world_is_bare()) {
+		sync();
+		return true;
+	}
+	if (mount(NULL, world_union(), NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0)
+		return false;
+	sync();
+	return mount(NULL, world_union(), NULL, MS_REMOUNT, NULL) == 0;
+}
+
 static bool do_bytes(const struct run *run)
 {
 	switch (run->step->verb) {
@@ -269,6 +282,8 @@ static bool do_sync(struct run *run)
 	case SYNC:
 		sync();
 		return true;
+	case READONLY:
+		return remount_readonly();
 	default:
 		return remount(run);
 	}

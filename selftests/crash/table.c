@@ -63,6 +63,8 @@ const struct workload workloads[] = {
 	{"committed",
 	 "write a 0 4k; fsync a; write a 8k 4k; commit; fdatasync a; write a 16k 4k; commit; dswrite a 16k 100; "
 	 "store a 24k 4k; commit; fdatasync a; write b 0 4k; fsync b; write b 8k 4k; commit; dswrite b 8k 4k"},
+	{"readonly",
+	 "write a 8k 4k; readonly; store b 4k 4k; append c 5000; chmod u 640; readonly; write big 64k 4k; readonly"},
 	/* What is written behind a shift that is not synced can be found where it was before: on any filesystem. */
 	{"shift",
 	 "write a 4k 4k; collapse a 8k 8k; fsync a; write a 20k 4k; insert a 4k 12k; writeback a; fsync a; "

@@ -50,6 +50,7 @@ static const struct verb_form {
 	{"syncfs", SYNCFS, ""},
 	{"sync", SYNC, ""},
 	{"remount", REMOUNT, ""},
+	{"readonly", READONLY, ""}, /* read-only, with a sync that then concerns nobody, and writable again */
 	{"handle", HANDLE, "p"}, /* a file handle is taken, which is tried after the crash */
 	{"writeback", WRITEBACK, "p"}, /* the upper's data goes to the disk, and nobody promises anything */
 	{"commit", COMMIT, ""}, /* likewise all that the filesystem below knows of, as another user of it may do */

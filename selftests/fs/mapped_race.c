@@ -8,6 +8,7 @@
 #include "union.h"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <stdint.h>
@@ -305,4 +306,96 @@ TEST(collision, "a direct write that meets a store to the same page is told once
 	expect_written(path);
 	if (!has_met)
 		SKIP("no direct write has met a store");
+}
+
+/* ------------------------------------------------------------------ a shift of what is mapped */
+
+#define HOLE_AT	   (16 << 20)
+#define HOLE_PAGES 2048
+
+static char page_byte(const char *path, off_t page)
+{
+	int fd = ASSERT_OK(open(path, O_RDONLY | O_CLOEXEC));
+	char byte = 0;
+
+	ASSERT_EQ(pread(fd, &byte, 1, HOLE_AT + page * PAGE), 1);
+	close(fd);
+	return byte;
+}
+
+static char own_byte(int page)
+{
+	return 'A' + page % 23;
+}
+
+/* Into each page of the hole once, from its end on, so that what is below begins as one run. */
+static void store_into_hole(const char *path, volatile bool *stop, volatile int *stored)
+{
+	size_t size = HOLE_AT + (size_t)HOLE_PAGES * PAGE;
+	int fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
+	volatile char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	ASSERT(at != MAP_FAILED);
+	for (int i = HOLE_PAGES - 1; i >= 0 && !*stop; i--) {
+		at[HOLE_AT + (size_t)i * PAGE] = own_byte(i);
+		*stored = HOLE_PAGES - i;
+		usleep(500);
+	}
+}
+
+static void make_holed(const char *path)
+{
+	int fd = ASSERT_OK(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	static char data[1 << 20];
+
+	memset(data, 'd', sizeof(data));
+	for (off_t at = 0; at < HOLE_AT; at += sizeof(data))
+		ASSERT_EQ(pwrite(fd, data, sizeof(data), at), (ssize_t)sizeof(data));
+	ASSERT_OK(ftruncate(fd, HOLE_AT + (off_t)HOLE_PAGES * PAGE));
+	close(fd);
+}
+
+static void need_insert(const char *path)
+{
+	int fd = ASSERT_OK(open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+
+	ASSERT_OK(ftruncate(fd, 2 * PAGE));
+	if (fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, PAGE) < 0)
+		SKIP("%s cannot insert", union_backing());
+	close(fd);
+}
+
+/* A filesystem may itself lose what is stored at the moment that it shifts. */
+#define LOST_MAX 4
+
+/* All of the file becomes the upper's first, data and then the hole, and stores go on meanwhile. */
+TEST(insert, "what is stored to a hole while a block is inserted before it is there, shifted or not")
+{
+	volatile int *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile bool *stop = (volatile bool *)(shared + 1);
+	int fd, lost = 0;
+	pid_t pid;
+
+	ASSERT(shared != MAP_FAILED);
+	lower(0, "x=1");
+	make_holed("l0/f");
+	union_mount_with(&union_by_blocks);
+	need_insert("m/new");
+	fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
+	ASSERT_EQ(pwrite(fd, "w", 1, 0), 1);
+	pid = ASSERT_OK(fork());
+	if (!pid) {
+		store_into_hole("m/f", stop, shared);
+		ktap_child_end();
+	}
+	while (!*shared)
+		usleep(100);
+	EXPECT_OK(fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, PAGE));
+	*stop = true;
+	writer_end(pid);
+	close(fd);
+	for (int i = HOLE_PAGES - *shared; i < HOLE_PAGES; i++)
+		lost += page_byte("m/f", i) != own_byte(i) && page_byte("m/f", i + 1) != own_byte(i);
+	ktap_note("%d of %d stores are lost", lost, *shared);
+	EXPECT(lost <= LOST_MAX);
 }
