@@ -235,14 +235,15 @@ static void upper_set(struct shale_promotion *p, struct dentry *named, struct de
 		p->parts = NULL;
 		set_bit(SHALE_I_PARTIAL, &SHALE_I(p->inode)->flags);
 	}
-	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
-	/* Who does not see it any more sees the upper. */
-	if (p->is_shadow)
-		smp_store_release(&SHALE_I(p->inode)->__shadow, NULL);
+	/* Who sees the upper of an indexed file must not take its count of links for the file's. */
 	if (p->is_indexed) {
 		shale_index_nlink_settle(p->fs, p->inode, p->upper);
 		set_bit(SHALE_I_INDEXED, &SHALE_I(p->inode)->flags);
 	}
+	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
+	/* Who does not see it any more sees the upper. */
+	if (p->is_shadow)
+		smp_store_release(&SHALE_I(p->inode)->__shadow, NULL);
 	shale_inode_copyattr(p->inode);
 	if (named)
 		shale_set_upper_name(p->dentry);

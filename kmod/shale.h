@@ -342,8 +342,8 @@ bool shale_index_wants(const struct inode *inode);
 int shale_index_nlink_pin(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
 int shale_index_nlink_settle(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
 int shale_index_nlink_get(struct shale_fs *fs, struct inode *inode, struct dentry *upper); /* sets i_nlink */
-/* Around link, unlink and rename-over of INODE, which takes its lock when it is indexed. "end" sets
- * i_nlink and drops the index entry when the last name is gone. */
+/* Around link, unlink and rename-over of INODE, no directory, which take its lock: no promotion is under way
+ * between. "end" sets i_nlink and drops the index entry when the last name is gone. */
 int shale_index_nlink_begin(struct inode *inode);
 void shale_index_nlink_end(struct inode *inode);
 
