@@ -382,7 +382,7 @@ static int promote_locked(struct shale_promotion *p)
 	int err = 0;
 
 	/* Without a name there is no place to publish it at; the inode still gets its upper. */
-	if (!d_unlinked(p->dentry)) {
+	if (!shale_is_unlinked(p->dentry)) {
 		p->dir = d_inode(parent);
 		p->upper_dir = shale_inode_upper(p->dir);
 		/* It was moved into a directory that has to be promoted first. */
@@ -466,9 +466,9 @@ static int promote(struct dentry *dentry, struct wanted wanted)
 	if (!shale_has_upper(SHALE_FS(dentry->d_sb)))
 		return is_promoted(dentry, wanted.has_name) ? 0 : -EROFS;
 	while (!err && !is_promoted(dentry, wanted.has_name)) {
-		if (d_unlinked(dentry))
+		if (shale_is_unlinked(dentry))
 			wanted.has_name = false;
-		next = d_unlinked(dentry) ? dget(dentry) : topmost_unpromoted(dentry);
+		next = shale_is_unlinked(dentry) ? dget(dentry) : topmost_unpromoted(dentry);
 		err = promote_one(next, next == dentry ? &wanted : &parent_wanted);
 		dput(next);
 	}

@@ -178,6 +178,7 @@ struct shale_inode {
 
 /* Bits of dentry->d_fsdata */
 #define SHALE_D_UPPER_NAME 0 /* this name exists in the upper's directory */
+#define SHALE_D_LOST_NAME  1 /* no directory: another has taken its place, or nothing; the inode's lock */
 
 static inline struct shale_fs *SHALE_FS(const struct super_block *sb)
 {
@@ -247,9 +248,23 @@ static inline bool shale_has_upper_name(const struct dentry *dentry)
 	return test_bit(SHALE_D_UPPER_NAME, (const unsigned long *)&dentry->d_fsdata);
 }
 
+/* A negative dentry that was a name before can become one again. */
 static inline void shale_set_upper_name(struct dentry *dentry)
 {
+	clear_bit(SHALE_D_LOST_NAME, (unsigned long *)&dentry->d_fsdata);
 	set_bit(SHALE_D_UPPER_NAME, (unsigned long *)&dentry->d_fsdata);
+}
+
+/* The VFS unhashes it only after unlink or rename has returned. */
+static inline bool shale_is_unlinked(const struct dentry *dentry)
+{
+	return d_unlinked(dentry) || test_bit(SHALE_D_LOST_NAME, (const unsigned long *)&dentry->d_fsdata);
+}
+
+static inline void shale_set_unlinked(struct dentry *dentry)
+{
+	lockdep_assert_held(&SHALE_I(d_inode(dentry))->lock);
+	set_bit(SHALE_D_LOST_NAME, (unsigned long *)&dentry->d_fsdata);
 }
 
 static inline struct path shale_path_real(struct shale_path p)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * race_names.c - tests of two processes at the same file of a lower layer at once, one of which writes it for the first
- * time while the other gives it one more name or writes it by another: each succeeds, as on any filesystem, and
- * what is left is what one order would have made.
+ * time while the other takes its name away, gives it one more or writes it by another: each succeeds, as on any
+ * filesystem, and what is left is what one order would have made.
  */
 #include "union.h"
 
@@ -73,6 +73,151 @@ static void open_all(int rounds, const char *format)
 static void write_opened(int round)
 {
 	EXPECT_EQ(pwrite(fds[round], "y", 1, 0), 1);
+}
+
+static void unlink_file(int round)
+{
+	EXPECT_OK(unlink(name_of("m/d/f%d", round)));
+}
+
+static void replace_file(int round)
+{
+	EXPECT_OK(rename(name_of("m/n%d", round), name_of("m/d/f%d", round)));
+}
+
+static void replace_by_lower(int round)
+{
+	EXPECT_OK(rename(name_of("m/e/n%d", round), name_of("m/d/f%d", round)));
+}
+
+/* The directory goes with its last name. */
+static void unlink_and_rmdir(int round)
+{
+	EXPECT_OK(unlink(name_of("m/d%d/f", round)));
+	EXPECT_OK(rmdir(name_of("m/d%d", round)));
+}
+
+static void unlink_and_create(int round)
+{
+	int fd;
+
+	EXPECT_OK(unlink(name_of("m/d/f%d", round)));
+	fd = EXPECT_OK(open(name_of("m/d/f%d", round), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
+	EXPECT_EQ(write(fd, "new", 3), 3);
+	close(fd);
+}
+
+static const struct loss {
+	struct ktap_row row;
+	const char *cow;
+	const char *file; /* the one that is written */
+	const char *other;
+	void (*lose)(int round);
+	const char *left; /* what its name shows then; NULL: nothing */
+} losses[] = {
+	{{"unlink_copy", "unlink"}, "copy", "d/f%d", NULL, unlink_file},
+	{{"unlink_block", "unlink, by blocks"}, "block", "d/f%d", NULL, unlink_file},
+	{{"rename_copy", "rename over it"}, "copy", "d/f%d", NULL, replace_file, "new"},
+	{{"rename_block", "rename over it, by blocks"}, "block", "d/f%d", NULL, replace_file, "new"},
+	{{"rename_lower", "rename of a lower file over it"}, "copy", "d/f%d", "e/n%d", replace_by_lower, "lower"},
+	{{"rmdir", "unlink and rmdir of its directory"}, "copy", "d%d/f", NULL, unlink_and_rmdir},
+	{{"create", "unlink and a new file by its name"}, "copy", "d/f%d", NULL, unlink_and_create, "new"},
+};
+
+static void make_lowers(const struct loss *loss, int rounds)
+{
+	lower(0, "x=1 d/y=1");
+	for (int i = 0; i < rounds; i++) {
+		char spec[128];
+
+		snprintf(spec, sizeof(spec), "%s=x", name_of(loss->file, i));
+		lower(0, spec);
+		if (!loss->other)
+			continue;
+		snprintf(spec, sizeof(spec), "%s=lower", name_of(loss->other, i));
+		lower(0, spec);
+	}
+}
+
+static void expect_lost(const struct loss *loss, int rounds)
+{
+	char path[80];
+
+	for (int i = 0; i < rounds; i++) {
+		snprintf(path, sizeof(path), "m/%s", name_of(loss->file, i));
+		if (loss->left)
+			EXPECT_STREQ(file_text(path), loss->left);
+		else
+			EXPECT(!exists(path));
+	}
+}
+
+static void expect_kept_open(int rounds)
+{
+	char byte;
+
+	for (int i = 0; i < rounds; i++) {
+		EXPECT_EQ(pread(fds[i], &byte, 1, 0), 1);
+		EXPECT_EQ(byte, 'y');
+		close(fds[i]);
+	}
+}
+
+TEST_TABLE(lose, struct loss, losses, loss)
+{
+	char format[32];
+
+	make_lowers(loss, ROUNDS);
+	union_mount_with(&(struct union_opts){.cow = loss->cow});
+	if (loss->lose == replace_file)
+		for (int i = 0; i < ROUNDS; i++)
+			file_write(name_of("m/n%d", i), "new");
+	snprintf(format, sizeof(format), "m/%s", loss->file);
+	open_all(ROUNDS, format);
+	run_both(ROUNDS, write_opened, loss->lose);
+	expect_lost(loss, ROUNDS);
+	expect_kept_open(ROUNDS);
+	EXPECT_TREE_SOUND("m");
+	union_remount();
+	expect_lost(loss, ROUNDS);
+	union_umount();
+	expect_work_clean();
+}
+
+#define LARGE_SIZE  (24 << 20)
+#define LARGE_FILES 2
+#define LARGE_DELAY 20000
+
+static void make_large(const char *path)
+{
+	static char bytes[1 << 20];
+	int fd = ASSERT_OK(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+
+	memset(bytes, 'x', sizeof(bytes));
+	for (int i = 0; i < LARGE_SIZE; i += sizeof(bytes))
+		ASSERT_EQ(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+}
+
+static void lose_large(int round)
+{
+	usleep(LARGE_DELAY);
+	(round ? replace_file : unlink_file)(round);
+}
+
+TEST(lose_while_copied, "a file can be removed and replaced while it is being copied")
+{
+	lower(0, "d/y=1");
+	for (int i = 0; i < LARGE_FILES; i++)
+		make_large(name_of("l0/d/f%d", i));
+	union_mount_with(&(struct union_opts){.cow = "copy"});
+	file_write("m/n1", "new");
+	open_all(LARGE_FILES, "m/d/f%d");
+	run_both(LARGE_FILES, write_opened, lose_large);
+	EXPECT_TREE("m", "d/f1=new d/y=1");
+	expect_kept_open(LARGE_FILES);
+	union_remount();
+	EXPECT_TREE("m", "d/f1=new d/y=1");
 }
 
 static int fds_b[ROUNDS];
