@@ -95,13 +95,22 @@ int shale_index_nlink_get(struct shale_fs *fs, struct inode *inode, struct dentr
 	return err;
 }
 
-/* Is this object's other names' being links of it something we can keep? */
-static bool is_indexable(const struct shale_fs *fs, const struct shale_path *lower)
+static bool has_links(const struct shale_path *lower)
 {
 	const struct inode *inode = d_inode(lower->dentry);
 
-	return fs->indexdir && fs->realfs[lower->layer->fsid].has_uuid && !S_ISDIR(inode->i_mode) &&
-	       inode->i_nlink > 1;
+	return !S_ISDIR(inode->i_mode) && inode->i_nlink > 1;
+}
+
+/* Is this object's other names' being links of it something we can keep? */
+static bool is_indexable(const struct shale_fs *fs, const struct shale_path *lower)
+{
+	return fs->indexdir && fs->realfs[lower->layer->fsid].has_uuid && has_links(lower);
+}
+
+bool shale_index_breaks(const struct shale_fs *fs, const struct shale_path *lower)
+{
+	return shale_has_upper(fs) && has_links(lower) && !is_indexable(fs, lower);
 }
 
 static bool is_indexed(const struct inode *inode)

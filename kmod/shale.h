@@ -352,6 +352,8 @@ int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, stru
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size);
 /* Is this a lower file whose other names must stay links of it? Then its upper is indexed. */
 bool shale_index_wants(const struct inode *inode);
+/* Is this a lower file whose names part when they are written? Then each has an inode of its own from the start. */
+bool shale_index_breaks(const struct shale_fs *fs, const struct shale_path *lower);
 /* What promotion calls around its links, with the write access of real.h: "pin" before the first one
  * fixes the count of names on disk, "settle" after the last one makes it follow the upper's again. */
 int shale_index_nlink_pin(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
