@@ -117,6 +117,7 @@ struct shale_fs {
 	struct super_block *sb;
 	struct shale_config config;
 	unsigned int nr_layers;	    /* with the place of the upper, so lowers are [1, nr_layers) */
+	unsigned int nr_visible;    /* of them, down to one whose root hides those below it */
 	struct shale_layer *layers;
 	unsigned int nr_realfs;
 	struct shale_realfs *realfs;
