@@ -177,42 +177,18 @@ static int index_link(struct shale_promotion *p, struct dentry **ret_entry)
 	return shale_real_link(p->fs, p->upper, p->fs->indexdir, &name, ret_entry);
 }
 
-/* What was prepared in the work directory moves, what has no name is linked. */
+/* What was prepared in the work directory moves, what has no name is linked. Promotion is none of the parent's
+ * changes: its time stays. */
 static int name_publish(struct shale_promotion *p, struct dentry **ret_upper)
 {
+	const struct qstr *name = &p->name.name;
 	int err;
 
 	if (p->file)
-		return shale_real_link(p->fs, p->upper, p->upper_dir, &p->name.name, ret_upper);
-	err = shale_real_rename(p->fs, p->upper, p->upper_dir, &p->name.name, NULL, 0);
+		return shale_real_link_quietly(p->fs, p->upper, p->upper_dir, name, ret_upper);
+	err = shale_real_move_quietly(p->fs, p->upper, p->upper_dir, name);
 	if (!err)
 		*ret_upper = dget(p->upper);
-	return err;
-}
-
-static void times_restore(struct shale_promotion *p, const struct kstat *stat)
-{
-	struct iattr attr = {
-		.ia_valid = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_SET | ATTR_MTIME_SET,
-		.ia_atime = stat->atime,
-		.ia_mtime = stat->mtime,
-	};
-
-	shale_real_setattr(p->fs, p->upper_dir, &attr);
-}
-
-/* Promotion is none of the parent's changes: its times stay. */
-static int name_publish_quietly(struct shale_promotion *p, struct dentry **ret_upper)
-{
-	struct path dir = { .mnt = shale_upper_layer(p->fs)->mnt, .dentry = p->upper_dir };
-	struct kstat stat;
-	int err;
-
-	err = shale_real_getattr(&dir, &stat, STATX_BASIC_STATS, 0);
-	if (!err)
-		err = name_publish(p, ret_upper);
-	if (!err)
-		times_restore(p, &stat);
 	return err;
 }
 
@@ -260,7 +236,7 @@ static int publish(struct shale_promotion *p)
 	if (!err && p->is_indexed)
 		err = index_link(p, &entry);
 	if (!err && p->upper_dir)
-		err = name_publish_quietly(p, &named);
+		err = name_publish(p, &named);
 	if (err && entry && p->is_shadow) {
 		/* What had a name cannot get one again when it has lost it, so this one stays. */
 		upper_set(p, NULL, entry);

@@ -281,3 +281,36 @@ TEST_TABLE(share, struct sharing, sharings, sharing)
 	}
 	expect_links(sharing->links);
 }
+
+static int compare_times(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? (a.tv_sec > b.tv_sec) - (a.tv_sec < b.tv_sec) :
+				      (a.tv_nsec > b.tv_nsec) - (a.tv_nsec < b.tv_nsec);
+}
+
+static struct timespec last_made;
+
+static void create_file(int round)
+{
+	int fd;
+
+	EXPECT(compare_times(stat_of("m/d").st_mtim, last_made) >= 0);
+	fd = EXPECT_OK(open(name_of("m/d/n%d", round), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
+	close(fd);
+	last_made = stat_of(name_of("m/d/n%d", round)).st_mtim;
+	EXPECT(compare_times(stat_of("m/d").st_mtim, last_made) >= 0);
+}
+
+TEST(parent_time, "a promotion does not take back the time of a change of the directory")
+{
+	char spec[32];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(spec, sizeof(spec), "d/f%d=x", i);
+		lower(0, spec);
+	}
+	union_mount();
+	open_all(ROUNDS, "m/d/f%d");
+	file_write("m/d/first", "1");
+	run_both(ROUNDS, write_opened, create_file);
+}
