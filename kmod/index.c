@@ -95,13 +95,22 @@ int shale_index_nlink_get(struct shale_fs *fs, struct inode *inode, struct dentr
 	return err;
 }
 
-/* Is this object's other names' being links of it something we can keep? */
-static bool is_indexable(const struct shale_fs *fs, const struct shale_path *lower)
+static bool has_links(const struct shale_path *lower)
 {
 	const struct inode *inode = d_inode(lower->dentry);
 
-	return fs->indexdir && fs->realfs[lower->layer->fsid].has_uuid && !S_ISDIR(inode->i_mode) &&
-	       inode->i_nlink > 1;
+	return !S_ISDIR(inode->i_mode) && inode->i_nlink > 1;
+}
+
+/* Is this object's other names' being links of it something we can keep? */
+static bool is_indexable(const struct shale_fs *fs, const struct shale_path *lower)
+{
+	return fs->indexdir && fs->realfs[lower->layer->fsid].has_uuid && has_links(lower);
+}
+
+bool shale_index_breaks(const struct shale_fs *fs, const struct shale_path *lower)
+{
+	return shale_has_upper(fs) && has_links(lower) && !is_indexable(fs, lower);
 }
 
 static bool is_indexed(const struct inode *inode)
@@ -191,32 +200,35 @@ static void entry_drop(struct shale_fs *fs, struct dentry *upper)
 				    err);
 }
 
+static int nlink_settle_writing(struct shale_fs *fs, struct inode *inode, struct dentry *upper)
+{
+	int err = shale_real_want_write(fs);
+
+	if (err)
+		return err;
+	err = shale_index_nlink_settle(fs, inode, upper);
+	shale_real_drop_write(fs);
+	return err;
+}
+
 int shale_index_nlink_begin(struct inode *inode)
 {
-	struct shale_fs *fs = SHALE_FS(inode->i_sb);
-	struct dentry *upper = shale_inode_upper(inode);
+	struct dentry *upper;
 	int err;
 
-	if (!upper || !is_indexed(inode))
-		return 0;
-	mutex_lock(&SHALE_I(inode)->lock);
-	err = shale_real_want_write(fs);
-	if (!err) {
-		err = shale_index_nlink_settle(fs, inode, upper);
-		shale_real_drop_write(fs);
-	}
+	err = mutex_lock_killable(&SHALE_I(inode)->lock);
+	if (err)
+		return err;
+	upper = shale_inode_upper(inode);
+	if (upper && is_indexed(inode))
+		err = nlink_settle_writing(SHALE_FS(inode->i_sb), inode, upper);
 	if (err)
 		mutex_unlock(&SHALE_I(inode)->lock);
 	return err;
 }
 
-void shale_index_nlink_end(struct inode *inode)
+static void nlink_update(struct shale_fs *fs, struct inode *inode, struct dentry *upper)
 {
-	struct shale_fs *fs = SHALE_FS(inode->i_sb);
-	struct dentry *upper = shale_inode_upper(inode);
-
-	if (!upper)
-		return;
 	if (!is_indexed(inode)) {
 		set_nlink(inode, d_inode(upper)->i_nlink);
 		return;
@@ -224,6 +236,14 @@ void shale_index_nlink_end(struct inode *inode)
 	shale_index_nlink_get(fs, inode, upper);
 	if (!inode->i_nlink)
 		entry_drop(fs, upper);
+}
+
+void shale_index_nlink_end(struct inode *inode)
+{
+	struct dentry *upper = shale_inode_upper(inode);
+
+	if (upper)
+		nlink_update(SHALE_FS(inode->i_sb), inode, upper);
 	mutex_unlock(&SHALE_I(inode)->lock);
 }
 

@@ -158,9 +158,10 @@ static void key_of(const struct shale_iget *args, struct shale_fs *fs, struct sh
 	}
 }
 
-static const struct inode *lower_top(const struct shale_stack *lower)
+static bool is_same_lower(struct super_block *sb, const struct shale_stack *a, const struct shale_stack *b)
 {
-	return lower ? d_inode(lower->path[0].dentry) : NULL;
+	return d_inode(a->path[0].dentry) == d_inode(b->path[0].dentry) &&
+	       !shale_index_breaks(SHALE_FS(sb), &a->path[0]);
 }
 
 static int iget_test(struct inode *inode, void *data)
@@ -174,7 +175,7 @@ static int iget_test(struct inode *inode, void *data)
 	if (upper && args->upper)
 		return d_inode(upper) == d_inode(args->upper);
 	if (si->lower && args->lower)
-		return lower_top(si->lower) == lower_top(args->lower);
+		return is_same_lower(inode->i_sb, si->lower, args->lower);
 	return 0;
 }
 

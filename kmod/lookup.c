@@ -215,7 +215,7 @@ static int redirect_read(const struct shale_layer *layer, struct dentry *real, c
 
 static bool is_bottom(const struct search *s, const struct shale_layer *layer)
 {
-	return layer->index + 1 == s->fs->nr_layers;
+	return layer->index + 1 == s->fs->nr_visible;
 }
 
 /* An object was found whose REDIRECT, consumed, replaces NAME for the layers below. Where they are
@@ -437,7 +437,7 @@ static int search_lowers(struct search *s)
 	}
 	if (!shale_redirect_is_path(s->redirect))
 		return 0;
-	for (i = below; i < s->fs->nr_layers && !s->is_finished; i++) {
+	for (i = below; i < s->fs->nr_visible && !s->is_finished; i++) {
 		err = search_path(s, &s->fs->layers[i]);
 		if (err)
 			return err;

@@ -177,42 +177,18 @@ static int index_link(struct shale_promotion *p, struct dentry **ret_entry)
 	return shale_real_link(p->fs, p->upper, p->fs->indexdir, &name, ret_entry);
 }
 
-/* What was prepared in the work directory moves, what has no name is linked. */
+/* What was prepared in the work directory moves, what has no name is linked. Promotion is none of the parent's
+ * changes: its time stays. */
 static int name_publish(struct shale_promotion *p, struct dentry **ret_upper)
 {
+	const struct qstr *name = &p->name.name;
 	int err;
 
 	if (p->file)
-		return shale_real_link(p->fs, p->upper, p->upper_dir, &p->name.name, ret_upper);
-	err = shale_real_rename(p->fs, p->upper, p->upper_dir, &p->name.name, NULL, 0);
+		return shale_real_link_quietly(p->fs, p->upper, p->upper_dir, name, ret_upper);
+	err = shale_real_move_quietly(p->fs, p->upper, p->upper_dir, name);
 	if (!err)
 		*ret_upper = dget(p->upper);
-	return err;
-}
-
-static void times_restore(struct shale_promotion *p, const struct kstat *stat)
-{
-	struct iattr attr = {
-		.ia_valid = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_SET | ATTR_MTIME_SET,
-		.ia_atime = stat->atime,
-		.ia_mtime = stat->mtime,
-	};
-
-	shale_real_setattr(p->fs, p->upper_dir, &attr);
-}
-
-/* Promotion is none of the parent's changes: its times stay. */
-static int name_publish_quietly(struct shale_promotion *p, struct dentry **ret_upper)
-{
-	struct path dir = { .mnt = shale_upper_layer(p->fs)->mnt, .dentry = p->upper_dir };
-	struct kstat stat;
-	int err;
-
-	err = shale_real_getattr(&dir, &stat, STATX_BASIC_STATS, 0);
-	if (!err)
-		err = name_publish(p, ret_upper);
-	if (!err)
-		times_restore(p, &stat);
 	return err;
 }
 
@@ -235,14 +211,15 @@ static void upper_set(struct shale_promotion *p, struct dentry *named, struct de
 		p->parts = NULL;
 		set_bit(SHALE_I_PARTIAL, &SHALE_I(p->inode)->flags);
 	}
-	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
-	/* Who does not see it any more sees the upper. */
-	if (p->is_shadow)
-		smp_store_release(&SHALE_I(p->inode)->__shadow, NULL);
+	/* Who sees the upper of an indexed file must not take its count of links for the file's. */
 	if (p->is_indexed) {
 		shale_index_nlink_settle(p->fs, p->inode, p->upper);
 		set_bit(SHALE_I_INDEXED, &SHALE_I(p->inode)->flags);
 	}
+	shale_inode_set_upper(p->inode, dget(named ?: entry ?: p->upper));
+	/* Who does not see it any more sees the upper. */
+	if (p->is_shadow)
+		smp_store_release(&SHALE_I(p->inode)->__shadow, NULL);
 	shale_inode_copyattr(p->inode);
 	if (named)
 		shale_set_upper_name(p->dentry);
@@ -259,7 +236,7 @@ static int publish(struct shale_promotion *p)
 	if (!err && p->is_indexed)
 		err = index_link(p, &entry);
 	if (!err && p->upper_dir)
-		err = name_publish_quietly(p, &named);
+		err = name_publish(p, &named);
 	if (err && entry && p->is_shadow) {
 		/* What had a name cannot get one again when it has lost it, so this one stays. */
 		upper_set(p, NULL, entry);
@@ -384,7 +361,7 @@ static int promote_locked(struct shale_promotion *p)
 	int err = 0;
 
 	/* Without a name there is no place to publish it at; the inode still gets its upper. */
-	if (!d_unlinked(p->dentry)) {
+	if (!shale_is_unlinked(p->dentry)) {
 		p->dir = d_inode(parent);
 		p->upper_dir = shale_inode_upper(p->dir);
 		/* It was moved into a directory that has to be promoted first. */
@@ -468,9 +445,9 @@ static int promote(struct dentry *dentry, struct wanted wanted)
 	if (!shale_has_upper(SHALE_FS(dentry->d_sb)))
 		return is_promoted(dentry, wanted.has_name) ? 0 : -EROFS;
 	while (!err && !is_promoted(dentry, wanted.has_name)) {
-		if (d_unlinked(dentry))
+		if (shale_is_unlinked(dentry))
 			wanted.has_name = false;
-		next = d_unlinked(dentry) ? dget(dentry) : topmost_unpromoted(dentry);
+		next = shale_is_unlinked(dentry) ? dget(dentry) : topmost_unpromoted(dentry);
 		err = promote_one(next, next == dentry ? &wanted : &parent_wanted);
 		dput(next);
 	}

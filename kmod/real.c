@@ -107,24 +107,55 @@ static int make_object(struct shale_fs *fs, struct dentry *dir, struct dentry **
 	return -EINVAL;
 }
 
-int shale_real_create(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
-		      const struct shale_newattr *attr, struct dentry **ret_dentry)
+/* What is done to a directory without a change of its time. */
+struct quiet {
+	struct dentry *dir; /* NULL: nothing is */
+	struct timespec64 mtime;
+};
+
+static void quiet_begin_locked(struct quiet *quiet, struct dentry *dir)
+{
+	quiet->dir = dir;
+	quiet->mtime = inode_get_mtime(d_inode(dir));
+}
+
+static void quiet_end_locked(struct shale_fs *fs, const struct quiet *quiet)
+{
+	struct iattr attr = { .ia_valid = ATTR_MTIME | ATTR_MTIME_SET, .ia_mtime = quiet->mtime };
+
+	if (quiet->dir)
+		notify_change(upper_idmap(fs), quiet->dir, &attr, NULL);
+}
+
+static int create_object(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
+			 const struct shale_newattr *attr, bool is_quiet, struct dentry **ret_dentry)
 {
 	struct qstr last = QSTR_INIT(name->name, name->len);
+	struct quiet quiet = {};
 	struct dentry *dentry;
 	int err;
 
 	dentry = start_creating(upper_idmap(fs), dir, &last);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
+	if (is_quiet)
+		quiet_begin_locked(&quiet, dir);
 	err = make_object(fs, dir, &dentry, attr);
 	if (!err && d_is_negative(dentry))
 		err = -EIO;
-	if (!err)
+	if (!err) {
+		quiet_end_locked(fs, &quiet);
 		*ret_dentry = dget(dentry);
+	}
 	end_creating(dentry);
 	pr_debug("create(%pd2/%.*s, 0%o) = %d\n", dir, name->len, name->name, attr->mode, err);
 	return err;
+}
+
+int shale_real_create(struct shale_fs *fs, struct dentry *dir, const struct qstr *name,
+		      const struct shale_newattr *attr, struct dentry **ret_dentry)
+{
+	return create_object(fs, dir, name, attr, false, ret_dentry);
 }
 
 static struct qstr temp_name(struct shale_fs *fs, char buf[TEMP_NAME_SIZE])
@@ -143,15 +174,27 @@ int shale_real_create_temp(struct shale_fs *fs, const struct shale_newattr *attr
 	return shale_real_create(fs, fs->workdir, &name, attr, ret_dentry);
 }
 
-int shale_real_link(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
-		    const struct qstr *name, struct dentry **ret_dentry)
+static int link_object(struct shale_fs *fs, struct dentry *old, struct dentry *dir, const struct qstr *name,
+		       bool is_quiet, struct dentry **ret_dentry)
 {
 	struct shale_newattr attr = { .hardlink = old };
-	int err = shale_real_create(fs, dir, name, &attr, ret_dentry);
+	int err = create_object(fs, dir, name, &attr, is_quiet, ret_dentry);
 
 	if (!err)
 		atomic64_inc(&fs->names_made);
 	return err;
+}
+
+int shale_real_link(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
+		    const struct qstr *name, struct dentry **ret_dentry)
+{
+	return link_object(fs, old, dir, name, false, ret_dentry);
+}
+
+int shale_real_link_quietly(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
+			    const struct qstr *name, struct dentry **ret_dentry)
+{
+	return link_object(fs, old, dir, name, true, ret_dentry);
 }
 
 /* The kernel says EINVAL when a dentry has moved away under us. */
@@ -250,8 +293,8 @@ static int rename_start(struct renamedata *rd, struct dentry *old, const struct 
 	return err;
 }
 
-int shale_real_rename(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
-		      const struct qstr *new_name, struct dentry *new, unsigned int flags)
+static int rename_object(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
+			 const struct qstr *new_name, struct dentry *new, unsigned int flags, bool is_quiet)
 {
 	struct dentry *parent = dget_parent(old);
 	struct renamedata rd = {
@@ -260,12 +303,17 @@ int shale_real_rename(struct shale_fs *fs, struct dentry *old, struct dentry *ne
 		.new_parent = new_dir,
 		.flags = flags,
 	};
+	struct quiet quiet = {};
 	int err;
 
 	err = rename_start(&rd, old, new_name, new);
 	if (err)
 		goto out;
+	if (is_quiet)
+		quiet_begin_locked(&quiet, new_dir);
 	err = vfs_rename(&rd);
+	if (!err)
+		quiet_end_locked(fs, &quiet);
 	end_renaming(&rd);
 	/* With a flag a whiteout takes part. */
 	if (!err && flags)
@@ -275,6 +323,18 @@ out:
 		 new_name->name, flags, err);
 	dput(parent);
 	return err;
+}
+
+int shale_real_rename(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
+		      const struct qstr *new_name, struct dentry *new, unsigned int flags)
+{
+	return rename_object(fs, old, new_dir, new_name, new, flags, false);
+}
+
+int shale_real_move_quietly(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
+			    const struct qstr *name)
+{
+	return rename_object(fs, old, dir, name, NULL, 0, true);
 }
 
 static const struct shale_newattr whiteout_attr = {

@@ -43,6 +43,11 @@ int shale_real_create_temp(struct shale_fs *fs, const struct shale_newattr *attr
 			   struct dentry **ret_dentry);
 int shale_real_link(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
 		    const struct qstr *name, struct dentry **ret_dentry);
+/* What was prepared gets its name, linked if it has none, else moved; DIR's time stays, whatever else changes DIR. */
+int shale_real_link_quietly(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
+			    const struct qstr *name, struct dentry **ret_dentry);
+int shale_real_move_quietly(struct shale_fs *fs, struct dentry *old, struct dentry *dir,
+			    const struct qstr *name);
 int shale_real_unlink(struct shale_fs *fs, struct dentry *dentry); /* its d_parent is locked inside */
 int shale_real_rmdir(struct shale_fs *fs, struct dentry *dentry);
 /* unlink or rmdir, recursively for directories of the work directory; logs what fails. */

@@ -129,6 +129,24 @@ static int removal_look_below(struct removal *r)
 	return min(below, 0);
 }
 
+/* Whether the upper has the name does not change meanwhile, and no promotion gives it one afterwards. */
+static int unlink_as_mounter(struct removal *r)
+{
+	struct inode *inode = d_inode(r->dentry);
+	int err;
+
+	err = shale_index_nlink_begin(inode);
+	if (err)
+		return err;
+	err = removal_look_below(r) ?: remove_name(r);
+	if (!err)
+		shale_set_unlinked(r->dentry);
+	if (!err && !shale_inode_upper(inode))
+		drop_nlink(inode);
+	shale_index_nlink_end(inode);
+	return err;
+}
+
 int shale_unlink(struct inode *dir, struct dentry *dentry)
 {
 	struct removal r = { .fs = SHALE_FS(dir->i_sb), .dir = dir, .dentry = dentry };
@@ -142,13 +160,7 @@ int shale_unlink(struct inode *dir, struct dentry *dentry)
 		return err;
 
 	old = shale_cred_begin(dir->i_sb);
-	err = removal_look_below(&r) ?: shale_index_nlink_begin(inode);
-	if (!err) {
-		err = remove_name(&r);
-		if (!err && !shale_inode_upper(inode))
-			drop_nlink(inode);
-		shale_index_nlink_end(inode);
-	}
+	err = unlink_as_mounter(&r);
 	if (!err) {
 		shale_moved_forget(r.fs, inode);
 		shale_mapio_forget(inode);

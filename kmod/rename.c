@@ -293,6 +293,8 @@ static int rename_over(struct renaming *r)
 	if (err)
 		return err;
 	err = rename_upper(r);
+	if (!err)
+		shale_set_unlinked(r->new.dentry);
 	if (!err && !shale_inode_upper(victim))
 		drop_nlink(victim);
 	shale_index_nlink_end(victim);

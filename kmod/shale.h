@@ -117,6 +117,7 @@ struct shale_fs {
 	struct super_block *sb;
 	struct shale_config config;
 	unsigned int nr_layers;	    /* with the place of the upper, so lowers are [1, nr_layers) */
+	unsigned int nr_visible;    /* of them, down to one whose root hides those below it */
 	struct shale_layer *layers;
 	unsigned int nr_realfs;
 	struct shale_realfs *realfs;
@@ -181,6 +182,7 @@ struct shale_inode {
 
 /* Bits of dentry->d_fsdata */
 #define SHALE_D_UPPER_NAME 0 /* this name exists in the upper's directory */
+#define SHALE_D_LOST_NAME  1 /* no directory: another has taken its place, or nothing; the inode's lock */
 
 static inline struct shale_fs *SHALE_FS(const struct super_block *sb)
 {
@@ -250,9 +252,23 @@ static inline bool shale_has_upper_name(const struct dentry *dentry)
 	return test_bit(SHALE_D_UPPER_NAME, (const unsigned long *)&dentry->d_fsdata);
 }
 
+/* A negative dentry that was a name before can become one again. */
 static inline void shale_set_upper_name(struct dentry *dentry)
 {
+	clear_bit(SHALE_D_LOST_NAME, (unsigned long *)&dentry->d_fsdata);
 	set_bit(SHALE_D_UPPER_NAME, (unsigned long *)&dentry->d_fsdata);
+}
+
+/* The VFS unhashes it only after unlink or rename has returned. */
+static inline bool shale_is_unlinked(const struct dentry *dentry)
+{
+	return d_unlinked(dentry) || test_bit(SHALE_D_LOST_NAME, (const unsigned long *)&dentry->d_fsdata);
+}
+
+static inline void shale_set_unlinked(struct dentry *dentry)
+{
+	lockdep_assert_held(&SHALE_I(d_inode(dentry))->lock);
+	set_bit(SHALE_D_LOST_NAME, (unsigned long *)&dentry->d_fsdata);
 }
 
 static inline struct path shale_path_real(struct shale_path p)
@@ -341,13 +357,15 @@ int shale_index_lookup(struct shale_fs *fs, const struct shale_path *lower, stru
 int shale_index_name(struct shale_fs *fs, const struct shale_path *lower, char *ret_name, size_t size);
 /* Is this a lower file whose other names must stay links of it? Then its upper is indexed. */
 bool shale_index_wants(const struct inode *inode);
+/* Is this a lower file whose names part when they are written? Then each has an inode of its own from the start. */
+bool shale_index_breaks(const struct shale_fs *fs, const struct shale_path *lower);
 /* What promotion calls around its links, with the write access of real.h: "pin" before the first one
  * fixes the count of names on disk, "settle" after the last one makes it follow the upper's again. */
 int shale_index_nlink_pin(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
 int shale_index_nlink_settle(struct shale_fs *fs, struct inode *inode, struct dentry *upper);
 int shale_index_nlink_get(struct shale_fs *fs, struct inode *inode, struct dentry *upper); /* sets i_nlink */
-/* Around link, unlink and rename-over of INODE, which takes its lock when it is indexed. "end" sets
- * i_nlink and drops the index entry when the last name is gone. */
+/* Around link, unlink and rename-over of INODE, no directory, which take its lock: no promotion is under way
+ * between. "end" sets i_nlink and drops the index entry when the last name is gone. */
 int shale_index_nlink_begin(struct inode *inode);
 void shale_index_nlink_end(struct inode *inode);
 

@@ -306,29 +306,28 @@ static void sb_init(struct super_block *sb)
 	fs->upper_told = fs->upper_err;
 }
 
-/* How many roots of lower layers show: those down to one that hides the ones below it. */
-static int visible_roots(const struct shale_fs *fs)
+/* Roots of lower layers show down to one that hides the ones below it. */
+static int visible_find(struct shale_fs *fs)
 {
 	unsigned int i;
 	int opaque;
 
 	for (i = 1; i + 1 < fs->nr_layers; i++) {
 		opaque = shale_is_opaque(&fs->layers[i], fs->layers[i].root);
+		if (opaque < 0)
+			return opaque;
 		if (opaque)
-			return opaque < 0 ? opaque : i;
+			break;
 	}
-	return i;
+	fs->nr_visible = i + 1;
+	return 0;
 }
 
 static struct shale_stack *root_stack(struct shale_fs *fs)
 {
-	int nr = visible_roots(fs);
-	struct shale_stack *stack;
+	struct shale_stack *stack = shale_stack_alloc(fs->nr_visible - 1);
 	unsigned int i;
 
-	if (nr < 0)
-		return ERR_PTR(nr);
-	stack = shale_stack_alloc(nr);
 	if (!stack)
 		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < stack->nr; i++) {
@@ -344,11 +343,15 @@ static int root_args(struct shale_fs *fs, struct shale_iget *ret_args)
 
 	if (shale_has_upper(fs))
 		err = shale_dir_flags(fs, shale_upper_layer(fs)->root, &ret_args->flags);
+	if (!err)
+		err = visible_find(fs);
 	if (err)
 		return err;
 	ret_args->lower = root_stack(fs);
 	if (IS_ERR(ret_args->lower))
 		return PTR_ERR(ret_args->lower);
+	if (ret_args->flags & BIT(SHALE_I_OPAQUE))
+		fs->nr_visible = 1;
 	if (shale_has_upper(fs))
 		ret_args->upper = dget(shale_upper_layer(fs)->root);
 	return 0;

@@ -159,3 +159,66 @@ TEST(unlinked_source, "a file without names cannot be linked: ENOENT")
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	EXPECT_ERR(linkat(AT_FDCWD, proc, AT_FDCWD, "m/b", AT_SYMLINK_FOLLOW), ENOENT);
 }
+
+/* Hard links of such a layer cannot be kept: each name becomes a file of its own when it is written. */
+static void mount_without_uuid(const char *spec)
+{
+	need_shale("only shale promises what becomes of such links");
+	side_mount("ramfs", "l0", NULL);
+	lower(0, spec);
+	union_mount();
+}
+
+TEST(no_uuid_both, "writes by two names that cannot stay one file are both kept")
+{
+	mount_without_uuid("a=1 b&a");
+	EXPECT_EQ(ino_of("m/a"), ino_of("m/b"));
+	file_append("m/a", "2");
+	EXPECT_TREE("m", "a=12 b=1");
+	file_append("m/b", "3");
+	EXPECT_TREE("m", "a=12 b=13");
+	EXPECT_TREE_SOUND("m");
+	union_remount();
+	EXPECT_TREE("m", "a=12 b=13");
+}
+
+TEST(no_uuid_open, "a write to such a file without a name takes no other name along")
+{
+	int fd;
+
+	mount_without_uuid("a=1 b&a");
+	fd = ASSERT_OK(open("m/a", O_WRONLY | O_APPEND | O_CLOEXEC));
+	ASSERT_OK(unlink("m/a"));
+	EXPECT_EQ(write(fd, "2", 1), 1);
+	EXPECT_TREE("m", "b=1");
+	file_append("m/b", "3");
+	EXPECT_TREE("m", "b=13");
+	close(fd);
+	union_remount();
+	EXPECT_TREE("m", "b=13");
+}
+
+TEST(no_uuid_count, "a name of such a file keeps its count when another is written and removed")
+{
+	mount_without_uuid("a=1 b&a");
+	file_append("m/a", "2");
+	EXPECT_EQ(stat_of("m/a").st_nlink, 1);
+	EXPECT_EQ(stat_of("m/b").st_nlink, 2);
+	ASSERT_OK(unlink("m/a"));
+	EXPECT_EQ(stat_of("m/b").st_nlink, 2);
+	union_remount();
+	EXPECT_EQ(stat_of("m/b").st_nlink, 2);
+}
+
+TEST(no_uuid_link, "a new link to such a file is one file with the name it was made from")
+{
+	mount_without_uuid("a=1 b&a");
+	ASSERT_OK(link("m/a", "m/c"));
+	file_append("m/c", "2");
+	file_append("m/b", "3");
+	EXPECT_TREE("m", "a=12 b=13 c=12");
+	EXPECT_EQ(stat_of("m/a").st_nlink, 2);
+	union_remount();
+	EXPECT_TREE("m", "a=12 b=13 c=12");
+	EXPECT_EQ(ino_of("m/a"), ino_of("m/c"));
+}

@@ -282,6 +282,43 @@ TEST(redirect_bad, "a malformed redirect gives an error for that directory and n
 	}
 }
 
+static const struct opaque_root {
+	struct ktap_row row;
+	bool is_marked; /* by overlayfs's xattr, else in AUFS's way */
+} opaque_roots[] = {
+	{{"overlay", "a redirect leads to no layer below an opaque root"}, true},
+	{{"aufs", "a redirect leads to no layer below a root with AUFS's opaque mark"}, false},
+};
+
+TEST_TABLE(redirect_opaque_root, struct opaque_root, opaque_roots, root)
+{
+	need_shale("overlayfs looks for no mark at the roots of layers");
+	lower(0, "new/c=3");
+	lower(1, "old/b=2 r/x=1");
+	lower(2, "old/a=1 p/q=1");
+	redirect("l0/new", "/old");
+	redirect("l1/r", "/p");
+	if (root->is_marked)
+		ASSERT_OK(setxattr("l1", "trusted.overlay.opaque", "y", 1, 0));
+	else
+		lower(1, ".wh..wh..opq=");
+	union_mount();
+	EXPECT_TREE("m", "new/b=2 new/c=3 old/b=2 r/x=1");
+}
+
+TEST(redirect_opaque_upper, "a redirect of the upper leads nowhere when its root is opaque")
+{
+	need_shale("overlayfs looks for no mark at the roots of layers");
+	lower(0, "old/a=1");
+	upper("new/b=2");
+	redirect("u/new", "/old");
+	ASSERT_OK(setxattr("u", "trusted.overlay.opaque", "y", 1, 0));
+	union_mount();
+	EXPECT_TREE("m", "new/b=2");
+	union_seal();
+	EXPECT_TREE("m", "new/b=2");
+}
+
 TEST(redirect_to_file, "a redirect to a file shows the directory alone")
 {
 	need_union();

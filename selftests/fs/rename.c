@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <stdio.h>
+#include <sys/xattr.h>
 
 static const struct op_case files[] = {
 	{{"lower_file", "a file of a lower layer can be renamed"},
@@ -306,4 +307,18 @@ TEST(long_redirect, "a directory whose old path is longer than 256 bytes can be 
 	EXPECT_STREQ(file_text("m/short/a"), "1");
 	union_remount();
 	EXPECT_STREQ(file_text("m/short/a"), "1");
+}
+
+TEST(opaque_root, "a directory that is moved shows nothing of the layers below an opaque root")
+{
+	need_shale("overlayfs looks for no mark at the roots of layers");
+	lower(0, "a/d/x=1 e/");
+	lower(1, "a/d/hidden=1");
+	ASSERT_OK(setxattr("l0", "trusted.overlay.opaque", "y", 1, 0));
+	union_mount();
+	EXPECT_TREE("m", "a/d/x=1 e/");
+	ASSERT_OK(rename("m/a/d", "m/e/d"));
+	EXPECT_TREE("m", "a/ e/d/x=1");
+	union_remount();
+	EXPECT_TREE("m", "a/ e/d/x=1");
 }
