@@ -192,6 +192,34 @@ TEST(trusted_ignored, "trusted.overlay attributes of a layer mean nothing in suc
 	}
 }
 
+static bool lists(const char *path, const char *name)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && (entry = readdir(dir)))
+		found |= !strcmp(entry->d_name, name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+TEST(foreign_dir, "names in a directory of a layer that the mounter may not read do not show in such a mount")
+{
+	setup_userns("private/mine=1 other/x=1");
+	tree_make("l1", "private/secret=1 other/y=1");
+	ASSERT_OK(chmod("l1/private", 0700));
+	IN_USERNS {
+		ASSERT_OK(union_try("m", 0, "lowerdir=l0:l1,upperdir=u,workdir=w,whiteout=aufs"));
+		EXPECT(!lists("m/private", "secret"));
+		EXPECT(lists("m/other", "y"));
+		ASSERT_OK(umount2("m", 0));
+		ASSERT_OK(union_try("m", 0, "lowerdir=l0:l1,upperdir=u,workdir=w"));
+		EXPECT(!lists("m/private", "secret"));
+	}
+}
+
 /* ------------------------------------------------------------------ idmapped mounts */
 
 static int userns_fd(void)
