@@ -56,7 +56,12 @@ static int put_layers(struct sk_buff *skb, const struct shale_fs *fs)
 		return 0;
 	if (!sb_rdonly(fs->sb) && nla_put_flag(skb, SHALE_A_WRITABLE))
 		return -EMSGSIZE;
-	return nla_put_string(skb, SHALE_A_UPPER, fs->config.upperdir);
+	return 0;
+}
+
+static int put_upper(struct sk_buff *skb, const struct shale_fs *fs)
+{
+	return shale_has_upper(fs) ? nla_put_string(skb, SHALE_A_UPPER, fs->config.upperdir) : 0;
 }
 
 static int put_stats(struct sk_buff *skb, const struct shale_fs *fs)
@@ -82,15 +87,18 @@ static int put_stats(struct sk_buff *skb, const struct shale_fs *fs)
 	return 0;
 }
 
+/* What does not fit into a message of its own either goes without the upper. */
 static int put_mount(struct sk_buff *skb, const struct netlink_callback *cb,
 		     const struct shale_fs *fs)
 {
+	const bool is_first = !skb->len;
 	void *head = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				 &shale_family, NLM_F_MULTI, SHALE_CMD_GET_MOUNT);
 
 	if (!head)
 		return -EMSGSIZE;
-	if (put_identity(skb, fs) || put_layers(skb, fs) || put_stats(skb, fs)) {
+	if (put_identity(skb, fs) || put_layers(skb, fs) || put_stats(skb, fs) ||
+	    (put_upper(skb, fs) && !is_first)) {
 		genlmsg_cancel(skb, head);
 		return -EMSGSIZE;
 	}
@@ -115,17 +123,19 @@ static bool is_visible(const struct netlink_callback *cb, const struct shale_fs 
 static int mount_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	const struct shale_fs *fs;
+	int err = 0;
 
 	mutex_lock(&mounts_lock);
 	list_for_each_entry(fs, &mounts, node) {
 		if (fs->mount_id <= (unsigned long)cb->args[0] || !is_visible(cb, fs))
 			continue;
-		if (put_mount(skb, cb, fs))
+		err = put_mount(skb, cb, fs);
+		if (err)
 			break;
 		cb->args[0] = fs->mount_id;
 	}
 	mutex_unlock(&mounts_lock);
-	return skb->len;
+	return skb->len ?: err;
 }
 
 /* A message for the group, or NULL where nobody would get it. */
@@ -170,14 +180,20 @@ void shale_genl_mounted(struct shale_fs *fs)
 {
 	struct sk_buff *skb;
 	void *head;
+	int err;
 
 	mutex_lock(&mounts_lock);
 	list_insert(fs);
 	mutex_unlock(&mounts_lock);
 
 	skb = event_begin(fs, SHALE_CMD_MOUNTED, &head);
-	if (skb)
-		event_send(skb, head, put_layers(skb, fs));
+	if (!skb)
+		return;
+	err = put_layers(skb, fs);
+	/* Without it where there is no room. */
+	if (!err)
+		put_upper(skb, fs);
+	event_send(skb, head, err);
 }
 
 /* Also called for a mount that failed before it was in the list. */

@@ -97,6 +97,26 @@ static unsigned int slot_flags(const struct file *file, unsigned int slot)
 	return flags;
 }
 
+/*
+ * fcntl(2) changes these on our file alone. What appends or not is the upper's business only; a mapping's is neither.
+ * A layer that has no direct I/O says so when it is asked to do it.
+ */
+static void flags_follow(const struct file *file, struct file *real, unsigned int slot)
+{
+	const struct inode *inode = file_inode(file);
+	unsigned int mask = slot ? O_DIRECT : O_DIRECT | O_APPEND;
+	unsigned int flags = READ_ONCE(file->f_flags);
+
+	if (!(real->f_mode & FMODE_CAN_ODIRECT))
+		flags &= ~O_DIRECT;
+	if (!((flags ^ READ_ONCE(real->f_flags)) & mask) || is_mapped_slot(inode, slot))
+		return;
+	spin_lock(&real->f_lock);
+	real->f_flags = (real->f_flags & ~mask) | (flags & mask);
+	real->f_iocb_flags = iocb_flags(real);
+	spin_unlock(&real->f_lock);
+}
+
 static struct file *slot_open(struct file *file, unsigned int slot)
 {
 	struct inode *inode = file_inode(file);
@@ -129,7 +149,7 @@ static struct opened *opened_make(struct file *file, struct file *first)
 	return opened_of(seen);
 }
 
-struct file *shale_file_slot(struct file *file, unsigned int slot)
+static struct file *slot_get(struct file *file, unsigned int slot)
 {
 	void *private = READ_ONCE(file->private_data);
 	struct opened *opened = opened_of(private);
@@ -152,6 +172,15 @@ struct file *shale_file_slot(struct file *file, unsigned int slot)
 		return real;
 	fput(real);
 	return seen;
+}
+
+struct file *shale_file_slot(struct file *file, unsigned int slot)
+{
+	struct file *real = slot_get(file, slot);
+
+	if (!IS_ERR(real))
+		flags_follow(file, real, slot);
+	return real;
 }
 
 unsigned int shale_file_mapped_slot(const struct inode *inode, unsigned int slot)

@@ -46,8 +46,13 @@ static int data_divide(struct shale_promotion *p)
 		err = shale_parts_above(p->inode, p->upper, &p->stat, p->size, &p->parts) ?:
 		      shale_real_extend(p->file, p->size);
 	/* Where nothing is below there is nothing to remember. */
-	if (!err && shale_map_limit(p->parts->maps[0]))
-		err = shale_mapio_create(p->fs, p->upper, p->parts);
+	if (err || !shale_map_limit(p->parts->maps[0]))
+		return err;
+	err = shale_real_want_write(p->fs);
+	if (err)
+		return err;
+	err = shale_mapio_create(p->fs, p->upper, p->parts);
+	shale_real_drop_write(p->fs);
 	return err;
 }
 

@@ -28,20 +28,45 @@ struct file *shale_real_tmpfile(struct shale_fs *fs, struct dentry *dir, umode_t
 	return file;
 }
 
+/*
+ * Opening by a path asks nobody, so the mounter's rights are asked here. What was opened for writing before it was made
+ * immutable may be opened by us later, and the filesystem refuses the write itself.
+ */
+static int open_check(const struct path *path, int mask)
+{
+	struct inode *inode = d_inode(path->dentry);
+
+	if (IS_IMMUTABLE(inode))
+		mask &= ~MAY_WRITE;
+	return inode_permission(mnt_idmap(path->mnt), inode, MAY_OPEN | mask);
+}
+
 struct file *shale_real_open(const struct path *path, int flags)
 {
+	int err = open_check(path, ACC_MODE(flags));
 	struct file *file;
 
-	file = dentry_open(path, flags | O_LARGEFILE | COMPAT_O_NONOTIFY, current_cred());
+	file = err ? ERR_PTR(err) :
+		     dentry_open(path, flags | O_LARGEFILE | COMPAT_O_NONOTIFY, current_cred());
 	pr_debug("open(%pd2, 0x%x) = %d\n", path->dentry, flags, PTR_ERR_OR_ZERO(file));
 	return file;
 }
 
+/* Who only writes reads for us, and not for the user. */
+static int open_for_mask(const struct file *user, int flags)
+{
+	const int mask = ACC_MODE(flags);
+
+	return mask & MAY_WRITE && !(user->f_mode & FMODE_READ) ? mask & ~MAY_READ : mask;
+}
+
 struct file *shale_real_open_for(struct file *user, const struct path *path, int flags)
 {
+	int err = open_check(path, open_for_mask(user, flags));
 	struct file *file;
 
-	file = compat_backing_file_open(user, flags | COMPAT_O_NONOTIFY, path, current_cred());
+	file = err ? ERR_PTR(err) :
+		     compat_backing_file_open(user, flags | COMPAT_O_NONOTIFY, path, current_cred());
 	pr_debug("open_for(%pd2, 0x%x) = %d\n", path->dentry, flags, PTR_ERR_OR_ZERO(file));
 	return file;
 }

@@ -43,7 +43,8 @@ static void aio_put(struct shale_aio *aio)
 /* The end of the operation, also where it ends at once. Gives the submitter's result back. */
 static long aio_end(struct shale_aio *aio, long res)
 {
-	if (aio->iocb.ki_flags & IOCB_WRITE)
+	/* In-kernel users do not always say IOCB_WRITE. */
+	if (aio->written)
 		kiocb_end_write(&aio->iocb);
 	aio->user->ki_pos = aio->iocb.ki_pos;
 	aio_put(aio);

@@ -56,11 +56,27 @@ struct posix_acl *shale_compat_vfs_get_acl(const struct path *path, int type)
 
 #ifdef HAVE_VFS_GET_ACL
 
+/* The call puts what it maps into the ACL it is given, which may be the one that a layer's inode has cached. */
+static int set_acl_through_mount(struct mnt_idmap *idmap, struct dentry *dentry, const struct posix_acl *acl,
+				 int type)
+{
+	struct posix_acl *mapped = posix_acl_clone(acl, GFP_KERNEL);
+	int err;
+
+	if (!mapped)
+		return -ENOMEM;
+	err = vfs_set_acl(idmap, dentry, posix_acl_xattr_name(type), mapped);
+	posix_acl_release(mapped);
+	return err;
+}
+
 int shale_compat_vfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
 		       int type)
 {
 	if (!acl)
 		return vfs_remove_acl(idmap, dentry, posix_acl_xattr_name(type));
+	if (maps_ids(idmap))
+		return set_acl_through_mount(idmap, dentry, acl, type);
 	return vfs_set_acl(idmap, dentry, posix_acl_xattr_name(type), acl);
 }
 

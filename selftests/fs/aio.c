@@ -6,16 +6,20 @@
 #include "union.h"
 
 #include <linux/aio_abi.h>
+#include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <linux/loop.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #define BLOCK  4096
 #define BLOCKS 16
@@ -349,4 +353,64 @@ TEST(map_fixed, "MAP_FIXED over an older mapping is right though the file is pro
 	EXPECT_EQ(at[SIZE - 1], 'A' + BLOCKS - 1);
 	close(fd);
 	munmap(at, SIZE);
+}
+
+/* A loop device with direct I/O on FD. */
+static int loop_make(int fd)
+{
+	char path[32];
+	int control, loop;
+
+	ASSERT_EQ(system("modprobe -q loop"), 0);
+	control = ASSERT_OK(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+	snprintf(path, sizeof(path), "/dev/loop%d", ASSERT_OK(ioctl(control, LOOP_CTL_GET_FREE)));
+	loop = ASSERT_OK(open(path, O_RDWR | O_DIRECT | O_CLOEXEC));
+	ASSERT_OK(ioctl(loop, LOOP_SET_FD, fd));
+	if (ioctl(loop, LOOP_SET_DIRECT_IO, 1UL) < 0) {
+		ioctl(loop, LOOP_CLR_FD);
+		SKIP("%s has no loop devices with direct I/O", union_backing());
+	}
+	close(control);
+	return loop;
+}
+
+/* A freeze that waits for a write that has ended is waited for with no signal, so another process tries. */
+static void expect_freezes(void)
+{
+	int fd = ASSERT_OK(open(".", O_RDONLY | O_CLOEXEC)), status = 0, tries;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(ioctl(fd, FIFREEZE, 0) || ioctl(fd, FITHAW, 0));
+	for (tries = 0; waitpid(pid, &status, WNOHANG) == 0 && tries < 200; tries++)
+		usleep(100000);
+	EXPECT(tries < 200);
+	EXPECT_EQ(status, 0);
+	close(fd);
+}
+
+TEST(loop, "a loop device with direct I/O on a file of the union leaves nothing that a freeze of the upper waits for")
+{
+	char *buffer = aligned_alloc(BLOCK, BLOCK);
+	int fd, loop;
+
+	need_shale("overlayfs does this with its own helpers");
+	if (!strcmp(union_backing(), "tmpfs"))
+		SKIP("tmpfs cannot be frozen");
+	make_lower();
+	fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
+	loop = loop_make(fd);
+	/* What is the upper's already is written in another way. */
+	for (int i = 0; i < 2 * BLOCKS; i++) {
+		fill(buffer, i % BLOCKS, 'a');
+		EXPECT_EQ(pwrite(loop, buffer, BLOCK, i % BLOCKS * BLOCK), BLOCK);
+	}
+	EXPECT_OK(fsync(loop));
+	EXPECT_OK(ioctl(loop, LOOP_CLR_FD));
+	close(loop);
+	EXPECT_EQ(pread(fd, buffer, BLOCK, BLOCK), BLOCK);
+	EXPECT_EQ(buffer[0], 'b');
+	close(fd);
+	expect_freezes();
+	free(buffer);
 }

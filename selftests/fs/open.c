@@ -194,6 +194,59 @@ TEST(setfl_append, "O_APPEND and O_NONBLOCK can be switched by fcntl")
 	close(fd);
 }
 
+/* Byte C through a pipe to offset 0. */
+static ssize_t splice_byte(int fd, char c)
+{
+	off_t at = 0;
+	int ends[2];
+	ssize_t ret;
+
+	ASSERT_OK(pipe(ends));
+	ASSERT_EQ(write(ends[1], &c, 1), 1);
+	ret = splice(ends[0], NULL, fd, &at, 1, 0);
+	close(ends[0]);
+	close(ends[1]);
+	return ret;
+}
+
+TEST(setfl_append_off, "once O_APPEND is switched off, splices and copies go where they are told to")
+{
+	off_t from = 1, to = 2;
+	int fd;
+
+	need_shale("overlayfs of 6.1 copies before it asks");
+	lower(0, "f=0123");
+	union_mount_with(&(struct union_opts){.cow = "copy"});
+	fd = ASSERT_OK(open("m/f", O_RDWR | O_APPEND));
+	EXPECT_EQ(write(fd, "4", 1), 1);
+	EXPECT_EQ(splice_byte(fd, 'x'), -1);
+	ASSERT_OK(fcntl(fd, F_SETFL, 0));
+	EXPECT_EQ(splice_byte(fd, 'x'), 1);
+	EXPECT_STREQ(file_text("m/f"), "x1234");
+	EXPECT_EQ(copy_file_range(fd, &from, fd, &to, 1, 0), 1);
+	EXPECT_STREQ(file_text("m/f"), "x1134");
+	ASSERT_OK(fcntl(fd, F_SETFL, O_APPEND));
+	EXPECT_EQ(write(fd, "5", 1), 1);
+	EXPECT_STREQ(file_text("m/f"), "x11345");
+	close(fd);
+}
+
+TEST(setfl_direct_off, "once O_DIRECT is switched off, a splice need not be aligned")
+{
+	int fd;
+
+	lower(0, "f=0123");
+	union_mount_with(&(struct union_opts){.cow = "copy"});
+	ASSERT_OK(chmod("m/f", 0600));
+	fd = open("m/f", O_RDWR | O_DIRECT);
+	if (fd < 0)
+		SKIP("%s has no O_DIRECT", union_backing());
+	ASSERT_OK(fcntl(fd, F_SETFL, 0));
+	EXPECT_EQ(splice_byte(fd, 'x'), 1);
+	EXPECT_STREQ(file_text("m/f"), "x123");
+	close(fd);
+}
+
 TEST(wrong_mode, "writing an O_RDONLY and reading an O_WRONLY descriptor gives EBADF")
 {
 	char text[4];

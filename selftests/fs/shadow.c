@@ -544,6 +544,33 @@ TEST(frozen, "mapping and reading a lower file does not wait for a frozen upper"
 	close(fd);
 }
 
+TEST(frozen_write, "a write to a lower file that is mapped leaves a frozen upper alone and waits for the thaw")
+{
+	int fd, status;
+	pid_t pid;
+
+	need_union();
+	if (!strcmp(union_backing(), "tmpfs"))
+		SKIP("tmpfs cannot be frozen");
+	setup();
+	expect_pages(map_shared("m/f"));
+	fd = ASSERT_OK(open(".", O_RDONLY | O_CLOEXEC));
+	sync();
+	ASSERT_OK(ioctl(fd, FIFREEZE, 0));
+	pid = fork();
+	if (pid == 0) {
+		write_byte("m/f", 3, 'X');
+		_exit(0);
+	}
+	usleep(500000);
+	EXPECT_EQ(waitpid(pid, &status, WNOHANG), 0);
+	EXPECT_OK(ioctl(fd, FITHAW, 0));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(map_shared("m/f")[3 * PAGE], 'X');
+	close(fd);
+}
+
 TEST(other_processes, "processes that map a file at once while others write it all see the same in the end")
 {
 	volatile char *at;

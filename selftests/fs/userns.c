@@ -5,6 +5,7 @@
 #include "ops.h"
 #include "union.h"
 
+#include <dirent.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <stdio.h>
@@ -29,10 +30,12 @@ static int write_map(pid_t pid, const char *file, const char *text)
 	return ret;
 }
 
+static const char *ids = "0 100000 65536";
+
 static void map_ids(pid_t pid)
 {
-	ASSERT_OK(write_map(pid, "uid_map", "0 100000 65536"));
-	ASSERT_OK(write_map(pid, "gid_map", "0 100000 65536"));
+	ASSERT_OK(write_map(pid, "uid_map", ids));
+	ASSERT_OK(write_map(pid, "gid_map", ids));
 }
 
 /*
@@ -189,6 +192,34 @@ TEST(trusted_ignored, "trusted.overlay attributes of a layer mean nothing in suc
 	}
 }
 
+static bool lists(const char *path, const char *name)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && (entry = readdir(dir)))
+		found |= !strcmp(entry->d_name, name);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+TEST(foreign_dir, "names in a directory of a layer that the mounter may not read do not show in such a mount")
+{
+	setup_userns("private/mine=1 other/x=1");
+	tree_make("l1", "private/secret=1 other/y=1");
+	ASSERT_OK(chmod("l1/private", 0700));
+	IN_USERNS {
+		ASSERT_OK(union_try("m", 0, "lowerdir=l0:l1,upperdir=u,workdir=w,whiteout=aufs"));
+		EXPECT(!lists("m/private", "secret"));
+		EXPECT(lists("m/other", "y"));
+		ASSERT_OK(umount2("m", 0));
+		ASSERT_OK(union_try("m", 0, "lowerdir=l0:l1,upperdir=u,workdir=w"));
+		EXPECT(!lists("m/private", "secret"));
+	}
+}
+
 /* ------------------------------------------------------------------ idmapped mounts */
 
 static int userns_fd(void)
@@ -320,4 +351,57 @@ TEST(idmap_lower, "an idmapped mount as a lower layer shows its shifted owners")
 	file_append("m/f", "2");
 	EXPECT_EQ(stat_of("m/f").st_uid, MAPPED + 5);
 	EXPECT_STREQ(file_text("m/f"), "12");
+}
+
+static const char *acl_of(const char *path, const char *options)
+{
+	static char text[256];
+	char command[128];
+	FILE *out;
+
+	snprintf(command, sizeof(command), "getfacl -cEn %s %s 2>&1 | tr '\\n' ' '", options, path);
+	out = popen(command, "re");
+	ASSERT(out);
+	text[fread(text, 1, sizeof(text) - 1, out)] = '\0';
+	pclose(out);
+	return text;
+}
+
+/* Root is the same there, who mounts it has to be somebody. */
+static void mount_idmapped_upper(void)
+{
+	ids = "0 0 1000\n1000 101000 1000";
+	tree_make("raw", "u/ w/");
+	attach_idmapped("raw", "up");
+	ASSERT_OK(mkdir("m", 0755));
+	ASSERT_OK(union_try("m", 0, "lowerdir=l0,upperdir=up/u,workdir=up/w"));
+}
+
+TEST(idmap_acl, "an ACL that is copied to an idmapped upper stays what it was below")
+{
+	need_shale("overlayfs has ways of its own");
+	lower(0, "f=1");
+	if (system("setfacl -m u:101000:rw l0/f 2>/dev/null"))
+		SKIP("%s has no ACLs here", union_backing());
+	mount_idmapped_upper();
+	EXPECT_STREQ(acl_of("m/f", ""), "user::rw- user:101000:rw- group::r-- mask::rw- other::r--  ");
+	ASSERT_OK(chmod("m/f", 0640));
+	EXPECT_STREQ(acl_of("l0/f", ""), "user::rw- user:101000:rw- group::r-- mask::rw- other::r--  ");
+	EXPECT_STREQ(acl_of("m/f", ""), "user::rw- user:101000:rw- group::r-- mask::r-- other::---  ");
+	EXPECT_STREQ(acl_of("raw/u/f", ""), "user::rw- user:1000:rw- group::r-- mask::r-- other::---  ");
+}
+
+TEST(idmap_default_acl, "directories made anew on an idmapped upper get their parent's default ACL, which stays")
+{
+	static const char want[] = "user::rwx user:101000:rwx group::r-x mask::rwx other::r-x  ";
+
+	need_shale("overlayfs has ways of its own");
+	lower(0, "p/d/x=1");
+	if (system("setfacl -d -m u:101000:rwx l0/p 2>/dev/null"))
+		SKIP("%s has no ACLs here", union_backing());
+	mount_idmapped_upper();
+	ops_run("m", "unlink p/d/x; rmdir p/d; mkdir p/d; rmdir p/d; mkdir p/d");
+	EXPECT_STREQ(acl_of("m/p/d", "-d"), want);
+	EXPECT_STREQ(acl_of("m/p", "-d"), want);
+	EXPECT_STREQ(acl_of("l0/p", "-d"), want);
 }

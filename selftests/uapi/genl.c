@@ -7,6 +7,8 @@
 #include "union.h"
 
 #include <errno.h>
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
 #include <linux/shale.h>
 #include <linux/shale_disk.h>
 #include <sched.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -488,6 +491,100 @@ TEST(list_many, "a list of more mounts than fit into one datagram has every one,
 		snprintf(dir, sizeof(dir), "m%d", i);
 		EXPECT_OK(umount2(dir, 0));
 	}
+}
+
+/* An upper whose name takes most of the options of mount(2). */
+static __u64 mount_long(char *options, size_t room)
+{
+	size_t at = snprintf(options, room, "lowerdir=l0:l1,workdir=w,upperdir=");
+
+	while (at < room - 8)
+		at += snprintf(options + at, room - at, "./");
+	snprintf(options + at, room - at, "u");
+	ASSERT_OK(mkdir("w", 0755));
+	ASSERT_OK(mkdir("m", 0755));
+	ASSERT_OK(union_try("m", 0, options));
+	return stats_get().mount_id;
+}
+
+/* Room of a reader that a long name and the rest do not fit into. */
+#define SMALL 4096
+
+static int socket_ask(__u16 family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct genlmsghdr genl;
+	} ask = {
+		{.nlmsg_len = sizeof(ask), .nlmsg_type = family, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		{.cmd = SHALE_CMD_GET_MOUNT, .version = SHALE_GENL_VERSION},
+	};
+	int fd = ASSERT_OK(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+
+	ASSERT_EQ(send(fd, &ask, sizeof(ask), 0), sizeof(ask));
+	return fd;
+}
+
+static const struct nlattr *attr_next(const struct nlattr *attr)
+{
+	return (const void *)((const char *)attr + NLA_ALIGN(attr->nla_len));
+}
+
+static bool is_of_mount(const struct nlmsghdr *head, __u64 id, unsigned int *attributes)
+{
+	const void *end = (const char *)head + head->nlmsg_len;
+	const struct nlattr *attr = (const void *)((const char *)NLMSG_DATA(head) + GENL_HDRLEN);
+	bool is_it = false;
+
+	for (*attributes = 0; (const void *)attr < end; attr = attr_next(attr)) {
+		*attributes |= 1U << (attr->nla_type & NLA_TYPE_MASK);
+		if (attr->nla_type == SHALE_A_MOUNT_ID)
+			is_it = !memcmp(attr + 1, &id, sizeof(id));
+	}
+	return is_it;
+}
+
+static int small_list(__u16 family, __u64 id, unsigned int *ret_attributes)
+{
+	static char buf[SMALL] __attribute__((aligned(8)));
+	int fd = socket_ask(family), count = 0;
+	unsigned int attributes;
+	bool is_done = false;
+
+	while (!is_done) {
+		int len = ASSERT_OK(recv(fd, buf, sizeof(buf), 0));
+
+		for (struct nlmsghdr *head = (void *)buf; NLMSG_OK(head, len); head = NLMSG_NEXT(head, len)) {
+			is_done |= head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR;
+			if (is_done || !is_of_mount(head, id, &attributes))
+				continue;
+			*ret_attributes = attributes;
+			count++;
+		}
+	}
+	close(fd);
+	return count;
+}
+
+TEST(list_long, "a mount whose upper's name does not fit is told of without it, and the list goes on")
+{
+	unsigned int seen = 0;
+	struct shale_err err = {0};
+	char options[4090];
+	struct genl genl;
+	__u64 id;
+
+	setup();
+	id = mount_long(options, sizeof(options));
+	ASSERT_OK(mkdir("n", 0755));
+	ASSERT_OK(union_try("n", 0, "lowerdir=l0:l1"));
+	ASSERT(!genl_open(&genl, &err));
+	EXPECT_EQ(small_list(genl.family, id, &seen), 1);
+	EXPECT_EQ(seen & ~1U, attrs(SHALE_A_MOUNT_ID, SHALE_A_DEV, SHALE_A_LAYERS, SHALE_A_WRITABLE, SHALE_A_STATS, 0));
+	EXPECT_EQ(small_list(genl.family, id + 1, &seen), 1);
+	EXPECT_EQ(list_find(id).count, 1);
+	genl_close(&genl);
+	EXPECT_OK(umount2("n", 0));
 }
 
 TEST(list_namespace, "who is in a user namespace of its own sees no mount of the one above")
