@@ -6,6 +6,7 @@
  */
 #include "oracle.h"
 
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
@@ -32,7 +33,35 @@ static const struct {
 	/* -- */
 	[EXCUSE_XFS_SEEK] = {"xfs-seek", true, true, true,
 		"xfs before 6.9 calls bytes a hole that lie behind one in which a copied extent may grow"},
+	[EXCUSE_ZERO_END] = {"zero-end", true, true, true,
+		"ext4 of 7.3 leaves bytes in the last block that FALLOC_FL_ZERO_RANGE goes beyond the end from"},
 };
+
+#define PROBE "probe"
+
+static bool is_end_left;
+
+/* The last block is not full, and all of it is made zero. */
+static bool probe_zero_end(int fd)
+{
+	char bytes[3072], zeros[sizeof(bytes)] = {0};
+
+	memset(bytes, 'x', sizeof(bytes));
+	if (pwrite(fd, bytes, sizeof(bytes), 0) != sizeof(bytes) || fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 4096) < 0)
+		return false;
+	return pread(fd, bytes, sizeof(bytes), 0) == sizeof(bytes) && memcmp(bytes, zeros, sizeof(bytes));
+}
+
+void excuse_probe(void)
+{
+	int fd = open(PROBE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		die(PROBE);
+	is_end_left = probe_zero_end(fd);
+	close(fd);
+	unlink(PROBE);
+}
 
 /* xfs_seek_iomap_begin() took an extent's end for its length. */
 static bool is_old_xfs(void)
@@ -67,7 +96,8 @@ bool excuse_is_strict(enum excuse excuse)
 
 bool is_excused(enum excuse excuse)
 {
-	if (excuse_is_strict(excuse) || (excuse == EXCUSE_XFS_SEEK && !is_old_xfs()))
+	if (excuse_is_strict(excuse) || (excuse == EXCUSE_XFS_SEEK && !is_old_xfs()) ||
+	    (excuse == EXCUSE_ZERO_END && !is_end_left))
 		return false;
 	if (stage_is_bare())
 		return excuses[excuse].on_bare;

@@ -96,5 +96,6 @@ int main(int argc, char **argv)
 	}
 	tally_init();
 	enter(argv[1]);
+	excuse_probe();
 	return run(strtoul(argv[2], NULL, 10), seed);
 }

@@ -58,6 +58,15 @@ static void choose_range(struct op *op)
 	op_limit(op);
 }
 
+static void choose_zero(struct op *op)
+{
+	off_t size = op->file->now.size;
+
+	choose_range(op);
+	if (op->at < size && op->at + (off_t)op->length > size && excuse_count(EXCUSE_ZERO_END))
+		op->length = size - op->at;
+}
+
 /* Also what native filesystems refuse: a collapse up to the end, an insertion there. */
 static void choose_shift(struct op *op)
 {
@@ -117,7 +126,7 @@ const struct kind space_kinds[] = {
 	{"allocate", 5, choose_range, run_fallocate, apply_allocate, 0, 0},
 	{"allocate_keep", 4, choose_range, run_fallocate, apply_allocate, 0, KEEP},
 	{"punch", 14, choose_range, run_fallocate, apply_zero, 0, FALLOC_FL_PUNCH_HOLE | KEEP},
-	{"zero", 6, choose_range, run_fallocate, apply_zero, 0, FALLOC_FL_ZERO_RANGE},
+	{"zero", 6, choose_zero, run_fallocate, apply_zero, 0, FALLOC_FL_ZERO_RANGE},
 	{"zero_keep", 4, choose_range, run_fallocate, apply_zero, 0, FALLOC_FL_ZERO_RANGE | KEEP},
 	{"collapse", 6, choose_shift, run_fallocate, apply_shift, TAILS, FALLOC_FL_COLLAPSE_RANGE},
 	{"insert", 6, choose_shift, run_fallocate, apply_shift, TAILS, FALLOC_FL_INSERT_RANGE},

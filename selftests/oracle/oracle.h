@@ -125,6 +125,7 @@ enum excuse {
 	EXCUSE_BLOCKS_OF_LOWER,
 	EXCUSE_NOWAIT,
 	EXCUSE_XFS_SEEK,
+	EXCUSE_ZERO_END,
 	EXCUSE_COUNT,
 };
 
@@ -145,6 +146,7 @@ bool is_excused(enum excuse excuse);
 bool excuse_count(enum excuse excuse);
 bool excuse_errno(const struct op *op);
 void excuse_list(void);
+void excuse_probe(void); /* once, in a directory of the filesystem below */
 
 /* stage.c */
 const char *stage_fstype(void);
