@@ -12,9 +12,15 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#define ROUNDS	200
+#define ROUNDS	200 /* at most */
+#define LOSSES	100
 #define DELAYS	20
 #define DELAY_US 60
+
+/* The one that comes first looks for the other all the time, and after as many looks now and then. */
+#define SPINS	 1000
+#define PAUSE_US 500
+#define PAUSES	 (40 * 1000000 / PAUSE_US)
 
 static volatile int *met;
 
@@ -27,8 +33,13 @@ static int round_delay(int round)
 static void meet(int round)
 {
 	__sync_fetch_and_add(met, 1);
-	while (*met < 2 * (round + 1))
-		sched_yield();
+	for (int looks = 0; *met < 2 * (round + 1); looks++) {
+		ASSERT(looks < SPINS + PAUSES);
+		if (looks < SPINS)
+			sched_yield();
+		else
+			usleep(PAUSE_US);
+	}
 }
 
 /* Calls OTHER in a process of its own and WRITE in this one for each round, each a little later than the other in turn. */
@@ -167,19 +178,19 @@ TEST_TABLE(lose, struct loss, losses, loss)
 {
 	char format[32];
 
-	make_lowers(loss, ROUNDS);
+	make_lowers(loss, LOSSES);
 	union_mount_with(&(struct union_opts){.cow = loss->cow});
 	if (loss->lose == replace_file)
-		for (int i = 0; i < ROUNDS; i++)
+		for (int i = 0; i < LOSSES; i++)
 			file_write(name_of("m/n%d", i), "new");
 	snprintf(format, sizeof(format), "m/%s", loss->file);
-	open_all(ROUNDS, format);
-	run_both(ROUNDS, write_opened, loss->lose);
-	expect_lost(loss, ROUNDS);
-	expect_kept_open(ROUNDS);
+	open_all(LOSSES, format);
+	run_both(LOSSES, write_opened, loss->lose);
+	expect_lost(loss, LOSSES);
+	expect_kept_open(LOSSES);
 	EXPECT_TREE_SOUND("m");
 	union_remount();
-	expect_lost(loss, ROUNDS);
+	expect_lost(loss, LOSSES);
 	union_umount();
 	expect_work_clean();
 }
