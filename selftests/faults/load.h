@@ -41,7 +41,7 @@ struct load {
 	volatile enum phase phase;
 	volatile bool should_stop, has_failed;
 	bool is_quiet;	 /* what fails is not told of */
-	int errors[4];	 /* what operations may fail with in a phase that is not sound; 0: no more */
+	int errors[5];	 /* what operations may fail with in a phase that is not sound; 0: no more */
 	unsigned long seed;
 	volatile unsigned long done, faults; /* operations; those that failed */
 	struct file file[WORKERS][FILES];
