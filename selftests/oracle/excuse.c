@@ -10,10 +10,55 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+/* xfs_seek_iomap_begin() took an extent's end for its length. */
+static bool is_old_xfs(void)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	uname(&name);
+	return !strcmp(stage_backing(), "xfs") && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 9));
+}
+
+#define PROBE "probe"
+
+static bool is_end_left;
+
+/* The last block is not full, and all of it is made zero. Bytes that are not on disk yet go. */
+static bool probe_zero_end(int fd)
+{
+	char bytes[3072], zeros[sizeof(bytes)] = {0};
+
+	memset(bytes, 'x', sizeof(bytes));
+	if (pwrite(fd, bytes, sizeof(bytes), 0) != sizeof(bytes) || fsync(fd) < 0 ||
+	    fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 4096) < 0)
+		return false;
+	return pread(fd, bytes, sizeof(bytes), 0) == sizeof(bytes) && memcmp(bytes, zeros, sizeof(bytes));
+}
+
+void excuse_probe(void)
+{
+	int fd = open(PROBE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		die(PROBE);
+	is_end_left = probe_zero_end(fd);
+	close(fd);
+	unlink(PROBE);
+}
+
+/* Seen by excuse_probe(). */
+static bool has_end_left(void)
+{
+	return is_end_left;
+}
+
 static const struct {
 	const char *name;
 	bool on_shale, on_overlay, on_bare;
 	const char *what;
+	bool (*applies)(void); /* NULL: always */
 } excuses[EXCUSE_COUNT] = {
 	[EXCUSE_SHARED_OF_LOWER] = {"shared-of-lower", false, true, false,
 		"a shared read-only mapping made before the first write keeps showing the lower file"},
@@ -32,47 +77,10 @@ static const struct {
 	[EXCUSE_NOWAIT] = {"nowait", false, true, false, "RWF_NOWAIT is not supported"},
 	/* -- */
 	[EXCUSE_XFS_SEEK] = {"xfs-seek", true, true, true,
-		"xfs before 6.9 calls bytes a hole that lie behind one in which a copied extent may grow"},
+		"xfs before 6.9 calls bytes a hole that lie behind one in which a copied extent may grow", is_old_xfs},
 	[EXCUSE_ZERO_END] = {"zero-end", true, true, true,
-		"ext4 of 7.3 leaves bytes in the last block that FALLOC_FL_ZERO_RANGE goes beyond the end from"},
+		"ext4 of 7.3 leaves bytes in the last block that FALLOC_FL_ZERO_RANGE goes beyond the end from", has_end_left},
 };
-
-#define PROBE "probe"
-
-static bool is_end_left;
-
-/* The last block is not full, and all of it is made zero. */
-static bool probe_zero_end(int fd)
-{
-	char bytes[3072], zeros[sizeof(bytes)] = {0};
-
-	memset(bytes, 'x', sizeof(bytes));
-	if (pwrite(fd, bytes, sizeof(bytes), 0) != sizeof(bytes) || fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 4096) < 0)
-		return false;
-	return pread(fd, bytes, sizeof(bytes), 0) == sizeof(bytes) && memcmp(bytes, zeros, sizeof(bytes));
-}
-
-void excuse_probe(void)
-{
-	int fd = open(PROBE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		die(PROBE);
-	is_end_left = probe_zero_end(fd);
-	close(fd);
-	unlink(PROBE);
-}
-
-/* xfs_seek_iomap_begin() took an extent's end for its length. */
-static bool is_old_xfs(void)
-{
-	struct utsname name;
-	int major = 0, minor = 0;
-
-	uname(&name);
-	return !strcmp(stage_backing(), "xfs") && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-	       (major < 6 || (major == 6 && minor < 9));
-}
 
 static bool is_strict(const char *name)
 {
@@ -96,8 +104,7 @@ bool excuse_is_strict(enum excuse excuse)
 
 bool is_excused(enum excuse excuse)
 {
-	if (excuse_is_strict(excuse) || (excuse == EXCUSE_XFS_SEEK && !is_old_xfs()) ||
-	    (excuse == EXCUSE_ZERO_END && !is_end_left))
+	if (excuse_is_strict(excuse) || (excuses[excuse].applies && !excuses[excuse].applies()))
 		return false;
 	if (stage_is_bare())
 		return excuses[excuse].on_bare;
