@@ -37,11 +37,14 @@ struct file {
 	unsigned int name_now, name_disk, name_last;
 };
 
+/* With the 0 that ends them. */
+#define LOAD_ERRORS 5
+
 struct load {
 	volatile enum phase phase;
 	volatile bool should_stop, has_failed;
 	bool is_quiet;	 /* what fails is not told of */
-	int errors[5];	 /* what operations may fail with in a phase that is not sound; 0: no more */
+	int errors[LOAD_ERRORS]; /* what operations may fail with in a phase that is not sound; 0: no more */
 	unsigned long seed;
 	volatile unsigned long done, faults; /* operations; those that failed */
 	struct file file[WORKERS][FILES];

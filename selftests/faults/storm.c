@@ -30,7 +30,7 @@ enum weather { DISK, REQUESTS, MEMORY };
 
 struct storm {
 	const char *name;
-	int errors[5];
+	int errors[LOAD_ERRORS];
 	enum cells_view view; /* what must be there at the end */
 	enum phase phase;     /* once something fails */
 	enum weather weather;

@@ -449,8 +449,7 @@ static void make_stage(const struct race_case *c)
 {
 	race = c;
 	find_owners();
-	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT(stage != MAP_FAILED);
+	stage = shared_memory(sizeof(*stage));
 	lower(0, "");
 	make_file("l0/new");
 	make_file("l0/promoted");

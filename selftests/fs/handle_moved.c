@@ -465,8 +465,7 @@ static void race(void (*work)(int number), const struct handle *handles, int cou
 	time_t begun = time(NULL);
 	pid_t pids[WORKERS];
 
-	is_going = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT(is_going != MAP_FAILED);
+	is_going = shared_memory(sizeof(*is_going));
 	for (int round = 0; !is_over(begun); round++) {
 		union_remount();
 		workers_start(work, pids, round);

@@ -62,14 +62,27 @@ static void write_pages(int fd, int from, int to, char byte)
 		ASSERT_EQ(pwrite(fd, page, PAGE, (off_t)i * PAGE), PAGE);
 }
 
-static char *map_file(const char *path)
+static char *map_bytes(const char *path, size_t size)
 {
 	int fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
-	char *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	ASSERT(at != MAP_FAILED);
 	close(fd);
 	return at;
+}
+
+static char *map_file(const char *path)
+{
+	return map_bytes(path, PAGES * PAGE);
+}
+
+static char byte_at(int fd, off_t at)
+{
+	char byte = 0;
+
+	ASSERT_EQ(pread(fd, &byte, 1, at), 1);
+	return byte;
 }
 
 static pid_t writer_begin(const char *path, void (*write_blocks)(int fd))
@@ -266,24 +279,20 @@ static bool meet(int direct, int watch)
 static void expect_written(const char *path)
 {
 	int fd = ASSERT_OK(open(path, O_RDONLY | O_CLOEXEC));
-	char byte = 0;
 
-	for (int i = HALF; i < PAGES && !ktap_has_failed(); i++) {
-		ASSERT_EQ(pread(fd, &byte, 1, (off_t)i * PAGE), 1);
-		EXPECT_EQ(byte, 'w');
-	}
+	for (int i = HALF; i < PAGES && !ktap_has_failed(); i++)
+		EXPECT_EQ(byte_at(fd, (off_t)i * PAGE), 'w');
 	close(fd);
 }
 
 TEST(collision, "a direct write that meets a store to the same page is told once, and costs no other bytes")
 {
-	volatile bool *stop = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile bool *stop = shared_memory(sizeof(*stop));
 	const char *path = file_of(0);
 	bool has_met;
 	int direct, watch;
 	pid_t pid;
 
-	ASSERT(stop != MAP_FAILED);
 	setup();
 	direct = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
 	if (direct < 0)
@@ -313,16 +322,6 @@ TEST(collision, "a direct write that meets a store to the same page is told once
 #define HOLE_AT	   (16 << 20)
 #define HOLE_PAGES 2048
 
-static char page_byte(const char *path, off_t page)
-{
-	int fd = ASSERT_OK(open(path, O_RDONLY | O_CLOEXEC));
-	char byte = 0;
-
-	ASSERT_EQ(pread(fd, &byte, 1, HOLE_AT + page * PAGE), 1);
-	close(fd);
-	return byte;
-}
-
 static char own_byte(int page)
 {
 	return 'A' + page % 23;
@@ -331,11 +330,8 @@ static char own_byte(int page)
 /* Into each page of the hole once, from its end on, so that what is below begins as one run. */
 static void store_into_hole(const char *path, volatile bool *stop, volatile int *stored)
 {
-	size_t size = HOLE_AT + (size_t)HOLE_PAGES * PAGE;
-	int fd = ASSERT_OK(open(path, O_RDWR | O_CLOEXEC));
-	volatile char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	volatile char *at = map_bytes(path, HOLE_AT + (size_t)HOLE_PAGES * PAGE);
 
-	ASSERT(at != MAP_FAILED);
 	for (int i = HOLE_PAGES - 1; i >= 0 && !*stop; i--) {
 		at[HOLE_AT + (size_t)i * PAGE] = own_byte(i);
 		*stored = HOLE_PAGES - i;
@@ -365,18 +361,25 @@ static void need_insert(const char *path)
 	close(fd);
 }
 
+/* Neither where it was stored nor, shifted, a page behind. */
+static bool is_lost(int fd, int page)
+{
+	const off_t at = HOLE_AT + (off_t)page * PAGE;
+
+	return byte_at(fd, at) != own_byte(page) && byte_at(fd, at + PAGE) != own_byte(page);
+}
+
 /* A filesystem may itself lose what is stored at the moment that it shifts. */
 #define LOST_MAX 4
 
 /* All of the file becomes the upper's first, data and then the hole, and stores go on meanwhile. */
 TEST(insert, "what is stored to a hole while a block is inserted before it is there, shifted or not")
 {
-	volatile int *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	volatile bool *stop = (volatile bool *)(shared + 1);
+	volatile bool *stop = shared_memory(sizeof(*stop));
+	volatile int *stored = shared_memory(sizeof(*stored));
 	int fd, lost = 0;
 	pid_t pid;
 
-	ASSERT(shared != MAP_FAILED);
 	lower(0, "x=1");
 	make_holed("l0/f");
 	union_mount_with(&union_by_blocks);
@@ -385,17 +388,17 @@ TEST(insert, "what is stored to a hole while a block is inserted before it is th
 	ASSERT_EQ(pwrite(fd, "w", 1, 0), 1);
 	pid = ASSERT_OK(fork());
 	if (!pid) {
-		store_into_hole("m/f", stop, shared);
+		store_into_hole("m/f", stop, stored);
 		ktap_child_end();
 	}
-	while (!*shared)
+	while (!*stored)
 		usleep(100);
 	EXPECT_OK(fallocate(fd, FALLOC_FL_INSERT_RANGE, 0, PAGE));
 	*stop = true;
 	writer_end(pid);
+	for (int i = HOLE_PAGES - *stored; i < HOLE_PAGES; i++)
+		lost += is_lost(fd, i);
 	close(fd);
-	for (int i = HOLE_PAGES - *shared; i < HOLE_PAGES; i++)
-		lost += page_byte("m/f", i) != own_byte(i) && page_byte("m/f", i + 1) != own_byte(i);
-	ktap_note("%d of %d stores are lost", lost, *shared);
+	ktap_note("%d of %d stores are lost", lost, *stored);
 	EXPECT(lost <= LOST_MAX);
 }

@@ -21,7 +21,7 @@
 /* Runs WORK in WORKERS processes that start together; each gets its number. */
 static void run_workers(void (*work)(int number))
 {
-	volatile int *gate = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *gate = shared_memory(sizeof(*gate));
 	pid_t pids[WORKERS];
 	int status;
 

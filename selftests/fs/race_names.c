@@ -45,7 +45,7 @@ static void meet(int round)
 /* Calls OTHER in a process of its own and WRITE in this one for each round, each a little later than the other in turn. */
 static void run_both(int rounds, void (*write)(int round), void (*other)(int round))
 {
-	met = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	met = shared_memory(sizeof(*met));
 	fflush(stdout);
 
 	pid_t pid = ASSERT_OK(fork());

@@ -152,12 +152,11 @@ static void new_blocks_write(struct busy *busy)
 
 TEST(busy, "a sync of a file with a large map ends though others go on writing new blocks")
 {
-	struct busy *busy = mmap(NULL, sizeof(*busy), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct busy *busy = shared_memory(sizeof(*busy));
 	int fd, status;
 	pid_t pid;
 
 	need_shale("only shale has maps");
-	ASSERT(busy != MAP_FAILED);
 	lower(0, "large=1");
 	ASSERT_OK(truncate("l0/large", LARGE));
 	union_mount_with(&union_by_blocks);

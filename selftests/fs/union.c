@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 
 #define OPTIONS_SIZE 4096
@@ -233,6 +234,14 @@ void union_seal(void)
 	make_dir("u");
 	make_dir("w");
 	mount_current();
+}
+
+void *shared_memory(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT(at != MAP_FAILED);
+	return at;
 }
 
 void drop_caches(void)

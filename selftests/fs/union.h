@@ -68,6 +68,9 @@ void drop_caches(void);
 /* Mounts a tmpfs (or another type) on a new directory NAME beside the layers. */
 void side_mount(const char *type, const char *name, const char *options);
 
+/* Zeros that the processes which a test forks from here on share with it. */
+void *shared_memory(size_t size);
+
 /* The rest of the test runs as this user and group, without capabilities. */
 void become(uid_t uid);
 #define AS_UID(UID)  \
