@@ -43,10 +43,17 @@ static void source_close(struct httpd_source *base)
 	free(source);
 }
 
+/* Who asks whether a blob is there is going to refer to it. */
 static bool has_blob(struct call *call)
 {
 	struct shale_err err = { 0 };
-	int ret = repo_has_blob(call->reg, call->route.repo, &call->sum, &err);
+	int ret;
+
+	pthread_rwlock_rdlock(&call->reg->sweep_lock);
+	ret = repo_has_blob(call->reg, call->route.repo, &call->sum, &err);
+	if (ret > 0)
+		lease_take(call->reg->leases, &call->sum);
+	pthread_rwlock_unlock(&call->reg->sweep_lock);
 
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
@@ -194,8 +201,6 @@ void h_blob_get(struct call *call)
 
 	if (!call_sum(call, call->route.last, &call->sum) || !has_blob(call))
 		return;
-	/* Who asks whether a blob is there is going to refer to it. */
-	lease_take(call->reg->leases, &call->sum);
 	if (is_known_to_client(call)) {
 		call_answer(call, 304);
 		add_fields(call);

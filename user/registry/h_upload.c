@@ -64,10 +64,15 @@ static int mount(struct call *call, const struct sum *sum, struct shale_err *err
 		ret = 0;
 	if (ret <= 0)
 		return ret;
+	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	lease_take(call->reg->leases, sum);
-	if (bucket_stat(call->reg->bucket, layout_blob(sum).text, &st, err) < 0)
-		return err->code == ENOENT ? 0 : -1;
-	return repo_link_blob(call->reg, call->route.repo, sum, err) < 0 ? -1 : 1;
+	ret = bucket_stat(call->reg->bucket, layout_blob(sum).text, &st, err);
+	if (ret == 0)
+		ret = repo_link_blob(call->reg, call->route.repo, sum, err);
+	pthread_rwlock_unlock(&call->reg->sweep_lock);
+	if (ret == 0)
+		return 1;
+	return err->code == ENOENT ? 0 : -1;
 }
 
 /* True: answered. */

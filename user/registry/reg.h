@@ -74,8 +74,14 @@ struct reg {
 	struct upload_claims *claims;
 	struct httpd *httpd;
 	pthread_mutex_t locks[REG_LOCKS];
-	/* Manifests that are being pushed; the collector waits for those that began before it. */
+	/*
+	 * Held for reading from finding out that a blob is there until it is leased, marked or linked; by
+	 * the collector for writing when it takes one.
+	 */
 	pthread_rwlock_t sweep_lock;
+	struct marks *marks; /* of the collection that runs, or NULL; under sweep_lock */
+	/* The storage has failed its last checks. */
+	atomic_bool is_sick;
 };
 
 int reg_init(struct reg *reg, struct shale_err *err);

@@ -5,8 +5,8 @@
  * link. So a tag never leads to a manifest that is not there, and what is cut off is a manifest without
  * its tag, which the next push mends.
  *
- * The collector (sweep.c) and a push agree by looking at each other's mark: a push first makes its link
- * and then looks whether the blobs are there, the collector first hides a blob and then looks for links.
+ * A push holds the server's sweep_lock for reading, and marks what it refers to before it looks whether that
+ * is there: the collector (sweep.c) either sees the mark, or has taken the blob before we look.
  */
 #include "registry/repo.h"
 
@@ -16,6 +16,7 @@
 
 #include "registry/entries.h"
 #include "registry/layout.h"
+#include "registry/marks.h"
 
 /* A link is a digest; some tools write a newline behind it. */
 #define MAX_LINK (SUM_MAX_TEXT + 2)
@@ -205,6 +206,17 @@ static int has_ref(struct reg *reg, const char *repo, const struct manifest_ref 
 	return ret <= 0 ? ret : object_exists(reg, &blob, err);
 }
 
+static int mark_refs(struct reg *reg, const struct sum *sum, const struct manifest *manifest,
+		     struct shale_err *err)
+{
+	if (!reg->marks)
+		return 0;
+	for (size_t i = 0; i < manifest->ref_count; i++)
+		if (marks_add(reg->marks, &manifest->refs[i].sum, err) < 0)
+			return -1;
+	return marks_add(reg->marks, sum, err);
+}
+
 static int check_refs(struct reg *reg, const char *repo, const struct manifest *manifest,
 		      const struct sum **ret_absent, struct shale_err *err)
 {
@@ -301,7 +313,8 @@ static int push_locked(struct reg *reg, const char *repo, const struct repo_push
 {
 	bool is_new = repo_has_manifest(reg, repo, push->sum, err) == 0;
 
-	if (put_bytes(reg, push->sum, &push->doc->bytes, err) < 0 ||
+	if (mark_refs(reg, push->sum, push->manifest, err) < 0 ||
+	    put_bytes(reg, push->sum, &push->doc->bytes, err) < 0 ||
 	    put_revision(reg, repo, push, err) < 0)
 		return -1;
 	if (check_refs(reg, repo, push->manifest, ret_absent, err) < 0) {
@@ -471,6 +484,36 @@ static int delete_tag_locked(struct reg *reg, const char *repo, const char *tag,
 	if (drop_history(reg, repo, tag, err) < 0)
 		return -1;
 	return catalog_remove_tag(reg->catalog, repo, tag, err);
+}
+
+/* Who pushes something that refers to it has leased it, and holds the repository's lock. */
+static int delete_untagged_locked(struct reg *reg, const char *repo, const struct sum *sum,
+				  struct shale_err *err)
+{
+	__cleanup_entries struct entries tags = { 0 };
+
+	if (lease_is_held(reg->leases, sum))
+		return shale_err_set(err, ESTALE, "%s is leased", sum->text);
+	if (!reg->bucket->ops->is_shared &&
+	    (tags_of(reg, repo, sum, &tags, err) < 0 || tags.count))
+		return shale_err_set(err, ESTALE, "%s is tagged", sum->text);
+	return delete_manifest_locked(reg, repo, sum, err);
+}
+
+int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *sum,
+			 struct shale_err *err)
+{
+	pthread_mutex_t *lock = reg_lock(reg, repo);
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = catalog_begin(reg->catalog, repo, err);
+	if (ret == 0)
+		ret = delete_untagged_locked(reg, repo, sum, err);
+	if (ret == 0 || err->code == ESTALE || err->code == ENOENT)
+		catalog_end(reg->catalog, repo, NULL);
+	pthread_mutex_unlock(lock);
+	return ret;
 }
 
 int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct shale_err *err)

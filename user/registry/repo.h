@@ -46,6 +46,9 @@ int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
 /* The manifest and all tags that point to it. */
 int repo_delete_manifest(struct reg *reg, const char *repo, const struct sum *sum,
 			 struct shale_err *err);
+/* ESTALE: it is leased, or tagged: somebody needs it. */
+int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *sum,
+			 struct shale_err *err);
 int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct shale_err *err);
 
 /* As catalog_tags() and catalog_referrers(), from the bucket where others change it too. */

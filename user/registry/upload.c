@@ -102,6 +102,16 @@ static void claim_drop(struct upload_claims *claims, const char *id)
 	free(claim);
 }
 
+bool upload_is_free(struct reg *reg, const char *id)
+{
+	bool is_free;
+
+	pthread_mutex_lock(&reg->claims->lock);
+	is_free = !*claim_find_locked(reg->claims, id);
+	pthread_mutex_unlock(&reg->claims->lock);
+	return is_free;
+}
+
 bool upload_is_id(const char *text)
 {
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -472,10 +482,12 @@ int upload_finish(struct upload *upload, const struct sum *sum, struct shale_err
 	int ret;
 
 	/* Before the bytes are there, so that the collector never sees them without. */
+	pthread_rwlock_rdlock(&reg->sweep_lock);
 	lease_take(reg->leases, sum);
 	ret = place_checked(upload, sum, err);
 	if (ret == 0)
 		ret = repo_link_blob(reg, upload->repo, sum, err);
+	pthread_rwlock_unlock(&reg->sweep_lock);
 	bucket_cancel(upload->writer);
 	drop_session(upload);
 	return ret;

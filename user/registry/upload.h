@@ -26,6 +26,8 @@ struct upload_claims *upload_claims_new(void);
 void upload_claims_free(struct upload_claims *claims);
 
 bool upload_is_id(const char *text);
+/* No request of this server has it. */
+bool upload_is_free(struct reg *reg, const char *id);
 /* A session for later requests; its id has UPLOAD_ID_LEN characters. */
 int upload_make_session(struct reg *reg, const char *repo, enum sum_kind kind, char *ret_id,
 			struct shale_err *err);
