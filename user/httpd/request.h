@@ -24,7 +24,7 @@
  */
 #define HTTPD_MAX_DISCARD (64u << 20)
 /* With a status that came before the body. */
-#define HTTPD_MAX_EARLY_DISCARD (1u << 20)
+#define HTTPD_MAX_EARLY_DISCARD (16u << 20)
 #define HTTPD_MAX_FIELDS 24
 
 /* How many daemons one server has: sockets it listens on. */

@@ -20,6 +20,7 @@
 #include "registry/repo.h"
 #include "registry/scan.h"
 #include "registry/upload.h"
+#include "registry/verify.h"
 
 struct sweep {
 	struct reg *reg;
@@ -299,22 +300,6 @@ static int mark_repo(void *ctx, const char *repo, struct shale_err *err)
 	return ret;
 }
 
-/* docker/registry/v2/blobs/ALGORITHM/HH/HEX/data */
-static bool parse_blob_path(const char *path, struct sum *ret_sum)
-{
-	char algorithm[16];
-	char hex[SUM_MAX_TEXT + 1];
-	char text[SUM_MAX_TEXT + 20];
-	int end = 0;
-
-	if (sscanf(path, LAYOUT_BLOBS "/%15[a-z0-9]/%*2[0-9a-f]/%128[0-9a-f]/data%n", algorithm, hex,
-		   &end) != 2 ||
-	    !end || path[end])
-		return false;
-	snprintf(text, sizeof(text), "%s:%s", algorithm, hex);
-	return sum_parse(text, ret_sum);
-}
-
 /* The last look and the removal are one for everybody who could come to need the blob. */
 static int take_blob(struct sweep *sweep, const struct sum *sum, bool *ret_taken,
 		     struct shale_err *err)
@@ -336,7 +321,7 @@ static int look_at_blob(void *ctx, const struct bucket_entry *entry, struct shal
 	bool is_taken = false;
 	struct sum sum;
 
-	if (!parse_blob_path(entry->name, &sum))
+	if (!verify_parse_blob(entry->name, &sum))
 		return 0;
 	if (is_old(sweep, entry->mtime) && !marks_has(sweep->reg->marks, &sum) &&
 	    take_blob(sweep, &sum, &is_taken, err) < 0)
