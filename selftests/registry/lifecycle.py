@@ -360,7 +360,7 @@ def full_disk():
             server.stop()
             assert server.verb("check").returncode == 0
     finally:
-        subprocess.run(["umount", root])
+        subprocess.run(["umount", "-l", root])
 
 
 @test("a storage that fails its checks makes the server say so, until it works again")
@@ -605,18 +605,19 @@ def drain_timeout():
             assert server.process.wait(20) == 0
 
 
-@test("a connection more than are allowed to one client is refused")
+@test("more connections than are allowed to one client are refused")
 def per_client():
     with Server(extra={"shale": {"perclient": 4}}) as server:
-        held = [socket.create_connection((HOST, server.port)) for _ in range(4)]
-        time.sleep(0.2)
-        extra = socket.create_connection((HOST, server.port), timeout=10)
-        try:
-            extra.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert extra.recv(100) == b""
-        except ConnectionResetError:
-            pass
-        for sock in held:
+        socks = [socket.create_connection((HOST, server.port), timeout=10) for _ in range(12)]
+        served = 0
+        for sock in socks:
+            try:
+                sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+                served += sock.recv(100) != b""
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        assert served == 4, served
+        for sock in socks:
             sock.close()
         wait_until("room", lambda: try_base(server))
 
@@ -644,7 +645,7 @@ def memory():
         for sock in idle + busy:
             sock.close()
         print(f"# {peak} KiB")
-        assert peak < 24 * 1024 * 2, f"{peak} KiB"
+        assert peak < 24 * 1024, f"{peak} KiB"
 
 
 # --- the command line and the configuration
@@ -657,7 +658,7 @@ def usage(words):
 
 
 @table("a configuration that is wrong is one clear line", [
-    ("absent", None, "No such file"), ("yaml", "a: [", "line 1"), ("key", "storag: {}", "'storag'"),
+    ("absent", None, "No such file"), ("yaml", "a: [", "line 2"), ("key", "storag: {}", "'storag'"),
     ("nested", "storage: {inmemory: }\nhttp: {adr: x}", "'http.adr'"), ("driver", "storage: {floppy: }", "floppy"),
     ("no_driver", "version: 0.1", "no driver"), ("two", "storage: {inmemory: , filesystem: }", "one driver"),
     ("type", "storage: {inmemory: }\nhttp: {addr: 5}", "'http.addr'"),
@@ -674,7 +675,8 @@ def bad_config(text, want):
         with open(path, "w") as file:
             file.write(text)
     done = subprocess.run([PROGRAM, "serve", path], capture_output=True, text=True, timeout=20)
-    assert done.returncode == 1 and want in done.stderr and len(done.stderr.splitlines()) <= 2, done.stderr
+    said = [line for line in done.stderr.splitlines() if not line.startswith("time=")]
+    assert done.returncode == 1 and len(said) == 1 and want in said[0], done.stderr
 
 
 DISTRIBUTION_EXAMPLE = """

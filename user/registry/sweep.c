@@ -387,7 +387,7 @@ int sweep_uploads(struct reg *reg, const struct sweep_options *options,
 {
 	struct sweep sweep = { reg, options, ret_result, time(NULL) - (int64_t)options->age };
 
-	return scan_repos(reg->bucket, look_at_uploads, &sweep, err);
+	return scan_repos(reg->bucket, false, look_at_uploads, &sweep, err);
 }
 
 /* From now on every push marks what it refers to. */
@@ -423,7 +423,7 @@ int sweep_run(struct reg *reg, const struct sweep_options *options,
 	*ret_result = (struct sweep_result){ 0 };
 	if (begin(reg, err) < 0)
 		return -1;
-	ret = scan_repos(reg->bucket, mark_repo, &sweep, err);
+	ret = scan_repos(reg->bucket, true, mark_repo, &sweep, err);
 	if (ret == 0)
 		ret = bucket_walk(reg->bucket, LAYOUT_BLOBS, look_at_blob, &sweep, err);
 	end(reg);

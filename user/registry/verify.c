@@ -191,7 +191,7 @@ int verify_run(struct reg *reg, bool is_quick, void (*say)(const char *what),
 	struct verify verify = { reg, is_quick, say, ret_result };
 
 	*ret_result = (struct verify_result){ 0 };
-	if (scan_repos(reg->bucket, look_at_repo, &verify, err) < 0)
+	if (scan_repos(reg->bucket, true, look_at_repo, &verify, err) < 0)
 		return -1;
 	return bucket_walk(reg->bucket, LAYOUT_BLOBS, look_at_blob, &verify, err);
 }
