@@ -151,6 +151,10 @@ static bool may_go_on(struct call *call)
 	}
 	if (!admit(call))
 		return false;
+	if (atomic_load(&call->reg->is_sick)) {
+		fault_send(call, FAULT_UNAVAILABLE, "the storage fails its checks");
+		return false;
+	}
 	if (!call->handler->is_change || !settings->is_readonly)
 		return true;
 	fault_send(call, FAULT_UNSUPPORTED, "the registry is in read-only mode");

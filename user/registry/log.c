@@ -149,6 +149,6 @@ void log_call(const struct call *call, bool is_whole)
 	snprintf(seconds, sizeof(seconds), "%.6fs", httpd_seconds(call->http));
 	add_field(&line, "http.response.duration", seconds);
 	add_field(&line, "err.code", call->fault);
-	add_field(&line, "err.detail", call->error);
+	add_field(&line, "err.detail", call->error ? call->error : call->reason);
 	end_line(&line);
 }

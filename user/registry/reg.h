@@ -64,6 +64,8 @@ struct reg_settings {
 };
 
 struct upload_claims;
+struct gate;
+struct marks;
 
 struct reg {
 	struct reg_settings settings;
@@ -73,6 +75,7 @@ struct reg {
 	struct leases *leases;
 	struct upload_claims *claims;
 	struct httpd *httpd;
+	struct gate *gate; /* NULL: everybody may do everything */
 	pthread_mutex_t locks[REG_LOCKS];
 	/*
 	 * Held for reading from finding out that a blob is there until it is leased, marked or linked; by
@@ -106,7 +109,8 @@ struct call {
 	/* For the log, and kept here because the connection can be gone by then. */
 	struct sockaddr_storage peer;
 	char agent[256];
-	char *error; /* for the log: what went wrong with the storage */
+	char *error; /* what went wrong with the storage */
+	char reason[256]; /* why the door stayed closed */
 	const char *fault;
 };
 

@@ -16,6 +16,8 @@
 
 #include "base/cleanup.h"
 #include "httpd/listen.h"
+#include "registry/gate.h"
+#include "registry/maintain.h"
 #include "registry/scan.h"
 
 /* sd_notify's protocol: a datagram to the socket that systemd names. */
@@ -59,6 +61,7 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 
 void serve_close(struct reg *reg)
 {
+	gate_close(reg->gate);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
 	reg_release(reg);
@@ -108,27 +111,40 @@ static void block_signals(sigset_t *set)
 	sigemptyset(set);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
+	sigaddset(set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* SIGUSR1 runs the collector; the others end us. */
+static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
+{
+	int which;
+
+	while (sigwait(signals, &which) == 0 && which == SIGUSR1)
+		maintain_sweep_now(maintainer);
+}
+
 static int run_server(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
+	struct maintainer *maintainer = NULL;
 	sigset_t signals;
-	int which = 0;
 	int ret;
 
 	block_signals(&signals);
 	if (httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
 		return -1;
-	ret = listen_all(reg->httpd, settings, err);
+	ret = maintain_start(reg, settings, &maintainer, err);
+	if (ret == 0)
+		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
 		notify_manager("READY=1");
-		sigwait(&signals, &which);
+		wait_for_end(&signals, maintainer);
 		log_text(LOG_LEVEL_INFO, "server", "draining");
 		notify_manager("STOPPING=1");
 	}
 	httpd_stop(reg->httpd);
+	maintain_stop(maintainer);
 	return ret;
 }
 
@@ -137,6 +153,9 @@ int serve_run(const struct settings *settings, struct shale_err *err)
 	struct reg reg;
 	int ret = serve_open(settings, false, &reg, err);
 
+	if (ret == 0)
+		ret = gate_open(conf_get(settings->conf, "auth"), conf_get(settings->conf, "policy"),
+				&reg.gate, err);
 	if (ret == 0)
 		ret = run_server(settings, &reg, err);
 	serve_close(&reg);
