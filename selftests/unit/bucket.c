@@ -6,11 +6,10 @@
  */
 #include "ktap.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -72,11 +71,19 @@ static void run_on(const char *text, void (*test)(struct bucket *))
 static void on_each(void (*test)(struct bucket *))
 {
 	const char *other = getenv("SHALE_TEST_BUCKET");
+	char dir[] = "/tmp/shale-bucket.XXXXXX";
+	char text[128];
+	int tmp;
 	if (other) {
 		run_on(other, test);
 		return;
 	}
 	run_on("inmemory", test);
+	ASSERT(mkdtemp(dir));
+	snprintf(text, sizeof(text), "filesystem rootdirectory=%s/root", dir);
+	run_on(text, test);
+	tmp = ASSERT_OK(open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	EXPECT_OK(fs_remove_tree(tmp, dir + strlen("/tmp/")));
 }
 
 /* A test of the contract: its body is run with each bucket. */

@@ -203,6 +203,12 @@ struct bucket_params {
 	size_t count;
 };
 
+/*
+ * What a program says to a driver that is only going to be read, beside the configuration: a driver that
+ * would otherwise keep others out, or write when it is opened, does not.
+ */
+#define BUCKET_PARAM_READONLY "shale-readonly"
+
 /* Opens the named driver. A parameter it does not know is EINVAL and named. */
 int bucket_open(const char *driver, const struct bucket_params *params, struct bucket **ret_bucket,
 		struct shale_err *err);
@@ -254,6 +260,8 @@ int bucket_redirect(struct bucket *bucket, const char *path, const char *method,
 int bucket_health(struct bucket *bucket, struct shale_err *err);
 
 /* Each driver's opener, a row in driver.c's table. */
+int drv_file_open(const struct bucket_params *params, struct bucket **ret_bucket,
+		  struct shale_err *err);
 int drv_memory_open(const struct bucket_params *params, struct bucket **ret_bucket,
 		    struct shale_err *err);
 

@@ -568,7 +568,7 @@ static const struct bucket_ops memory_ops = {
 int drv_memory_open(const struct bucket_params *params, struct bucket **ret_bucket,
 		    struct shale_err *err)
 {
-	static const char *const known[] = { NULL };
+	static const char *const known[] = { BUCKET_PARAM_READONLY, NULL };
 	struct memory_bucket *memory;
 
 	if (bucket_params_check(params, "inmemory", known, err) < 0)
