@@ -16,6 +16,7 @@ static const struct driver {
 } drivers[] = {
 	{ "filesystem", drv_file_open },
 	{ "inmemory", drv_memory_open },
+	{ "s3", drv_s3_open },
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(*drivers))

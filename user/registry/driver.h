@@ -264,5 +264,7 @@ int drv_file_open(const struct bucket_params *params, struct bucket **ret_bucket
 		  struct shale_err *err);
 int drv_memory_open(const struct bucket_params *params, struct bucket **ret_bucket,
 		    struct shale_err *err);
+int drv_s3_open(const struct bucket_params *params, struct bucket **ret_bucket,
+		struct shale_err *err);
 
 #endif

@@ -98,6 +98,8 @@ struct remote_call;
  *          final, and with the number of attempts so far. May be NULL.
  * @is_once: not repeated once it may have reached the store.
  * @stall_seconds: longer than usual, for what makes the store work; 0: the usual.
+ * @limit_seconds: for all of one attempt; 0: no limit but the stall.
+ * @free_ctx: called with ctx when a stream that was opened with this call is closed. May be NULL.
  */
 struct remote_call {
 	const char *method;
@@ -111,6 +113,8 @@ struct remote_call {
 	void *ctx;
 	bool is_once;
 	unsigned int stall_seconds;
+	unsigned int limit_seconds;
+	void (*free_ctx)(void *ctx);
 };
 
 /*
@@ -120,7 +124,7 @@ struct remote_call {
 int remote_run(struct remote *remote, const struct remote_call *call,
 	       struct remote_answer *ret_answer, struct shale_err *err);
 
-/* Seconds to wait before the next attempt, in milliseconds: doubles from 100 to 5000, half of it by chance. */
+/* Milliseconds to wait before the next attempt: doubles from 100 to 5000, half of it by chance. */
 unsigned int remote_backoff_ms(unsigned int attempts);
 /* Waits before another attempt; false when there shall be none. answer may be NULL. */
 bool remote_wait(const struct remote *remote, const struct remote_answer *answer,

@@ -344,11 +344,16 @@ int remote_stream_open(struct remote *remote, const struct remote_call *call, ui
 		return shale_err_errno(err, "%s", call->what);
 	stream->remote = remote;
 	stream->call = *call;
+	stream->call.free_ctx = NULL;
 	stream->offset = offset;
 	if (stream_open(stream, ret_answer, err) < 0)
 		return -1;
 	*ret_size = stream->size;
-	*ret_stream = remote_answer_is_success(ret_answer) ? steal_ptr(stream) : NULL;
+	*ret_stream = NULL;
+	if (remote_answer_is_success(ret_answer)) {
+		stream->call.free_ctx = call->free_ctx;
+		*ret_stream = steal_ptr(stream);
+	}
 	return 0;
 }
 
@@ -362,6 +367,8 @@ void remote_stream_close(struct remote_stream *stream)
 	remote_multi_put(stream->remote, stream->multi);
 	remote_answer_release(&stream->answer);
 	buf_release(&stream->held);
+	if (stream->call.free_ctx)
+		stream->call.free_ctx(stream->call.ctx);
 	free(stream->etag);
 	free(stream);
 	errno = saved;

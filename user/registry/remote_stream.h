@@ -16,7 +16,7 @@ struct remote_stream;
 
 /*
  * A GET of call's URL from offset on; call's method, body and max do not matter, its strings and ctx must
- * live as long as the stream. The answer of the first request is copied to *ret_answer, whatever its status,
+ * live as long as the stream, which frees them with the call's free_ctx. The answer of the first request is copied to *ret_answer, whatever its status,
  * and there is only a stream when that was 200 or 206. An offset of 0 asks without a range, which an empty
  * object needs. @ret_size is the whole object's.
  */
