@@ -17,6 +17,7 @@ static const struct driver {
 	{ "filesystem", drv_file_open },
 	{ "inmemory", drv_memory_open },
 	{ "s3", drv_s3_open },
+	{ "swift", drv_swift_open },
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(*drivers))

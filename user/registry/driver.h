@@ -266,5 +266,7 @@ int drv_memory_open(const struct bucket_params *params, struct bucket **ret_buck
 		    struct shale_err *err);
 int drv_s3_open(const struct bucket_params *params, struct bucket **ret_bucket,
 		struct shale_err *err);
+int drv_swift_open(const struct bucket_params *params, struct bucket **ret_bucket,
+		   struct shale_err *err);
 
 #endif

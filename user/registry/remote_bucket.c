@@ -73,7 +73,7 @@ static int remote_get(struct bucket *bucket, const char *path, size_t max, struc
 	struct remote_info info;
 
 	if (remote_store_key(store, path, &key, err) < 0 ||
-	    store->ops->open(store, buf_str(&key), 0, &info, &stream, err) < 0)
+	    store->ops->open(store, buf_str(&key), 0, true, &info, &stream, err) < 0)
 		return -1;
 	if (info.size > max)
 		return shale_err_set(err, EFBIG, "%s: larger than %zu bytes", path, max);
@@ -123,7 +123,8 @@ static int open_piece(struct remote_reader *reader, uint64_t skip, struct shale_
 				  err) < 0)
 		return -1;
 	reader->piece_left = reader->pieces.list[reader->next++].len - skip;
-	if (store->ops->open(store, buf_str(&key), offset + skip, &info, &reader->stream, err) == 0)
+	if (store->ops->open(store, buf_str(&key), offset + skip, false, &info, &reader->stream,
+			     err) == 0)
 		return 0;
 	if (err && err->code == ENOENT)
 		err->code = EIO;
@@ -153,7 +154,7 @@ static int open_any(struct remote_reader *reader, uint64_t offset, struct shale_
 	struct remote_info info;
 	struct shale_err why = { 0 };
 
-	if (store->ops->open(store, reader->key, offset, &info, &reader->stream, &why) == 0) {
+	if (store->ops->open(store, reader->key, offset, false, &info, &reader->stream, &why) == 0) {
 		reader->base.size = info.size;
 		reader->base.mtime = info.mtime;
 		reader->piece_left = info.size - offset;
@@ -233,9 +234,7 @@ static int remote_move(struct bucket *bucket, const char *from, const char *to,
 		return -1;
 	if (!strcmp(from, to))
 		return store->ops->head(store, buf_str(&source), &info, err);
-	if (store->ops->copy(store, buf_str(&source), buf_str(&target), err) < 0)
-		return -1;
-	return store->ops->remove(store, buf_str(&source), NULL, err);
+	return store->ops->move(store, buf_str(&source), buf_str(&target), err);
 }
 
 static int remote_redirect(struct bucket *bucket, const char *path, const char *method,

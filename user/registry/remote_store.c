@@ -91,7 +91,8 @@ static char *clean_root(const char *text)
 static int init_root(struct remote_store *store, const struct bucket_params *params,
 		     struct shale_err *err)
 {
-	const char *text = bucket_param_text(params, "rootdirectory", "");
+	/* "prefix" is what distribution's driver for Swift calls it. */
+	const char *text = bucket_param_text(params, "rootdirectory", bucket_param_text(params, "prefix", ""));
 
 	store->root = clean_root(text);
 	if (!store->root)
@@ -111,7 +112,8 @@ static int init_remote(struct remote_store *store, const struct bucket_params *p
 	};
 	uint64_t connect, stall, retries;
 
-	if (bucket_param_bool(params, "skipverify", false, &options.skip_verify, err) < 0 ||
+	if (bucket_param_bool(params, "insecureskipverify", false, &options.skip_verify, err) < 0 ||
+	    bucket_param_bool(params, "skipverify", options.skip_verify, &options.skip_verify, err) < 0 ||
 	    bucket_param_number(params, "connecttimeout", 1, 300, 10, &connect, err) < 0 ||
 	    bucket_param_number(params, "timeout", 1, 3600, 30, &stall, err) < 0 ||
 	    bucket_param_number(params, "retries", 0, REMOTE_MAX_RETRIES, 5, &retries, err) < 0)

@@ -87,8 +87,11 @@ struct remote_store;
 struct remote_ops {
 	int (*head)(struct remote_store *store, const char *key, struct remote_info *ret_info,
 		    struct shale_err *err);
-	/* From offset on; EINVAL when that is behind the end. At the end, ret_stream is NULL. */
-	int (*open)(struct remote_store *store, const char *key, uint64_t offset,
+	/*
+	 * From offset on; EINVAL when that is behind the end. At the end, ret_stream is NULL. is_newest: of an
+	 * object that may be replaced, so that an older version will not do.
+	 */
+	int (*open)(struct remote_store *store, const char *key, uint64_t offset, bool is_newest,
 		    struct remote_info *ret_info, struct remote_stream **ret_stream,
 		    struct shale_err *err);
 	/* hash: of the body, in hex. when may be NULL; ESTALE when it does not hold. */
@@ -97,8 +100,8 @@ struct remote_ops {
 	/* What is not there may be ENOENT or success. */
 	int (*remove)(struct remote_store *store, const char *key, const struct remote_when *when,
 		      struct shale_err *err);
-	/* Within the store, of any size; ENOENT. */
-	int (*copy)(struct remote_store *store, const char *from, const char *to,
+	/* Any size; ENOENT. from and to differ. */
+	int (*move)(struct remote_store *store, const char *from, const char *to,
 		    struct shale_err *err);
 	/* The next page, in byte order of the keys. */
 	int (*list)(struct remote_store *store, struct remote_listing *listing, remote_key_fn each,

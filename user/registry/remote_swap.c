@@ -70,7 +70,7 @@ static int read_small(struct remote_store *store, const char *key, struct buf *r
 	ssize_t got = 0;
 
 	buf_clear(ret_text);
-	if (store->ops->open(store, key, 0, ret_info, &stream, &why) < 0) {
+	if (store->ops->open(store, key, 0, true, ret_info, &stream, &why) < 0) {
 		if (why.code == ENOENT)
 			return 0;
 		if (err)

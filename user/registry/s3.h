@@ -98,7 +98,7 @@ int64_t s3_parse_time(const char *text);
 /* s3_object.c */
 int s3_head(struct remote_store *store, const char *key, struct remote_info *ret_info,
 	    struct shale_err *err);
-int s3_open(struct remote_store *store, const char *key, uint64_t offset,
+int s3_open(struct remote_store *store, const char *key, uint64_t offset, bool is_newest,
 	    struct remote_info *ret_info, struct remote_stream **ret_stream, struct shale_err *err);
 int s3_put(struct remote_store *store, const char *key, const struct remote_body *body,
 	   const char *hash, const struct remote_when *when, struct shale_err *err);
@@ -117,7 +117,7 @@ struct s3_source {
 
 int s3_compose(struct s3_store *store, const struct s3_source *sources, size_t count,
 	       const char *to, struct shale_err *err);
-int s3_copy(struct remote_store *store, const char *from, const char *to, struct shale_err *err);
+int s3_move(struct remote_store *store, const char *from, const char *to, struct shale_err *err);
 
 /* s3_pieces.c */
 int s3_pieces_load(struct remote_store *store, const char *key, struct remote_pieces *ret_pieces,

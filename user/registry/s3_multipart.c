@@ -124,7 +124,7 @@ static int gather_source(struct s3_store *store, const struct s3_source *source,
 	char piece[16384];
 	ssize_t got;
 
-	if (s3_open(&store->base, source->key, offset, &info, &stream, err) < 0)
+	if (s3_open(&store->base, source->key, offset, false, &info, &stream, err) < 0)
 		return -1;
 	while (left) {
 		got = stream ? remote_stream_read(stream, piece, left < sizeof(piece) ? left : sizeof(piece), err)
@@ -459,7 +459,7 @@ int s3_compose(struct s3_store *store, const struct s3_source *sources, size_t c
 	return upload_run(&upload, err);
 }
 
-int s3_copy(struct remote_store *store, const char *from, const char *to, struct shale_err *err)
+int s3_move(struct remote_store *store, const char *from, const char *to, struct shale_err *err)
 {
 	struct s3_source source = { .key = from };
 	struct remote_info info;
@@ -467,5 +467,7 @@ int s3_copy(struct remote_store *store, const char *from, const char *to, struct
 	if (s3_head(store, from, &info, err) < 0)
 		return -1;
 	source.len = info.size;
-	return s3_compose(s3_of(store), &source, 1, to, err);
+	if (s3_compose(s3_of(store), &source, 1, to, err) < 0)
+		return -1;
+	return s3_remove(store, from, NULL, err);
 }

@@ -46,7 +46,7 @@ static void call_freep(struct s3_call **call)
 		call_free(*call);
 }
 
-int s3_open(struct remote_store *store, const char *key, uint64_t offset,
+int s3_open(struct remote_store *store, const char *key, uint64_t offset, bool is_newest,
 	    struct remote_info *ret_info, struct remote_stream **ret_stream, struct shale_err *err)
 {
 	/* It signs what the stream asks for, as long as that lives. */
@@ -56,6 +56,8 @@ int s3_open(struct remote_store *store, const char *key, uint64_t offset,
 	struct remote_call http;
 	uint64_t size = 0;
 
+	/* S3 gives the newest always. */
+	(void)is_newest;
 	if (!call)
 		return shale_err_errno(err, "%s", remote_store_path(store, key));
 	*call = (struct s3_call)S3_CALL(s3_of(store), "GET", key);
