@@ -478,7 +478,7 @@ BUCKET_TEST(walk, "a walk meets every object below a prefix, and its callback ma
 
 BUCKET_TEST(many, "more objects than a page of any storage holds are all listed")
 {
-	/* A slow server whose pages are smaller may say so. */
+	/* Where the caller has made pages smaller fewer will do. */
 	const char *wanted = getenv("SHALE_TEST_MANY");
 	const int many = wanted ? atoi(wanted) : 1100;
 	unsigned int count = 0;

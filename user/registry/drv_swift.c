@@ -189,7 +189,8 @@ static int read_info(struct swift_store *swift, struct shale_err *err)
 		return shale_err_set(err, ENOTSUP, "storage: swift: secretkey is set and the server has no tempurl");
 	swift->max_segments = limit_of(info, "slo", "max_manifest_segments", 1000);
 	names = limit_of(info, "swift", "container_listing_limit", 1000);
-	swift->page = names < 1000 ? names : 1000;
+	if (names < swift->base.page)
+		swift->base.page = names;
 	return 0;
 }
 

@@ -181,6 +181,16 @@ int remote_headers_add(struct remote_headers *headers, const char *name, const c
 	return 0;
 }
 
+const char *remote_headers_find(const struct remote_headers *headers, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const struct curl_slist *at = headers->list; at; at = at->next)
+		if (!strncmp(at->data, name, len) && !strncmp(at->data + len, ": ", 2))
+			return at->data + len + 2;
+	return NULL;
+}
+
 static void headers_release(struct remote_headers *headers)
 {
 	curl_slist_free_all(headers->list);

@@ -88,6 +88,9 @@ struct remote_headers {
 int remote_headers_add(struct remote_headers *headers, const char *name, const char *value,
 		       struct shale_err *err);
 
+/* The value of one that is there; NULL when none is. */
+const char *remote_headers_find(const struct remote_headers *headers, const char *name);
+
 struct remote_call;
 
 /*

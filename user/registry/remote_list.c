@@ -58,7 +58,7 @@ static int below_key(const struct remote_store *store, const char *path, struct 
 struct level {
 	size_t prefix_len;
 	struct entries entries;
-	struct buf last; /* what follows the prefix in the last key of the page */
+	struct buf last; /* what follows the prefix in the page's last key by byte order */
 };
 
 static void level_release(struct level *level)
@@ -77,9 +77,11 @@ static int take_name(void *ctx, const char *key, uint64_t size, int64_t mtime,
 
 	if (strlen(key) <= level->prefix_len)
 		return 0;
-	buf_clear(&level->last);
-	if (buf_adds(&level->last, name) < 0)
-		return shale_err_errno(err, "listing objects");
+	if (strcmp(name, buf_str(&level->last)) > 0) {
+		buf_clear(&level->last);
+		if (buf_adds(&level->last, name) < 0)
+			return shale_err_errno(err, "listing objects");
+	}
 	if (!strncmp(name, REMOTE_HIDDEN, len) && len == strlen(REMOTE_HIDDEN))
 		return 0;
 	if (!entry.is_prefix) {
@@ -160,9 +162,12 @@ static int report_ready(struct level *level, size_t ready, struct report *report
 
 	if (ret < 0 || !ready)
 		return ret;
-	buf_clear(&report->done);
-	if (buf_adds(&report->done, level->entries.list[ready - 1].name) < 0)
-		return shale_err_errno(err, "listing objects");
+	/* Those of a page may all have come before the name behind which entries are wanted. */
+	if (!after || strcmp(level->entries.list[ready - 1].name, after) > 0) {
+		buf_clear(&report->done);
+		if (buf_adds(&report->done, level->entries.list[ready - 1].name) < 0)
+			return shale_err_errno(err, "listing objects");
+	}
 	drop_first(&level->entries, ready);
 	return 0;
 }

@@ -12,6 +12,8 @@
 
 #define PIECE_MAX   (5ull << 30)
 #define THREADS_MAX 64
+/* S3 gives no more. */
+#define PAGE_MAX 1000
 
 void remote_pieces_release(struct remote_pieces *pieces)
 {
@@ -131,7 +133,7 @@ int remote_store_init(struct remote_store *store, const struct bucket_params *pa
 		      struct shale_err *err)
 {
 	const char *dir = getenv("TMPDIR");
-	uint64_t threads;
+	uint64_t threads, page;
 
 	store->name = name;
 	for (size_t i = 0; i < REMOTE_SWAP_LOCKS; i++)
@@ -144,9 +146,11 @@ int remote_store_init(struct remote_store *store, const struct bucket_params *pa
 	if (bucket_param_number(params, "chunksize", piece_min, PIECE_MAX, piece_size,
 				&store->piece_size, err) < 0 ||
 	    bucket_param_number(params, "concurrency", 1, THREADS_MAX, 8, &threads, err) < 0 ||
+	    bucket_param_number(params, "pagesize", 1, PAGE_MAX, PAGE_MAX, &page, err) < 0 ||
 	    bucket_param_bool(params, BUCKET_PARAM_READONLY, false, &store->is_readonly, err) < 0)
 		return -1;
 	store->threads = threads;
+	store->page = page;
 	if (init_root(store, params, err) < 0)
 		return -1;
 	return init_remote(store, params, err);

@@ -145,6 +145,7 @@ struct remote_store {
 	uint64_t piece_size;  /* of a piece, unless the object is very large */
 	uint64_t piece_limit; /* pieces an object may have */
 	unsigned int threads; /* calls made at once for one task */
+	unsigned int page;    /* names asked for in one list */
 	bool is_readonly;
 
 	/* What the store can do on condition: found out by remote_swap_probe(), or known. */
@@ -158,7 +159,8 @@ struct remote_store {
 /* The parameters all object stores take, for a driver's list of those it knows. */
 #define REMOTE_PARAMS                                                                              \
 	"rootdirectory", "chunksize", "tmpdir", "cacert", "skipverify", "retries", "timeout",      \
-		"connecttimeout", "useragent", "concurrency", "conditional", BUCKET_PARAM_READONLY
+		"connecttimeout", "useragent", "concurrency", "pagesize", "conditional",           \
+		BUCKET_PARAM_READONLY
 
 /*
  * Reads them and fills the store's fields; then a driver reads its own. piece_min is the smallest chunksize.

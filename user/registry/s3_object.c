@@ -194,10 +194,13 @@ int s3_list(struct remote_store *store, struct remote_listing *listing, remote_k
 	__cleanup(page_release) struct page page = { .each = each, .ctx = ctx, .listing = listing };
 	__cleanup_s3_call struct s3_call call = S3_CALL(s3_of(store), "GET", NULL);
 	__cleanup_answer struct remote_answer answer = { 0 };
+	char page_size[16];
 
+	snprintf(page_size, sizeof(page_size), "%u", store->page);
 	call.max = REMOTE_XML_MAX_BYTES;
 	s3_call_param(&call, "list-type", "2");
 	s3_call_param(&call, "encoding-type", "url");
+	s3_call_param(&call, "max-keys", page_size);
 	s3_call_param(&call, "prefix", listing->prefix);
 	s3_call_param(&call, "delimiter", listing->is_deep ? NULL : "/");
 	if (listing->marker.len)

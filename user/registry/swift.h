@@ -55,7 +55,6 @@ struct swift_store {
 	pthread_mutex_t lock;
 	struct swift_session session; /* under the lock; no token: none */
 	uint64_t max_segments;	      /* of one manifest */
-	unsigned int page;	      /* names in one listing */
 };
 
 static inline struct swift_store *swift_of(struct remote_store *store)

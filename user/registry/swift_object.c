@@ -283,7 +283,7 @@ static int read_page(struct swift_store *swift, struct remote_listing *listing,
 	json_array_foreach(root, i, item)
 		if (report_item(listing, item, each, ctx, &last, err) < 0)
 			return -1;
-	listing->is_last = json_array_size(root) < swift->page;
+	listing->is_last = json_array_size(root) < swift->base.page;
 	buf_clear(&listing->marker);
 	if (last && buf_adds(&listing->marker, last) < 0)
 		return shale_err_errno(err, "listing objects");
@@ -298,7 +298,7 @@ int swift_list(struct remote_store *store, struct remote_listing *listing, remot
 	__cleanup_answer struct remote_answer answer = { 0 };
 	char limit[16];
 
-	snprintf(limit, sizeof(limit), "%u", swift->page);
+	snprintf(limit, sizeof(limit), "%u", swift->base.page);
 	call.max = JSON_MAX_BYTES;
 	swift_call_param(&call, "format", "json");
 	swift_call_param(&call, "limit", limit);

@@ -9,13 +9,8 @@ import sys
 
 import eventlet
 import eventlet.wsgi
-from swift.common import constraints
-
-# Before others copy it: small pages, so that a test of many objects needs only some hundred.
-constraints.CONTAINER_LISTING_LIMIT = constraints.EFFECTIVE_CONSTRAINTS["container_listing_limit"] = 150
-
-from swift.common import utils, wsgi  # noqa: E402
-from swift.common.ring import RingBuilder  # noqa: E402
+from swift.common import utils, wsgi
+from swift.common.ring import RingBuilder
 
 STORAGE = """[DEFAULT]
 swift_dir = {dir}
@@ -36,7 +31,7 @@ slo dlo""".split()
 OPTIONS = {
     "tempauth": "user_test_tester = testing .admin",
     "cache": "memcache_servers = 127.0.0.1:{cache}",
-    "s3api": "location = us-east-1\nmax_bucket_listing = 100",
+    "s3api": "location = us-east-1",
 }
 
 
