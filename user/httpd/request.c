@@ -28,10 +28,34 @@ void *request_new(void *httpd, const char *target, struct MHD_Connection *connec
 	return NULL;
 }
 
+static void chunk_free(struct httpd_request *request)
+{
+	if (request->chunk_size > HTTPD_FIRST_CHUNK)
+		atomic_fetch_sub(&request->httpd->grown, request->chunk_size - HTTPD_FIRST_CHUNK);
+	free(request->chunk);
+}
+
+/* The body is long and comes fast: it fills what it has. */
+static void chunk_grow(struct httpd_request *request)
+{
+	size_t more = request->chunk_size;
+	char *chunk;
+
+	if (more >= HTTPD_LAST_CHUNK || request->received < 4 * more)
+		return;
+	if (atomic_fetch_add(&request->httpd->grown, more) + more > HTTPD_MAX_GROWN ||
+	    !(chunk = realloc(request->chunk, 2 * more))) {
+		atomic_fetch_sub(&request->httpd->grown, more);
+		return;
+	}
+	request->chunk = chunk;
+	request->chunk_size += more;
+}
+
 static void request_free(struct httpd_request *request)
 {
 	answer_clear(&request->answer);
-	free(request->chunk);
+	chunk_free(request);
 	free(request->ahead);
 	free(request->method);
 	free(request->target);
@@ -189,8 +213,8 @@ static bool handle_begin(struct httpd_request *request, const char *method)
 
 static size_t take_piece(struct httpd_request *request, const char *data, size_t len)
 {
-	if (len > HTTPD_BODY_CHUNK - request->chunk_len)
-		len = HTTPD_BODY_CHUNK - request->chunk_len;
+	if (len > request->chunk_size - request->chunk_len)
+		len = request->chunk_size - request->chunk_len;
 	memcpy(request->chunk + request->chunk_len, data, len);
 	request->chunk_len += len;
 	request->received += len;
@@ -210,10 +234,12 @@ static bool handle_piece(struct httpd_request *request, const char *data, size_t
 		*len = 0;
 		return request->discarded <= HTTPD_MAX_DISCARD;
 	}
-	if (!request->chunk)
-		request->chunk = malloc(HTTPD_BODY_CHUNK);
-	if (!request->chunk)
+	if (!request->chunk && !(request->chunk = malloc(HTTPD_FIRST_CHUNK)))
 		return false;
+	if (!request->chunk_size)
+		request->chunk_size = HTTPD_FIRST_CHUNK;
+	if (!request->chunk_len)
+		chunk_grow(request);
 	for (;;) {
 		taken = take_piece(request, data, *len);
 		data += taken;

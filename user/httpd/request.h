@@ -14,8 +14,13 @@
 #include "httpd/server.h"
 #include "httpd/workers.h"
 
-/* Bytes of a body that are handed to a worker at once. */
-#define HTTPD_BODY_CHUNK (32u << 10)
+/*
+ * Bytes of a body that are handed to a worker at once: few at first, more of a body that keeps coming as
+ * long as all bodies together do not hold too many.
+ */
+#define HTTPD_FIRST_CHUNK (16u << 10)
+#define HTTPD_LAST_CHUNK  (256u << 10)
+#define HTTPD_MAX_GROWN	  (2u << 20)
 /* Bytes of a source that are read ahead at once. */
 #define HTTPD_SOURCE_CHUNK (128u << 10)
 /*
@@ -30,7 +35,7 @@
  * Connections that are kept open after an answer. The library keeps all of a connection's buffers as long
  * as it is open, so that thousands which only wait would cost more than those which work.
  */
-#define HTTPD_MAX_KEPT 256
+#define HTTPD_MAX_KEPT 64
 
 /* How many daemons one server has: sockets it listens on. */
 #define HTTPD_MAX_LISTEN 8
@@ -44,6 +49,7 @@ struct httpd {
 	size_t daemon_count;
 	atomic_bool is_draining;
 	atomic_uint connections;
+	atomic_size_t grown; /* bytes of chunks beyond the first */
 	/* Requests that have begun and are not finished; steps that run on a worker. */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
@@ -94,6 +100,7 @@ struct httpd_request {
 	enum request_step step; /* on a worker at the moment */
 	char *chunk;		/* what is collected of the body */
 	size_t chunk_len;
+	size_t chunk_size;
 	uint64_t received;
 	uint64_t discarded;
 	struct answer answer;

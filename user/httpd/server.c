@@ -25,7 +25,7 @@
 const struct httpd_limits httpd_limits_default = {
 	.connections = 4096,
 	.per_client = 0,
-	.header_bytes = 16u << 10,
+	.header_bytes = 24u << 10,
 	.idle_seconds = 60,
 	.threads = 2,
 	.workers = 16,

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "registry/verbs.h"
 
 #define EXIT_USAGE 125
+#define MAX_HEAPS  2
 
 static int run_serve(const struct settings *settings, const struct verb_options *options,
 		     struct shale_err *err)
@@ -95,6 +97,8 @@ int main(int argc, char **argv)
 	const struct verb *verb = verbs;
 	int opt;
 
+	/* Threads that share their heaps leave less of them unused. */
+	mallopt(M_ARENA_MAX, MAX_HEAPS);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":md", longs, NULL)) != -1) {
 		switch (opt) {
