@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static const struct driver {
 	const char *name;
@@ -131,21 +132,60 @@ static int prefix_check(const char *prefix, struct shale_err *err)
 	return *prefix ? path_check(prefix, err) : 0;
 }
 
+/* One call, timed if anybody wants to know. */
+struct watched {
+	const struct bucket_watch *watch;
+	const char *action;
+	struct timespec began;
+};
+
+static struct watched watched_begin(const struct bucket *bucket, const char *action)
+{
+	struct watched watched = { &bucket->watch, action, { 0 } };
+
+	if (watched.watch->note)
+		clock_gettime(CLOCK_MONOTONIC, &watched.began);
+	return watched;
+}
+
+static void watched_end(struct watched *watched)
+{
+	struct timespec now;
+
+	if (!watched->watch->note)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	watched->watch->note(watched->watch->ctx, watched->action,
+			     (now.tv_sec - watched->began.tv_sec) * 1000000000ll + now.tv_nsec -
+				     watched->began.tv_nsec);
+}
+
+/* Until the end of the function. */
+#define WATCH(bucket, action)                                          \
+	__attribute__((cleanup(watched_end))) struct watched watched = \
+		watched_begin(bucket, action)
+
 int bucket_stat(struct bucket *bucket, const char *path, struct bucket_stat *ret_stat,
 		struct shale_err *err)
 {
+	WATCH(bucket, "Stat");
+
 	return path_check(path, err) < 0 ? -1 : bucket->ops->stat(bucket, path, ret_stat, err);
 }
 
 int bucket_get(struct bucket *bucket, const char *path, size_t max, struct buf *buf,
 	       struct shale_err *err)
 {
+	WATCH(bucket, "GetContent");
+
 	return path_check(path, err) < 0 ? -1 : bucket->ops->get(bucket, path, max, buf, err);
 }
 
 int bucket_put(struct bucket *bucket, const char *path, const void *data, size_t len,
 	       unsigned int flags, struct shale_err *err)
 {
+	WATCH(bucket, "PutContent");
+
 	if (path_check(path, err) < 0)
 		return -1;
 	return bucket->ops->put(bucket, path, data, len, flags, err);
@@ -154,12 +194,16 @@ int bucket_put(struct bucket *bucket, const char *path, const void *data, size_t
 int bucket_swap(struct bucket *bucket, const char *path, const char *old, const char *new,
 		struct shale_err *err)
 {
+	WATCH(bucket, "PutContent");
+
 	return path_check(path, err) < 0 ? -1 : bucket->ops->swap(bucket, path, old, new, err);
 }
 
 int bucket_open_reader(struct bucket *bucket, const char *path, uint64_t offset,
 		       struct bucket_reader **ret_reader, struct shale_err *err)
 {
+	WATCH(bucket, "Reader");
+
 	if (path_check(path, err) < 0)
 		return -1;
 	return bucket->ops->open(bucket, path, offset, ret_reader, err);
@@ -179,6 +223,8 @@ void bucket_close(struct bucket_reader *reader)
 int bucket_append(struct bucket *bucket, const char *path, uint64_t at,
 		  struct bucket_writer **ret_writer, struct shale_err *err)
 {
+	WATCH(bucket, "Writer");
+
 	if (path_check(path, err) < 0)
 		return -1;
 	return bucket->ops->append(bucket, path, at, ret_writer, err);
@@ -212,6 +258,8 @@ void bucket_cancel(struct bucket_writer *writer)
 int bucket_list(struct bucket *bucket, const char *prefix, const char *after, bucket_entry_fn each,
 		void *ctx, struct shale_err *err)
 {
+	WATCH(bucket, "List");
+
 	if (prefix_check(prefix, err) < 0)
 		return -1;
 	return bucket->ops->list(bucket, prefix, after, each, ctx, err);
@@ -220,21 +268,29 @@ int bucket_list(struct bucket *bucket, const char *prefix, const char *after, bu
 int bucket_walk(struct bucket *bucket, const char *prefix, bucket_entry_fn each, void *ctx,
 		struct shale_err *err)
 {
+	WATCH(bucket, "Walk");
+
 	return prefix_check(prefix, err) < 0 ? -1 : bucket->ops->walk(bucket, prefix, each, ctx, err);
 }
 
 int bucket_remove(struct bucket *bucket, const char *path, struct shale_err *err)
 {
+	WATCH(bucket, "Delete");
+
 	return path_check(path, err) < 0 ? -1 : bucket->ops->remove(bucket, path, err);
 }
 
 int bucket_remove_tree(struct bucket *bucket, const char *prefix, struct shale_err *err)
 {
+	WATCH(bucket, "Delete");
+
 	return path_check(prefix, err) < 0 ? -1 : bucket->ops->remove_tree(bucket, prefix, err);
 }
 
 int bucket_move(struct bucket *bucket, const char *from, const char *to, struct shale_err *err)
 {
+	WATCH(bucket, "Move");
+
 	if (path_check(from, err) < 0 || path_check(to, err) < 0)
 		return -1;
 	return bucket->ops->move(bucket, from, to, err);
@@ -243,6 +299,8 @@ int bucket_move(struct bucket *bucket, const char *from, const char *to, struct 
 int bucket_redirect(struct bucket *bucket, const char *path, const char *method,
 		    unsigned int seconds, struct buf *url, struct shale_err *err)
 {
+	WATCH(bucket, "RedirectURL");
+
 	if (path_check(path, err) < 0)
 		return -1;
 	return bucket->ops->redirect(bucket, path, method, seconds, url, err);

@@ -187,9 +187,16 @@ struct bucket_ops {
 	void (*release)(struct bucket *bucket);
 };
 
+/* Who wants to know how long calls take; set before the bucket is used. @action: its name in distribution. */
+struct bucket_watch {
+	void (*note)(void *ctx, const char *action, uint64_t ns);
+	void *ctx;
+};
+
 /* Embedded at the start of the driver's own. */
 struct bucket {
 	const struct bucket_ops *ops;
+	struct bucket_watch watch;
 };
 
 /* Parameters of a driver: the keys below storage.NAME of the configuration; nested ones joined by '.'. */

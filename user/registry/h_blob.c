@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/announce.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 
@@ -77,6 +78,15 @@ static bool is_known_to_client(struct call *call)
 	return match && strstr(match, call->sum.text);
 }
 
+static void announce_redirect(struct call *call)
+{
+	struct bucket_stat st;
+
+	if (announce_wants_pulls(call->reg) &&
+	    bucket_stat(call->reg->bucket, layout_blob(&call->sum).text, &st, NULL) == 0)
+		announce_pull_blob(call, &call->sum, st.size);
+}
+
 static bool send_redirect(struct call *call)
 {
 	struct bucket *bucket = call->reg->bucket;
@@ -89,6 +99,7 @@ static bool send_redirect(struct call *call)
 			      REDIRECT_SECONDS, &url, NULL);
 	if (ret != 1)
 		return false;
+	announce_redirect(call);
 	call_answer(call, 307);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);
 	httpd_add_field(call->http, "Location", "%s", buf_str(&url));
@@ -185,6 +196,9 @@ static void send_blob(struct call *call, struct bucket_reader *reader)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 		return;
 	}
+	/* A download that goes on was told when it began. */
+	if (!first)
+		announce_pull_blob(call, &call->sum, size);
 	call_answer(call, answer == RANGE_PART ? 206 : 200);
 	add_body_fields(call);
 	if (answer == RANGE_PART)
@@ -232,6 +246,8 @@ void h_blob_delete(struct call *call)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 		return;
 	}
+	if (!announce_delete(call, &call->sum, NULL))
+		return;
 	call_answer(call, 202);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/announce.h"
 #include "registry/manifest.h"
 #include "registry/repo.h"
 
@@ -61,6 +62,8 @@ static void send_manifest(struct call *call, const struct doc *doc)
 	httpd_add_field(call->http, "ETag", "\"%s\"", call->sum.text);
 	if (is_known)
 		return;
+	if (!httpd_is_head(call->http))
+		announce_pull_manifest(call, doc);
 	httpd_add_field(call->http, "Content-Type", "%s", doc->type);
 	httpd_send_buf(call->http, &body);
 }
@@ -168,8 +171,10 @@ static void store(struct call *call, const struct repo_push *push)
 	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	ret = repo_push(call->reg, call->route.repo, push, &absent, &err);
 	pthread_rwlock_unlock(&call->reg->sweep_lock);
-	if (ret == 0)
+	if (ret == 0 && announce_push_manifest(call, push->doc, push->tags, push->tag_count))
 		send_created(call, push);
+	else if (ret == 0)
+		return;
 	else if (absent)
 		fault_send(call, FAULT_MANIFEST_BLOB_UNKNOWN, "%s", absent->text);
 	else
@@ -205,6 +210,7 @@ void h_manifest_put_end(struct call *call)
 void h_manifest_delete(struct call *call)
 {
 	const char *reference = call->route.last;
+	bool is_tag = !is_digest(reference);
 	struct shale_err err = { 0 };
 	int ret;
 
@@ -212,7 +218,7 @@ void h_manifest_delete(struct call *call)
 		fault_send(call, FAULT_UNSUPPORTED, "deletion is not enabled (storage.delete.enabled)");
 		return;
 	}
-	if (is_digest(reference)) {
+	if (!is_tag) {
 		if (!call_sum(call, reference, &call->sum))
 			return;
 		ret = repo_delete_manifest(call->reg, call->route.repo, &call->sum, &err);
@@ -223,6 +229,6 @@ void h_manifest_delete(struct call *call)
 	}
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_MANIFEST_UNKNOWN);
-	else
+	else if (announce_delete(call, is_tag ? NULL : &call->sum, is_tag ? reference : NULL))
 		call_answer(call, 202);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "registry/admit.h"
+#include "registry/announce.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 #include "registry/upload.h"
@@ -49,13 +50,14 @@ static bool finish(struct call *call)
 }
 
 /* 1: the repository has the blob now; 0: there is nothing to mount; -1. */
-static int mount(struct call *call, const struct sum *sum, struct shale_err *err)
+static int mount(struct call *call, const struct sum *sum, uint64_t *ret_size,
+		 struct shale_err *err)
 {
 	const char *from = target_get(&call->target, "from");
 	struct bucket_stat st;
 	int ret = 1;
 
-	if (from && *from && !name_is_repo(from))
+	if (call->is_mount_denied || (from && *from && !name_is_repo(from)))
 		return 0;
 	/* Without a source any repository will do, if everybody may read all of them. */
 	if (from && *from)
@@ -70,6 +72,7 @@ static int mount(struct call *call, const struct sum *sum, struct shale_err *err
 	if (ret == 0)
 		ret = repo_link_blob(call->reg, call->route.repo, sum, err);
 	pthread_rwlock_unlock(&call->reg->sweep_lock);
+	*ret_size = st.size;
 	if (ret == 0)
 		return 1;
 	return err->code == ENOENT ? 0 : -1;
@@ -80,6 +83,7 @@ static bool try_mount(struct call *call)
 {
 	const char *digest = target_get(&call->target, "mount");
 	struct shale_err err = { 0 };
+	uint64_t size = 0;
 	struct sum sum;
 	int ret;
 
@@ -87,10 +91,10 @@ static bool try_mount(struct call *call)
 		return false;
 	if (!call_sum(call, digest, &sum))
 		return true;
-	ret = mount(call, &sum, &err);
+	ret = mount(call, &sum, &size, &err);
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
-	else if (ret)
+	else if (ret && announce_mount(call, &sum, size, target_get(&call->target, "from")))
 		send_blob_created(call, &sum);
 	return ret;
 }
@@ -132,7 +136,9 @@ void h_upload_post(struct call *call)
 
 void h_upload_post_end(struct call *call)
 {
-	if (finish(call))
+	uint64_t size = upload_size(call->upload);
+
+	if (finish(call) && announce_push_blob(call, &call->sum, size))
 		send_blob_created(call, &call->sum);
 }
 

@@ -16,9 +16,14 @@
 
 #include "base/cleanup.h"
 #include "httpd/listen.h"
+#include "registry/debug.h"
 #include "registry/gate.h"
 #include "registry/maintain.h"
+#include "registry/meter.h"
+#include "registry/notify.h"
 #include "registry/scan.h"
+
+#define EVENTS_NAME "events.db"
 
 /* sd_notify's protocol: a datagram to the socket that systemd names. */
 static void notify_manager(const char *text)
@@ -64,6 +69,7 @@ void serve_close(struct reg *reg)
 	gate_close(reg->gate);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
+	meter_free(reg->meter);
 	reg_release(reg);
 }
 
@@ -125,26 +131,89 @@ static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
 		maintain_sweep_now(maintainer);
 }
 
+/* Beside the index, in memory where that is. */
+static void print_queue_path(const struct settings *settings, char *path, size_t size)
+{
+	const char *slash = strrchr(settings->index, '/');
+
+	if (!strcmp(settings->index, ":memory:"))
+		snprintf(path, size, ":memory:");
+	else
+		snprintf(path, size, "%.*s" EVENTS_NAME,
+			 slash ? (int)(slash - settings->index + 1) : 0, settings->index);
+}
+
+/* "machine:5000", which tells receivers of several servers' events whose they are. */
+static void print_source(const struct settings *settings, char *text, size_t size)
+{
+	const char *port = settings->is_unix ? NULL : strrchr(settings->address, ':');
+	char name[256] = "";
+
+	gethostname(name, sizeof(name) - 1);
+	snprintf(text, size, "%s%s", name, port ? port : "");
+}
+
+static void complain(const char *endpoint, const char *text)
+{
+	log_text(LOG_LEVEL_WARN, "notifications", "'%s' does not take events: %s", endpoint, text);
+}
+
+static int start_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
+{
+	char path[sizeof(settings->index) + sizeof(EVENTS_NAME)];
+	char source[320];
+
+	print_queue_path(settings, path, sizeof(path));
+	print_source(settings, source, sizeof(source));
+	return notify_open(conf_get(settings->conf, "notifications"), path, source,
+			   meter_metrics(reg->meter), complain, &reg->notify, err);
+}
+
+/* What runs beside the server. */
+struct beside {
+	struct maintainer *maintainer;
+	struct debug *debug;
+};
+
+static int start_beside(const struct settings *settings, struct reg *reg, struct beside *beside,
+			struct shale_err *err)
+{
+	if (start_notify(settings, reg, err) < 0 ||
+	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
+		return -1;
+	return debug_start(reg, settings, &beside->debug, err);
+}
+
+/* Requests first, for they make events; then the events. */
+static void stop_all(const struct settings *settings, struct reg *reg, struct beside *beside)
+{
+	httpd_stop(reg->httpd);
+	maintain_stop(beside->maintainer);
+	notify_close(reg->notify, settings->limits.drain_seconds * 1000ll);
+	debug_stop(beside->debug);
+}
+
 static int run_server(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
-	struct maintainer *maintainer = NULL;
+	struct beside beside = { NULL, NULL };
 	sigset_t signals;
 	int ret;
 
 	block_signals(&signals);
-	if (httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
+	reg->meter = meter_new(err);
+	if (!reg->meter || httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
 		return -1;
-	ret = maintain_start(reg, settings, &maintainer, err);
+	meter_watch(reg->meter, reg->bucket, settings->driver);
+	ret = start_beside(settings, reg, &beside, err);
 	if (ret == 0)
 		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
 		notify_manager("READY=1");
-		wait_for_end(&signals, maintainer);
+		wait_for_end(&signals, beside.maintainer);
 		log_text(LOG_LEVEL_INFO, "server", "draining");
 		notify_manager("STOPPING=1");
 	}
-	httpd_stop(reg->httpd);
-	maintain_stop(maintainer);
+	stop_all(settings, reg, &beside);
 	return ret;
 }
 
