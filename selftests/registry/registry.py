@@ -85,6 +85,16 @@ class Answer:
 class Server:
     """shale-registry on a directory. extra is merged into the configuration."""
 
+    all = []
+
+    @classmethod
+    def crashes(cls):
+        """What servers said last that ended without being told to."""
+        for server in cls.all:
+            if server.process and server.process.poll() not in (None, 0, -signal.SIGKILL):
+                yield from server.read_log().splitlines()[-20:]
+        cls.all.clear()
+
     def __init__(self, root=None, extra=None, driver=None, delete=True, **options):
         self.dir = scratch()
         self.root = root or self.dir + "/root"
@@ -100,6 +110,7 @@ class Server:
         self.config["storage"].update(driver or {"filesystem": {"rootdirectory": self.root}})
         merge(self.config, extra or {})
         self.log = self.dir + "/log"
+        Server.all.append(self)
 
     def __enter__(self):
         return self.start()
@@ -141,8 +152,8 @@ class Server:
         return subprocess.run([PROGRAM, *words, self.write_config()], capture_output=True, text=True,
                               timeout=120)
 
-    def client(self, **fields):
-        return Client(self.port, fields)
+    def client(self, timeout=60, **fields):
+        return Client(self.port, fields, timeout)
 
 
 def merge(tree, extra):
@@ -231,6 +242,9 @@ class Client:
         name = digest(data, algorithm)
         answer = self.post(f"/v2/{repo}/blobs/uploads/?digest={name}", data,
                            Content_Type="application/octet-stream")
+        # Distribution does not do it at once.
+        if answer.status == 202:
+            answer = self.put(location(answer) + "digest=" + name, data)
         assert answer.status == 201, (answer.status, answer.body)
         return name
 
@@ -272,9 +286,12 @@ def location(answer):
 def raw(port, data, timeout=20):
     """Sends bytes as they are; what comes back until the server closes or falls silent."""
     with socket.create_connection((HOST, port), timeout=timeout) as sock:
-        sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
         got = b""
+        try:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
         try:
             while piece := sock.recv(65536):
                 got += piece
@@ -323,6 +340,8 @@ def main():
             result = "not ok"
             failed += 1
             for line in traceback.format_exc().splitlines()[-8:]:
+                print("# " + line)
+            for line in Server.crashes():
                 print("# " + line)
         print(f"{result} {number} {name} - {description}{more}", flush=True)
     sys.exit(1 if failed else 0)

@@ -166,6 +166,11 @@ static struct MHD_Response *response_make(struct httpd_request *request)
 					       MHD_RESPMEM_PERSISTENT);
 }
 
+static bool should_close(struct httpd *httpd)
+{
+	return atomic_load(&httpd->is_draining) || atomic_load(&httpd->connections) > HTTPD_MAX_KEPT;
+}
+
 static bool add_fields(const struct httpd_request *request, struct MHD_Response *response)
 {
 	const struct answer *answer = &request->answer;
@@ -174,7 +179,7 @@ static bool add_fields(const struct httpd_request *request, struct MHD_Response 
 		if (MHD_add_response_header(response, answer->fields[i].name,
 					    answer->fields[i].value) != MHD_YES)
 			return false;
-	if (!atomic_load(&request->httpd->is_draining))
+	if (!should_close(request->httpd))
 		return true;
 	return MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
 }

@@ -151,11 +151,6 @@ static bool do_step(struct httpd_request *request, enum request_step step)
 	return true;
 }
 
-static bool is_client_refused(struct httpd_request *request, uint64_t left)
-{
-	return request->discarded > HTTPD_MAX_DISCARD || left > HTTPD_MAX_DISCARD;
-}
-
 /*
  * An answer that came before the body was read. The library closes the connection behind an early one,
  * so small bodies are read first; see HTTPD_MAX_DISCARD.
@@ -192,26 +187,44 @@ static bool handle_begin(struct httpd_request *request, const char *method)
 	return request->is_quick ? after_begin(request) : true;
 }
 
+static size_t take_piece(struct httpd_request *request, const char *data, size_t len)
+{
+	if (len > HTTPD_BODY_CHUNK - request->chunk_len)
+		len = HTTPD_BODY_CHUNK - request->chunk_len;
+	memcpy(request->chunk + request->chunk_len, data, len);
+	request->chunk_len += len;
+	request->received += len;
+	return len;
+}
+
+/*
+ * A connection is only suspended with bytes left in its buffer: else the library goes on to the next
+ * chunk of a chunked body at once, suspended or not.
+ */
 static bool handle_piece(struct httpd_request *request, const char *data, size_t *len)
 {
-	size_t take = *len;
+	size_t taken;
 
 	if (request->answer.status) {
-		request->discarded += take;
+		request->discarded += *len;
 		*len = 0;
-		return !is_client_refused(request, 0);
+		return request->discarded <= HTTPD_MAX_DISCARD;
 	}
 	if (!request->chunk)
 		request->chunk = malloc(HTTPD_BODY_CHUNK);
 	if (!request->chunk)
 		return false;
-	if (take > HTTPD_BODY_CHUNK - request->chunk_len)
-		take = HTTPD_BODY_CHUNK - request->chunk_len;
-	memcpy(request->chunk + request->chunk_len, data, take);
-	request->chunk_len += take;
-	request->received += take;
-	*len -= take;
-	return request->chunk_len < HTTPD_BODY_CHUNK || do_step(request, STEP_BODY);
+	for (;;) {
+		taken = take_piece(request, data, *len);
+		data += taken;
+		*len -= taken;
+		if (!*len)
+			return true;
+		if (!do_step(request, STEP_BODY))
+			return false;
+		if (!request->is_quick)
+			return true;
+	}
 }
 
 static bool handle_end(struct httpd_request *request)
@@ -247,6 +260,18 @@ enum MHD_Result request_handle(void *httpd, struct MHD_Connection *connection, c
 	}
 	good = *len ? handle_piece(request, data, len) : handle_end(request);
 	return good ? MHD_YES : MHD_NO;
+}
+
+void request_connection(void *owner, struct MHD_Connection *connection, void **context,
+			enum MHD_ConnectionNotificationCode what)
+{
+	struct httpd *httpd = owner;
+
+	(void)connection, (void)context;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		atomic_fetch_add(&httpd->connections, 1);
+	else
+		atomic_fetch_sub(&httpd->connections, 1);
 }
 
 /*

@@ -15,7 +15,7 @@
 #include "httpd/workers.h"
 
 /* Bytes of a body that are handed to a worker at once. */
-#define HTTPD_BODY_CHUNK (64u << 10)
+#define HTTPD_BODY_CHUNK (32u << 10)
 /* Bytes of a source that are read ahead at once. */
 #define HTTPD_SOURCE_CHUNK (128u << 10)
 /*
@@ -24,8 +24,13 @@
  */
 #define HTTPD_MAX_DISCARD (64u << 20)
 /* With a status that came before the body. */
-#define HTTPD_MAX_EARLY_DISCARD (1u << 20)
-#define HTTPD_MAX_FIELDS 24
+#define HTTPD_MAX_EARLY_DISCARD (16u << 20)
+#define HTTPD_MAX_FIELDS 64
+/*
+ * Connections that are kept open after an answer. The library keeps all of a connection's buffers as long
+ * as it is open, so that thousands which only wait would cost more than those which work.
+ */
+#define HTTPD_MAX_KEPT 256
 
 /* How many daemons one server has: sockets it listens on. */
 #define HTTPD_MAX_LISTEN 8
@@ -38,6 +43,7 @@ struct httpd {
 	struct MHD_Daemon *daemons[HTTPD_MAX_LISTEN];
 	size_t daemon_count;
 	atomic_bool is_draining;
+	atomic_uint connections;
 	/* Requests that have begun and are not finished; steps that run on a worker. */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
@@ -103,6 +109,8 @@ void *request_new(void *httpd, const char *target, struct MHD_Connection *connec
 enum MHD_Result request_handle(void *httpd, struct MHD_Connection *connection, const char *url,
 			       const char *method, const char *version, const char *data, size_t *len,
 			       void **request);
+void request_connection(void *httpd, struct MHD_Connection *connection, void **context,
+			enum MHD_ConnectionNotificationCode what);
 void request_done(void *httpd, struct MHD_Connection *connection, void **request,
 		  enum MHD_RequestTerminationCode why);
 

@@ -25,7 +25,7 @@
 const struct httpd_limits httpd_limits_default = {
 	.connections = 4096,
 	.per_client = 0,
-	.header_bytes = 32u << 10,
+	.header_bytes = 16u << 10,
 	.idle_seconds = 60,
 	.threads = 2,
 	.workers = 16,
@@ -159,6 +159,7 @@ int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struc
 				  MHD_OPTION_LISTEN_SOCKET, fd,
 				  MHD_OPTION_URI_LOG_CALLBACK, request_new, httpd,
 				  MHD_OPTION_NOTIFY_COMPLETED, request_done, httpd,
+				  MHD_OPTION_NOTIFY_CONNECTION, request_connection, httpd,
 				  MHD_OPTION_UNESCAPE_CALLBACK, decode_nothing, NULL,
 				  MHD_OPTION_ARRAY, options.list, MHD_OPTION_END);
 	if (!daemon) {

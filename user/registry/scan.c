@@ -34,8 +34,8 @@ static bool has_entry(const struct entries *entries, const char *name)
 }
 
 /* Names longer than a repository's can be are not followed. */
-static int scan_below(struct bucket *bucket, const char *repo, scan_repo_fn each, void *ctx,
-		      struct shale_err *err)
+static int scan_below(struct bucket *bucket, const char *repo, bool has_content, scan_repo_fn each,
+		      void *ctx, struct shale_err *err)
 {
 	__cleanup_entries struct entries entries = { 0 };
 	char path[BUCKET_MAX_PATH + 1];
@@ -46,7 +46,8 @@ static int scan_below(struct bucket *bucket, const char *repo, scan_repo_fn each
 	if (list_all(bucket, path, &entries, err) < 0)
 		return -1;
 	if (*repo && name_is_repo(repo) &&
-	    (has_entry(&entries, "_manifests") || has_entry(&entries, "_layers")))
+	    (has_entry(&entries, "_manifests") || has_entry(&entries, "_layers") ||
+	     (!has_content && has_entry(&entries, "_uploads"))))
 		ret = each(ctx, repo, err);
 	for (size_t i = 0; i < entries.count && !ret; i++) {
 		const char *name = entries.list[i].name;
@@ -55,14 +56,15 @@ static int scan_below(struct bucket *bucket, const char *repo, scan_repo_fn each
 		    (size_t)snprintf(below, sizeof(below), "%s%s%s", repo, *repo ? "/" : "", name) >=
 			    sizeof(below))
 			continue;
-		ret = scan_below(bucket, below, each, ctx, err);
+		ret = scan_below(bucket, below, has_content, each, ctx, err);
 	}
 	return ret;
 }
 
-int scan_repos(struct bucket *bucket, scan_repo_fn each, void *ctx, struct shale_err *err)
+int scan_repos(struct bucket *bucket, bool has_content, scan_repo_fn each, void *ctx,
+	       struct shale_err *err)
 {
-	return scan_below(bucket, "", each, ctx, err) < 0 ? -1 : 0;
+	return scan_below(bucket, "", has_content, each, ctx, err) < 0 ? -1 : 0;
 }
 
 static int link_referrer(struct reg *reg, const char *repo, const struct sum *sum,
@@ -180,7 +182,7 @@ static int scan_names(struct reg *reg, struct shale_err *err)
 	__cleanup_entries struct entries repos = { 0 };
 	int ret;
 
-	if (scan_repos(reg->bucket, collect_repo, &repos, err) < 0 ||
+	if (scan_repos(reg->bucket, true, collect_repo, &repos, err) < 0 ||
 	    catalog_batch_begin(reg->catalog, err) < 0)
 		return -1;
 	ret = catalog_empty(reg->catalog, err);
@@ -197,7 +199,7 @@ int scan_all(struct reg *reg, struct shale_err *err)
 		return scan_names(reg, err);
 	if (catalog_empty(reg->catalog, err) < 0)
 		return -1;
-	return scan_repos(reg->bucket, scan_each, reg, err);
+	return scan_repos(reg->bucket, true, scan_each, reg, err);
 }
 
 static int collect_name(void *ctx, const char *name)

@@ -14,8 +14,9 @@ int scan_repo(struct reg *reg, const char *repo, struct shale_err *err);
 /* The names of all repositories; where the bucket is ours alone, all that is in them too. */
 int scan_all(struct reg *reg, struct shale_err *err);
 
-/* Each repository of the bucket. 0 goes on, 1 ends, -1 fails. */
+/* Each repository of the bucket, with has_content only those that have blobs or manifests. 0 goes on, 1 ends, -1 fails. */
 typedef int (*scan_repo_fn)(void *ctx, const char *repo, struct shale_err *err);
-int scan_repos(struct bucket *bucket, scan_repo_fn each, void *ctx, struct shale_err *err);
+int scan_repos(struct bucket *bucket, bool has_content, scan_repo_fn each, void *ctx,
+	       struct shale_err *err);
 
 #endif

@@ -20,6 +20,7 @@
 #include "registry/repo.h"
 #include "registry/scan.h"
 #include "registry/upload.h"
+#include "registry/verify.h"
 
 struct sweep {
 	struct reg *reg;
@@ -299,22 +300,6 @@ static int mark_repo(void *ctx, const char *repo, struct shale_err *err)
 	return ret;
 }
 
-/* docker/registry/v2/blobs/ALGORITHM/HH/HEX/data */
-static bool parse_blob_path(const char *path, struct sum *ret_sum)
-{
-	char algorithm[16];
-	char hex[SUM_MAX_TEXT + 1];
-	char text[SUM_MAX_TEXT + 20];
-	int end = 0;
-
-	if (sscanf(path, LAYOUT_BLOBS "/%15[a-z0-9]/%*2[0-9a-f]/%128[0-9a-f]/data%n", algorithm, hex,
-		   &end) != 2 ||
-	    !end || path[end])
-		return false;
-	snprintf(text, sizeof(text), "%s:%s", algorithm, hex);
-	return sum_parse(text, ret_sum);
-}
-
 /* The last look and the removal are one for everybody who could come to need the blob. */
 static int take_blob(struct sweep *sweep, const struct sum *sum, bool *ret_taken,
 		     struct shale_err *err)
@@ -336,7 +321,7 @@ static int look_at_blob(void *ctx, const struct bucket_entry *entry, struct shal
 	bool is_taken = false;
 	struct sum sum;
 
-	if (!parse_blob_path(entry->name, &sum))
+	if (!verify_parse_blob(entry->name, &sum))
 		return 0;
 	if (is_old(sweep, entry->mtime) && !marks_has(sweep->reg->marks, &sum) &&
 	    take_blob(sweep, &sum, &is_taken, err) < 0)
@@ -402,7 +387,7 @@ int sweep_uploads(struct reg *reg, const struct sweep_options *options,
 {
 	struct sweep sweep = { reg, options, ret_result, time(NULL) - (int64_t)options->age };
 
-	return scan_repos(reg->bucket, look_at_uploads, &sweep, err);
+	return scan_repos(reg->bucket, false, look_at_uploads, &sweep, err);
 }
 
 /* From now on every push marks what it refers to. */
@@ -438,7 +423,7 @@ int sweep_run(struct reg *reg, const struct sweep_options *options,
 	*ret_result = (struct sweep_result){ 0 };
 	if (begin(reg, err) < 0)
 		return -1;
-	ret = scan_repos(reg->bucket, mark_repo, &sweep, err);
+	ret = scan_repos(reg->bucket, true, mark_repo, &sweep, err);
 	if (ret == 0)
 		ret = bucket_walk(reg->bucket, LAYOUT_BLOBS, look_at_blob, &sweep, err);
 	end(reg);

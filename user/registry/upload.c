@@ -265,6 +265,7 @@ static int open_writer(struct upload *upload, uint64_t at, struct shale_err *err
 struct state_search {
 	uint64_t size;
 	uint64_t best; /* UINT64_MAX: none */
+	bool has_later;
 };
 
 static int look_at_state(void *ctx, const struct bucket_entry *entry, struct shale_err *err)
@@ -274,16 +275,22 @@ static int look_at_state(void *ctx, const struct bucket_entry *entry, struct sha
 	uint64_t offset = strtoull(entry->name, &end, 10);
 
 	(void)err;
-	if (!*end && end > entry->name && offset <= search->size &&
-	    (search->best == UINT64_MAX || offset > search->best))
+	if (*end || end == entry->name)
+		return 0;
+	if (offset > search->size)
+		search->has_later = true;
+	else if (search->best == UINT64_MAX || offset > search->best)
 		search->best = offset;
 	return 0;
 }
 
-/* 1: a state was there, 0: none. */
+/*
+ * 1: a state was there, 0: none. States and no bytes are what is left when we were killed between making
+ * the blob and taking its session away.
+ */
 static int load_state_of(struct upload *upload, enum sum_kind kind, struct shale_err *err)
 {
-	struct state_search search = { upload->writer->size, UINT64_MAX };
+	struct state_search search = { upload->writer->size, UINT64_MAX, false };
 	__cleanup_buf struct buf state = BUF_INIT;
 	struct bucket *bucket = upload->reg->bucket;
 	char what[32];
@@ -291,6 +298,8 @@ static int load_state_of(struct upload *upload, enum sum_kind kind, struct shale
 	snprintf(what, sizeof(what), "hashstates/%s", sum_kind_name(kind));
 	if (bucket_list(bucket, path_of(upload, what).text, NULL, look_at_state, &search, err) < 0)
 		return -1;
+	if (search.has_later && !search.size)
+		return shale_err_set(err, ENOENT, "upload %s is finished", upload->id);
 	if (search.best == UINT64_MAX)
 		return 0;
 	summer_init(&upload->summer, kind);
@@ -356,6 +365,7 @@ static int upload_begin(struct upload *upload, struct shale_err *err)
 	if (load_state(upload, err) < 0 || catch_up(upload, err) < 0)
 		return -1;
 	upload->began = upload->writer->size;
+	upload->is_session = true;
 	return 0;
 }
 
@@ -391,18 +401,6 @@ int upload_write(struct upload *upload, const void *data, size_t len, struct sha
 	return 0;
 }
 
-/* First the bytes: a state must never be ahead of them. */
-int upload_keep(struct upload *upload, struct shale_err *err)
-{
-	uint64_t size = upload->writer->size;
-	int ret = bucket_keep(upload->writer, err);
-
-	if (ret == 0 && size && (size != upload->began || upload->loaded != size))
-		ret = save_state(upload, size, err);
-	upload_free(upload);
-	return ret;
-}
-
 static void drop_session(struct upload *upload)
 {
 	bucket_remove_tree(upload->reg->bucket, path_of(upload, NULL).text, NULL);
@@ -415,6 +413,23 @@ void upload_cancel(struct upload *upload)
 		return;
 	bucket_cancel(upload->writer);
 	drop_session(upload);
+}
+
+/* First the bytes: a state must never be ahead of them. */
+int upload_keep(struct upload *upload, struct shale_err *err)
+{
+	uint64_t size = upload->writer->size;
+	int ret;
+
+	if (!upload->is_session) {
+		upload_cancel(upload);
+		return 0;
+	}
+	ret = bucket_keep(upload->writer, err);
+	if (ret == 0 && size && (size != upload->began || upload->loaded != size))
+		ret = save_state(upload, size, err);
+	upload_free(upload);
+	return ret;
 }
 
 static int wrong_digest(const struct sum *got, const struct sum *want, struct shale_err *err)
@@ -461,6 +476,8 @@ static int place_rehashed(struct upload *upload, const struct sum *sum, struct s
 	summer_final(&summer, &got);
 	if (!sum_is_equal(&got, sum))
 		return wrong_digest(&got, sum, err);
+	if (repo_link_blob(upload->reg, upload->repo, sum, err) < 0)
+		return -1;
 	return bucket_move(bucket, whole.text, layout_blob(sum).text, err);
 }
 
@@ -473,6 +490,8 @@ static int place_checked(struct upload *upload, const struct sum *sum, struct sh
 	summer_final(&upload->summer, &got);
 	if (!sum_is_equal(&got, sum))
 		return wrong_digest(&got, sum, err);
+	if (repo_link_blob(upload->reg, upload->repo, sum, err) < 0)
+		return -1;
 	return place_blob(upload, sum, err);
 }
 
@@ -481,12 +500,13 @@ int upload_finish(struct upload *upload, const struct sum *sum, struct shale_err
 	struct reg *reg = upload->reg;
 	int ret;
 
-	/* Before the bytes are there, so that the collector never sees them without. */
+	/*
+	 * The lease and the link come before the bytes: so the collector never sees these without, and a
+	 * client whose answer we did not live to send finds either the session or the blob.
+	 */
 	pthread_rwlock_rdlock(&reg->sweep_lock);
 	lease_take(reg->leases, sum);
 	ret = place_checked(upload, sum, err);
-	if (ret == 0)
-		ret = repo_link_blob(reg, upload->repo, sum, err);
 	pthread_rwlock_unlock(&reg->sweep_lock);
 	bucket_cancel(upload->writer);
 	drop_session(upload);

@@ -16,6 +16,7 @@ struct upload {
 	struct reg *reg;
 	char repo[NAME_MAX_REPO + 1];
 	char id[UPLOAD_ID_LEN + 1];
+	bool is_session; /* the client can come back to it */
 	struct bucket_writer *writer;
 	struct summer summer;
 	uint64_t loaded; /* the offset of the hash state that was read; UINT64_MAX: none */
@@ -42,7 +43,7 @@ int upload_open(struct reg *reg, const char *repo, const char *id, struct upload
 		struct shale_err *err);
 uint64_t upload_size(const struct upload *upload);
 int upload_write(struct upload *upload, const void *data, size_t len, struct shale_err *err);
-/* The three ends; each frees it. keep: to be gone on with. */
+/* The three ends; each frees it. keep: to be gone on with, if it is a session, else as cancel. */
 int upload_keep(struct upload *upload, struct shale_err *err);
 /*
  * Makes it a blob of the repository, and ends the session, whatever comes of it. EBADMSG: its digest is
