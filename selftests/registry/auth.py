@@ -241,8 +241,9 @@ def wrong(make):
 
 @test("a token longer than any is not read")
 def huge():
-    assert bearer(foreign, token(pad="x" * 13000)).get("/v2/").status == 401
-    assert bearer(foreign, "x" * 100000).get("/v2/").status in (400, 413, 431)
+    for text in (token(pad="x" * 13000), "x" * 100000):
+        status = bearer(foreign, text).get("/v2/").status
+        assert status in (400, 401, 413, 431), status
 
 
 @test("a mount whose source may not be read becomes an upload, and one that may is mounted")
