@@ -478,17 +478,23 @@ BUCKET_TEST(walk, "a walk meets every object below a prefix, and its callback ma
 
 BUCKET_TEST(many, "more objects than a page of any storage holds are all listed")
 {
+	/* Where the caller has made pages smaller fewer will do. */
+	const char *wanted = getenv("SHALE_TEST_MANY");
+	const int many = wanted ? atoi(wanted) : 1100;
 	unsigned int count = 0;
 	struct shale_err err = { 0 };
+	char last[32];
 	char path[32];
 
-	for (int i = 0; i < 1100; i++) {
+	for (int i = 0; i < many; i++) {
 		snprintf(path, sizeof(path), "t/%04d/f", i);
 		OK(bucket_put(bucket, path, "x", 1, BUCKET_SOON, &err));
 	}
 	OK(bucket_list(bucket, "t", NULL, count_entry, &count, &err));
-	EXPECT_EQ(count, 1100);
-	expect_list(bucket, "t", "1097", 0, "1098/ 1099/ ");
+	EXPECT_EQ(count, many);
+	snprintf(path, sizeof(path), "%04d", many - 3);
+	snprintf(last, sizeof(last), "%04d/ %04d/ ", many - 2, many - 1);
+	expect_list(bucket, "t", path, 0, last);
 	OK(bucket_remove_tree(bucket, "t", &err));
 	expect_list(bucket, "t", NULL, 0, "");
 }

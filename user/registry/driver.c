@@ -15,8 +15,11 @@ static const struct driver {
 	int (*open)(const struct bucket_params *params, struct bucket **ret_bucket,
 		    struct shale_err *err);
 } drivers[] = {
+	{ "azure", drv_azure_open },
 	{ "filesystem", drv_file_open },
 	{ "inmemory", drv_memory_open },
+	{ "s3", drv_s3_open },
+	{ "swift", drv_swift_open },
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(*drivers))

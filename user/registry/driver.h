@@ -271,5 +271,11 @@ int drv_file_open(const struct bucket_params *params, struct bucket **ret_bucket
 		  struct shale_err *err);
 int drv_memory_open(const struct bucket_params *params, struct bucket **ret_bucket,
 		    struct shale_err *err);
+int drv_s3_open(const struct bucket_params *params, struct bucket **ret_bucket,
+		struct shale_err *err);
+int drv_swift_open(const struct bucket_params *params, struct bucket **ret_bucket,
+		   struct shale_err *err);
+int drv_azure_open(const struct bucket_params *params, struct bucket **ret_bucket,
+		   struct shale_err *err);
 
 #endif
