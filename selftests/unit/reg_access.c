@@ -546,6 +546,7 @@ static const struct config_case configs[] = {
 	{ { "both", "the built-in service with other keys" }, "{\"token\":{\"service\":\"s\",\"jwks\":\"x\",\"builtin\":{}}}", NULL, "has its own keys" },
 	{ { "expires", "tokens that end too soon" }, "{\"token\":{\"service\":\"s\",\"builtin\":{\"htpasswd\":\"x\",\"keys\":\"y\",\"expiration\":59}}}", NULL, "not 60 to 86400" },
 	{ { "path", "a token service below /v2/" }, "{\"token\":{\"service\":\"s\",\"builtin\":{\"htpasswd\":\"x\",\"keys\":\"y\",\"path\":\"/v2/token\"}}}", NULL, "not a path outside" },
+	{ { "silly_too", "none and something" }, "{\"none\":{},\"htpasswd\":{}}", NULL, "'none' and another one" },
 	{ { "policy_list", "a policy that is a list" }, "{}", "[]", "policy: not a mapping" },
 	{ { "policy_key", "a policy with an unknown key" }, "{}", "{\"rules\":[],\"deny\":[]}", "unknown key 'deny'" },
 	{ { "no_rules", "a policy without rules" }, "{}", "{}", "no field 'rules'" },

@@ -11,6 +11,7 @@
 
 #include "registry/form.h"
 #include "registry/gate.h"
+#include "registry/meter.h"
 
 static const char *client_scheme(struct call *call)
 {
@@ -54,6 +55,26 @@ static void send_verdict(struct call *call, const struct access_answer *answer)
 	}
 }
 
+/*
+ * Who may push here and not read the mount's source gets what the protocol has for a blob that cannot be
+ * mounted, an upload. Who may do neither keeps the answer that names both.
+ */
+static void do_without_source(struct call *call, struct access_request *request,
+			      struct access_answer *answer)
+{
+	struct access_answer second = { 0 };
+
+	request->count = 1;
+	access_decide(&call->reg->gate->access, request, &second);
+	call->is_mount_denied = second.verdict == ACCESS_ALLOWED;
+	if (!call->is_mount_denied) {
+		access_answer_release(&second);
+		return;
+	}
+	access_answer_release(answer);
+	*answer = second;
+}
+
 bool admit(struct call *call)
 {
 	struct gate *gate = call->reg->gate;
@@ -72,7 +93,10 @@ bool admit(struct call *call)
 		return true;
 	request.count = wanted_grants(call, wanted);
 	access_decide(&gate->access, &request, &answer);
+	if (answer.verdict != ACCESS_ALLOWED && request.count == 2)
+		do_without_source(call, &request, &answer);
 	is_allowed = answer.verdict == ACCESS_ALLOWED;
+	meter_verdict(call->reg->meter, answer.verdict);
 	snprintf(call->actor, sizeof(call->actor), "%s", answer.actor);
 	if (!is_allowed)
 		snprintf(call->reason, sizeof(call->reason), "%s", answer.reason);

@@ -3,6 +3,7 @@
  * One request through the registry: understood, admitted, handed to the handler of its resource and
  * method, and logged. Called by the HTTP server through call_ops; see httpd/server.h for the steps.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -12,8 +13,8 @@
 
 #include "registry/admit.h"
 #include "registry/announce.h"
-#include "registry/debug.h"
 #include "registry/log.h"
+#include "registry/meter.h"
 #include "registry/reg.h"
 #include "registry/upload.h"
 
@@ -85,8 +86,9 @@ static const struct handler *handler_find(enum resource resource, const char *me
 }
 
 /*
- * Reading is short where the storage is here, nobody's password has to be hashed and nobody is told. To
- * ask for an upload's state can mean to wait for another request.
+ * Reading is short where the storage is here and nobody's password has to be hashed or
+ * endpoint told. To ask for an
+ * upload's state can mean to wait for another request.
  */
 static bool call_is_quick(struct httpd_request *http)
 {
@@ -189,7 +191,10 @@ static void call_begin(struct httpd_request *http)
 	call->http = http;
 	httpd_set_ctx(http, call);
 	note_client(call);
-	if (!admit_special(call) && find_handler(call) && may_go_on(call))
+	if (admit_special(call) || !find_handler(call))
+		return;
+	meter_begin(call->reg->meter, call);
+	if (may_go_on(call))
 		call->handler->begin(call);
 }
 
@@ -220,8 +225,8 @@ static void call_finish(struct httpd_request *http, bool is_whole)
 		return;
 	if (call->upload)
 		upload_keep(call->upload, NULL);
+	meter_finish(call->reg->meter, call);
 	log_call(call, is_whole);
-	debug_count_call(call);
 	buf_release(&call->body);
 	target_release(&call->target);
 	free(call->error);
@@ -249,8 +254,7 @@ static bool is_host(const char *text)
 					     "0123456789.-_:[]") == strlen(text);
 }
 
-/* "https://host" as the client sees us, or "". */
-static void print_origin(struct call *call, char *text, size_t size)
+void call_print_origin(struct call *call, char *text, size_t size)
 {
 	const struct reg_settings *settings = &call->reg->settings;
 	const char *proto = httpd_field(call->http, "X-Forwarded-Proto");
@@ -266,10 +270,20 @@ static void print_origin(struct call *call, char *text, size_t size)
 		snprintf(text, size, "%s://%s", is_tls ? "https" : "http", host);
 }
 
-void call_print_url(struct call *call, const char *path, char *url, size_t size)
+void call_print_peer(const struct call *call, char *text, size_t size)
 {
-	print_origin(call, url, size);
-	snprintf(url + strlen(url), size - strlen(url), "%s%s", call->reg->settings.prefix, path);
+	const struct sockaddr_in6 *six = (const void *)&call->peer;
+	const struct sockaddr_in *four = (const void *)&call->peer;
+	char host[INET6_ADDRSTRLEN] = "";
+
+	*text = '\0';
+	if (call->peer.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
+		snprintf(text, size, "%s:%u", host, ntohs(four->sin_port));
+	} else if (call->peer.ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
+		snprintf(text, size, "[%s]:%u", host, ntohs(six->sin6_port));
+	}
 }
 
 void call_add_location(struct call *call, const char *fmt, ...)
@@ -281,7 +295,7 @@ void call_add_location(struct call *call, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
-	print_origin(call, origin, sizeof(origin));
+	call_print_origin(call, origin, sizeof(origin));
 	httpd_add_field(call->http, "Location", "%s%s%s", origin, call->reg->settings.prefix, path);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The second, private address of a server: its health and its metrics.
+ * The server beside the registry's, on http.debug.addr: its health and its metrics. It knows
+ * nobody, so it belongs on an address that only the machine or its operators reach.
  */
 #ifndef SHALE_REGISTRY_DEBUG_H
 #define SHALE_REGISTRY_DEBUG_H
@@ -9,14 +10,9 @@
 
 struct debug;
 
-/* *ret_debug is NULL when the configuration wants none. */
+/* Without an address *ret_debug is NULL. */
 int debug_start(struct reg *reg, const struct settings *settings, struct debug **ret_debug,
 		struct shale_err *err);
 void debug_stop(struct debug *debug);
-
-/* Counts a request that is over. */
-void debug_count_call(const struct call *call);
-/* Has the storage's calls measured; not undone. */
-void debug_measure_storage(struct metrics *metrics);
 
 #endif

@@ -122,39 +122,6 @@ bool bucket_path_is_valid(const char *path)
 	}
 }
 
-static void (*observer)(const char *driver, const char *action, uint64_t ns);
-
-void bucket_observe(void (*observe)(const char *driver, const char *action, uint64_t ns))
-{
-	observer = observe;
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	if (!observer)
-		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void observe(const struct bucket *bucket, const char *action, uint64_t start)
-{
-	if (observer)
-		observer(bucket->ops->name, action, clock_ns() - start);
-}
-
-/* The value of a driver's call, whose time is told. */
-#define MEASURED(of, action, call)                                                                 \
-	({                                                                                         \
-		const struct bucket *bucket_ = (of);                                               \
-		uint64_t start_ = clock_ns();                                                      \
-		__auto_type ret_ = (call);                                                         \
-		observe(bucket_, action, start_);                                                  \
-		ret_;                                                                              \
-	})
-
 static int path_check(const char *path, struct shale_err *err)
 {
 	if (bucket_path_is_valid(path))
@@ -168,48 +135,86 @@ static int prefix_check(const char *prefix, struct shale_err *err)
 	return *prefix ? path_check(prefix, err) : 0;
 }
 
+/* One call, timed if anybody wants to know. */
+struct watched {
+	const struct bucket_watch *watch;
+	const char *action;
+	struct timespec began;
+};
+
+static struct watched watched_begin(const struct bucket *bucket, const char *action)
+{
+	struct watched watched = { &bucket->watch, action, { 0 } };
+
+	if (watched.watch->note)
+		clock_gettime(CLOCK_MONOTONIC, &watched.began);
+	return watched;
+}
+
+static void watched_end(struct watched *watched)
+{
+	struct timespec now;
+
+	if (!watched->watch->note)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	watched->watch->note(watched->watch->ctx, watched->action,
+			     (now.tv_sec - watched->began.tv_sec) * 1000000000ll + now.tv_nsec -
+				     watched->began.tv_nsec);
+}
+
+/* Until the end of the function. */
+#define WATCH(bucket, action)                                          \
+	__attribute__((cleanup(watched_end))) struct watched watched = \
+		watched_begin(bucket, action)
+
 int bucket_stat(struct bucket *bucket, const char *path, struct bucket_stat *ret_stat,
 		struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "Stat",
-			bucket->ops->stat(bucket, path, ret_stat, err));
+	WATCH(bucket, "Stat");
+
+	return path_check(path, err) < 0 ? -1 : bucket->ops->stat(bucket, path, ret_stat, err);
 }
 
 int bucket_get(struct bucket *bucket, const char *path, size_t max, struct buf *buf,
 	       struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "GetContent",
-			bucket->ops->get(bucket, path, max, buf, err));
+	WATCH(bucket, "GetContent");
+
+	return path_check(path, err) < 0 ? -1 : bucket->ops->get(bucket, path, max, buf, err);
 }
 
 int bucket_put(struct bucket *bucket, const char *path, const void *data, size_t len,
 	       unsigned int flags, struct shale_err *err)
 {
+	WATCH(bucket, "PutContent");
+
 	if (path_check(path, err) < 0)
 		return -1;
-	return MEASURED(bucket, "PutContent",
-			bucket->ops->put(bucket, path, data, len, flags, err));
+	return bucket->ops->put(bucket, path, data, len, flags, err);
 }
 
 int bucket_swap(struct bucket *bucket, const char *path, const char *old, const char *new,
 		struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "Swap",
-			bucket->ops->swap(bucket, path, old, new, err));
+	WATCH(bucket, "PutContent");
+
+	return path_check(path, err) < 0 ? -1 : bucket->ops->swap(bucket, path, old, new, err);
 }
 
 int bucket_open_reader(struct bucket *bucket, const char *path, uint64_t offset,
 		       struct bucket_reader **ret_reader, struct shale_err *err)
 {
+	WATCH(bucket, "Reader");
+
 	if (path_check(path, err) < 0)
 		return -1;
-	return MEASURED(bucket, "Reader",
-			bucket->ops->open(bucket, path, offset, ret_reader, err));
+	return bucket->ops->open(bucket, path, offset, ret_reader, err);
 }
 
 ssize_t bucket_read(struct bucket_reader *reader, void *data, size_t len, struct shale_err *err)
 {
-	return MEASURED(reader->bucket, "Read", reader->bucket->ops->read(reader, data, len, err));
+	return reader->bucket->ops->read(reader, data, len, err);
 }
 
 void bucket_close(struct bucket_reader *reader)
@@ -221,27 +226,28 @@ void bucket_close(struct bucket_reader *reader)
 int bucket_append(struct bucket *bucket, const char *path, uint64_t at,
 		  struct bucket_writer **ret_writer, struct shale_err *err)
 {
+	WATCH(bucket, "Writer");
+
 	if (path_check(path, err) < 0)
 		return -1;
-	return MEASURED(bucket, "Writer",
-			bucket->ops->append(bucket, path, at, ret_writer, err));
+	return bucket->ops->append(bucket, path, at, ret_writer, err);
 }
 
 int bucket_write(struct bucket_writer *writer, const void *data, size_t len,
 		 struct shale_err *err)
 {
-	return MEASURED(writer->bucket, "Write", writer->bucket->ops->write(writer, data, len, err));
+	return writer->bucket->ops->write(writer, data, len, err);
 }
 
 int bucket_keep(struct bucket_writer *writer, struct shale_err *err)
 {
-	return MEASURED(writer->bucket, "Keep", writer->bucket->ops->keep(writer, err));
+	return writer->bucket->ops->keep(writer, err);
 }
 
 int bucket_commit(struct bucket_writer *writer, const char *to, struct shale_err *err)
 {
 	if (path_check(to, err) == 0)
-		return MEASURED(writer->bucket, "Commit", writer->bucket->ops->commit(writer, to, err));
+		return writer->bucket->ops->commit(writer, to, err);
 	writer->bucket->ops->cancel(writer);
 	return -1;
 }
@@ -255,50 +261,55 @@ void bucket_cancel(struct bucket_writer *writer)
 int bucket_list(struct bucket *bucket, const char *prefix, const char *after, bucket_entry_fn each,
 		void *ctx, struct shale_err *err)
 {
+	WATCH(bucket, "List");
+
 	if (prefix_check(prefix, err) < 0)
 		return -1;
-	return MEASURED(bucket, "List",
-			bucket->ops->list(bucket, prefix, after, each, ctx, err));
+	return bucket->ops->list(bucket, prefix, after, each, ctx, err);
 }
 
 int bucket_walk(struct bucket *bucket, const char *prefix, bucket_entry_fn each, void *ctx,
 		struct shale_err *err)
 {
-	return prefix_check(prefix, err) < 0 ? -1 : MEASURED(bucket, "Walk",
-			bucket->ops->walk(bucket, prefix, each, ctx, err));
+	WATCH(bucket, "Walk");
+
+	return prefix_check(prefix, err) < 0 ? -1 : bucket->ops->walk(bucket, prefix, each, ctx, err);
 }
 
 int bucket_remove(struct bucket *bucket, const char *path, struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "Delete",
-			bucket->ops->remove(bucket, path, err));
+	WATCH(bucket, "Delete");
+
+	return path_check(path, err) < 0 ? -1 : bucket->ops->remove(bucket, path, err);
 }
 
 int bucket_remove_tree(struct bucket *bucket, const char *prefix, struct shale_err *err)
 {
-	return path_check(prefix, err) < 0 ? -1 : MEASURED(bucket, "DeleteTree",
-			bucket->ops->remove_tree(bucket, prefix, err));
+	WATCH(bucket, "Delete");
+
+	return path_check(prefix, err) < 0 ? -1 : bucket->ops->remove_tree(bucket, prefix, err);
 }
 
 int bucket_move(struct bucket *bucket, const char *from, const char *to, struct shale_err *err)
 {
+	WATCH(bucket, "Move");
+
 	if (path_check(from, err) < 0 || path_check(to, err) < 0)
 		return -1;
-	return MEASURED(bucket, "Move",
-			bucket->ops->move(bucket, from, to, err));
+	return bucket->ops->move(bucket, from, to, err);
 }
 
 int bucket_redirect(struct bucket *bucket, const char *path, const char *method,
 		    unsigned int seconds, struct buf *url, struct shale_err *err)
 {
+	WATCH(bucket, "RedirectURL");
+
 	if (path_check(path, err) < 0)
 		return -1;
-	return MEASURED(bucket, "RedirectURL",
-			bucket->ops->redirect(bucket, path, method, seconds, url, err));
+	return bucket->ops->redirect(bucket, path, method, seconds, url, err);
 }
 
 int bucket_health(struct bucket *bucket, struct shale_err *err)
 {
-	return MEASURED(bucket, "Health",
-			bucket->ops->health(bucket, err));
+	return bucket->ops->health(bucket, err);
 }

@@ -187,9 +187,16 @@ struct bucket_ops {
 	void (*release)(struct bucket *bucket);
 };
 
+/* Who wants to know how long calls take; set before the bucket is used. @action: its name in distribution. */
+struct bucket_watch {
+	void (*note)(void *ctx, const char *action, uint64_t ns);
+	void *ctx;
+};
+
 /* Embedded at the start of the driver's own. */
 struct bucket {
 	const struct bucket_ops *ops;
+	struct bucket_watch watch;
 };
 
 /* Parameters of a driver: the keys below storage.NAME of the configuration; nested ones joined by '.'. */
@@ -224,9 +231,6 @@ int bucket_param_bool(const struct bucket_params *params, const char *key, bool 
 /* known ends with NULL. */
 int bucket_params_check(const struct bucket_params *params, const char *driver,
 			const char *const *known, struct shale_err *err);
-
-/* Called after each call of a driver with the time it took; set once, before the first call. */
-void bucket_observe(void (*observe)(const char *driver, const char *action, uint64_t ns));
 
 /* 1 to BUCKET_MAX_PATH bytes, components of 1 to 255 bytes, none of them . or .., no control characters. */
 bool bucket_path_is_valid(const char *path);

@@ -193,6 +193,9 @@ static int get_realm(struct gate *gate, const json_t *tree, const char *what, st
 	if (get_line(tree, "realm", true, what, &gate->access.realm, err) < 0 ||
 	    get_line(tree, "autoredirectpath", true, what, &path, err) < 0)
 		return -1;
+	if (path && gate->has_issuer)
+		return shale_err_set(err, EINVAL, "%s: autoredirectpath: the built-in service has its own path",
+				     what);
 	if (redirects) {
 		gate->access.realm = NULL;
 		if (!gate->access.path || path)

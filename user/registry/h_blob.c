@@ -78,16 +78,13 @@ static bool is_known_to_client(struct call *call)
 	return match && strstr(match, call->sum.text);
 }
 
-static void announce_pull(struct call *call, int64_t size)
+static void announce_redirect(struct call *call)
 {
-	const struct announcement pull = {
-		.action = NOTIFY_PULL,
-		.sum = &call->sum,
-		.type = "application/octet-stream",
-		.size = size,
-	};
+	struct bucket_stat st;
 
-	announce(call, &pull);
+	if (announce_wants_pulls(call->reg) &&
+	    bucket_stat(call->reg->bucket, layout_blob(&call->sum).text, &st, NULL) == 0)
+		announce_pull_blob(call, &call->sum, st.size);
 }
 
 static bool send_redirect(struct call *call)
@@ -102,7 +99,7 @@ static bool send_redirect(struct call *call)
 			      REDIRECT_SECONDS, &url, NULL);
 	if (ret != 1)
 		return false;
-	announce_pull(call, -1);
+	announce_redirect(call);
 	call_answer(call, 307);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);
 	httpd_add_field(call->http, "Location", "%s", buf_str(&url));
@@ -199,7 +196,9 @@ static void send_blob(struct call *call, struct bucket_reader *reader)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 		return;
 	}
-	announce_pull(call, size);
+	/* A download that goes on was told when it began. */
+	if (!first)
+		announce_pull_blob(call, &call->sum, size);
 	call_answer(call, answer == RANGE_PART ? 206 : 200);
 	add_body_fields(call);
 	if (answer == RANGE_PART)
@@ -235,11 +234,6 @@ void h_blob_get(struct call *call)
 
 void h_blob_delete(struct call *call)
 {
-	const struct announcement deletion = {
-		.action = NOTIFY_DELETE,
-		.sum = &call->sum,
-		.size = -1,
-	};
 	struct shale_err err = { 0 };
 
 	if (!call->reg->settings.is_delete_enabled) {
@@ -252,7 +246,7 @@ void h_blob_delete(struct call *call)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 		return;
 	}
-	if (!announce(call, &deletion))
+	if (!announce_delete(call, &call->sum, NULL))
 		return;
 	call_answer(call, 202);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);

@@ -22,19 +22,8 @@ static void send_session(struct call *call, unsigned int status, const char *id,
 	httpd_add_field(call->http, "Docker-Upload-UUID", "%s", id);
 }
 
-static void send_blob_created(struct call *call, const struct sum *sum, const char *from,
-			      int64_t size)
+static void send_blob_created(struct call *call, const struct sum *sum)
 {
-	const struct announcement push = {
-		.action = from ? NOTIFY_MOUNT : NOTIFY_PUSH,
-		.sum = sum,
-		.type = "application/octet-stream",
-		.size = size,
-		.from = from,
-	};
-
-	if (!announce(call, &push))
-		return;
 	call_answer(call, 201);
 	call_add_location(call, "/v2/%s/blobs/%s", call->route.repo, sum->text);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", sum->text);
@@ -61,13 +50,14 @@ static bool finish(struct call *call)
 }
 
 /* 1: the repository has the blob now; 0: there is nothing to mount; -1. */
-static int mount(struct call *call, const struct sum *sum, struct shale_err *err)
+static int mount(struct call *call, const struct sum *sum, uint64_t *ret_size,
+		 struct shale_err *err)
 {
 	const char *from = target_get(&call->target, "from");
 	struct bucket_stat st;
 	int ret = 1;
 
-	if (from && *from && !name_is_repo(from))
+	if (call->is_mount_denied || (from && *from && !name_is_repo(from)))
 		return 0;
 	/* Without a source any repository will do, if everybody may read all of them. */
 	if (from && *from)
@@ -82,6 +72,7 @@ static int mount(struct call *call, const struct sum *sum, struct shale_err *err
 	if (ret == 0)
 		ret = repo_link_blob(call->reg, call->route.repo, sum, err);
 	pthread_rwlock_unlock(&call->reg->sweep_lock);
+	*ret_size = st.size;
 	if (ret == 0)
 		return 1;
 	return err->code == ENOENT ? 0 : -1;
@@ -91,8 +82,8 @@ static int mount(struct call *call, const struct sum *sum, struct shale_err *err
 static bool try_mount(struct call *call)
 {
 	const char *digest = target_get(&call->target, "mount");
-	const char *from = target_get(&call->target, "from");
 	struct shale_err err = { 0 };
+	uint64_t size = 0;
 	struct sum sum;
 	int ret;
 
@@ -100,11 +91,11 @@ static bool try_mount(struct call *call)
 		return false;
 	if (!call_sum(call, digest, &sum))
 		return true;
-	ret = mount(call, &sum, &err);
+	ret = mount(call, &sum, &size, &err);
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
-	else if (ret)
-		send_blob_created(call, &sum, from && *from ? from : call->route.repo, -1);
+	else if (ret && announce_mount(call, &sum, size, target_get(&call->target, "from")))
+		send_blob_created(call, &sum);
 	return ret;
 }
 
@@ -145,10 +136,10 @@ void h_upload_post(struct call *call)
 
 void h_upload_post_end(struct call *call)
 {
-	int64_t size = upload_size(call->upload);
+	uint64_t size = upload_size(call->upload);
 
-	if (finish(call))
-		send_blob_created(call, &call->sum, NULL, size);
+	if (finish(call) && announce_push_blob(call, &call->sum, size))
+		send_blob_created(call, &call->sum);
 }
 
 void h_upload_body(struct call *call, const void *data, size_t len)

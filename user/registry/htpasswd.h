@@ -25,9 +25,12 @@
  */
 #define HTPASSWD_REMEMBER 300
 #define HTPASSWD_REFUSE	  10
-/* bcrypts that may run at once, and requests that may wait for one. More is HTPASSWD_BUSY. */
+/*
+ * bcrypts that may run at once, and requests that may wait for one. More is HTPASSWD_BUSY: each holds one
+ * of the server's workers, and a flood of logins must leave some for those who are in.
+ */
 #define HTPASSWD_AT_ONCE 2
-#define HTPASSWD_WAITING 32
+#define HTPASSWD_WAITING 6
 
 enum htpasswd_result {
 	HTPASSWD_RIGHT,

@@ -5,8 +5,6 @@
  */
 #include "registry/log.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,34 +104,12 @@ void log_text(enum log_level level, const char *what, const char *fmt, ...)
 	end_line(&line);
 }
 
-static void add_peer(struct buf *line, const struct sockaddr *peer)
-{
-	char host[INET6_ADDRSTRLEN] = "";
-	char text[INET6_ADDRSTRLEN + 10];
-
-	if (!peer)
-		return;
-	if (peer->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)peer;
-
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "%s:%u", host, ntohs(in->sin_port));
-	} else if (peer->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in = (const void *)peer;
-
-		inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-		snprintf(text, sizeof(text), "[%s]:%u", host, ntohs(in->sin6_port));
-	} else {
-		return;
-	}
-	add_field(line, "http.request.remoteaddr", text);
-}
-
 void log_call(const struct call *call, bool is_whole)
 {
 	enum log_level level = call->error ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
 	__cleanup_buf struct buf line = BUF_INIT;
 	char seconds[32];
+	char peer[64];
 
 	if (level > setup.level || (!setup.has_access && !call->error))
 		return;
@@ -141,7 +117,8 @@ void log_call(const struct call *call, bool is_whole)
 	add_field(&line, "http.request.method", httpd_method(call->http));
 	add_field(&line, "http.request.uri", httpd_target(call->http));
 	add_field(&line, "http.request.useragent", call->agent);
-	add_peer(&line, (const struct sockaddr *)&call->peer);
+	call_print_peer(call, peer, sizeof(peer));
+	add_field(&line, "http.request.remoteaddr", peer);
 	add_field(&line, "auth.user.name", call->actor);
 	add_number(&line, "http.response.status", httpd_status(call->http));
 	add_number(&line, "http.response.written", httpd_answer_length(call->http));

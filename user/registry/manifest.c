@@ -252,20 +252,6 @@ int manifest_parse(const char *type, const void *data, size_t len, struct manife
 	return 0;
 }
 
-json_t *manifest_references(const struct manifest *manifest)
-{
-	json_t *config = json_object_get(manifest->json, "config");
-	json_t *list = json_array();
-
-	if (list && json_is_object(config))
-		json_array_append(list, config);
-	if (list)
-		json_array_extend(list, json_object_get(manifest->json, manifest->kind == MANIFEST_INDEX ?
-									"manifests" :
-									"layers"));
-	return list;
-}
-
 void manifest_release(struct manifest *manifest)
 {
 	free(manifest->refs);

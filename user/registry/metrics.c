@@ -60,108 +60,36 @@ struct definition {
 	const struct bounds *bounds;
 };
 
+/* clang-format off */
 static const struct definition definitions[METRIC_COUNT] = {
-	[METRIC_HTTP_REQUESTS] = {COUNTER,
-				  "registry_http_requests_total",
-				  "Total number of HTTP requests made.",
-				  {"handler", "code", "method"},
-				  NULL},
-	[METRIC_HTTP_IN_FLIGHT] = {GAUGE,
-				   "registry_http_in_flight_requests",
-				   "The in-flight HTTP requests.",
-				   {"handler"},
-				   NULL},
-	[METRIC_HTTP_DURATION] = {HISTOGRAM,
-				  "registry_http_request_duration_seconds",
-				  "The HTTP request latencies in seconds.",
-				  {"handler", "method"},
-				  &request_seconds},
-	[METRIC_HTTP_REQUEST_SIZE] = {HISTOGRAM,
-				      "registry_http_request_size_bytes",
-				      "The HTTP request sizes in bytes.",
-				      {"handler"},
-				      &sizes},
-	[METRIC_HTTP_RESPONSE_SIZE] = {HISTOGRAM,
-				       "registry_http_response_size_bytes",
-				       "The HTTP response sizes in bytes.",
-				       {"handler"},
-				       &sizes},
-	[METRIC_STORAGE_ACTION] = {HISTOGRAM,
-				   "registry_storage_action_seconds",
-				   "The number of seconds that the storage action takes.",
-				   {"driver", "action"},
-				   &action_seconds},
-	[METRIC_CACHE_REQUESTS] = {COUNTER,
-				   "registry_storage_cache_requests_total",
-				   "The number of cache requests received.",
-				   {NULL},
-				   NULL},
-	[METRIC_CACHE_HITS] = {COUNTER,
-			       "registry_storage_cache_hits_total",
-			       "The number of cache requests that were answered.",
-			       {NULL},
-			       NULL},
-	[METRIC_CACHE_ERRORS] = {COUNTER,
-				 "registry_storage_cache_errors_total",
-				 "The number of cache request errors.",
-				 {NULL},
-				 NULL},
-	[METRIC_PROXY_REQUESTS] = {COUNTER,
-				   "registry_proxy_requests_total",
-				   "The number of total incoming proxy requests.",
-				   {"type"},
-				   NULL},
-	[METRIC_PROXY_HITS] = {COUNTER,
-			       "registry_proxy_hits_total",
-			       "The number of total proxy request hits.",
-			       {"type"},
-			       NULL},
-	[METRIC_PROXY_MISSES] = {COUNTER,
-				 "registry_proxy_misses_total",
-				 "The number of total proxy request misses.",
-				 {"type"},
-				 NULL},
-	[METRIC_PROXY_PULLED] = {COUNTER,
-				 "registry_proxy_pulled_bytes_total",
-				 "The size of total bytes pulled from the upstream.",
-				 {"type"},
-				 NULL},
-	[METRIC_PROXY_PUSHED] = {COUNTER,
-				 "registry_proxy_pushed_bytes_total",
-				 "The size of total bytes pushed to the client.",
-				 {"type"},
-				 NULL},
-	[METRIC_NOTIFY_EVENTS] = {COUNTER,
-				  "registry_notifications_events_total",
-				  "The number of total events.",
-				  {"type", "endpoint"},
-				  NULL},
-	[METRIC_NOTIFY_PENDING] = {GAUGE,
-				   "registry_notifications_pending_total",
-				   "The gauge of pending events in queue.",
-				   {"endpoint"},
-				   NULL},
-	[METRIC_NOTIFY_STATUS] = {COUNTER,
-				  "registry_notifications_status_total",
-				  "The number of status codes.",
-				  {"code", "endpoint"},
-				  NULL},
-	[METRIC_NOTIFY_DROPPED] = {COUNTER,
-				   "registry_notifications_dropped_total",
-				   "The number of events a full queue did not take.",
-				   {"endpoint"},
-				   NULL},
-	[METRIC_AUTH] = {COUNTER,
-			 "registry_auth_decisions_total",
-			 "The number of requests let in and refused.",
-			 {"verdict"},
-			 NULL},
-	[METRIC_QUOTA_REFUSED] = {COUNTER,
-				  "registry_quota_refused_total",
-				  "The number of uploads and repositories a quota has refused.",
-				  {"what"},
-				  NULL},
+	[METRIC_HTTP_REQUESTS] = { COUNTER, "registry_http_requests_total",
+		"Total number of HTTP requests made.", { "handler", "code", "method" }, NULL },
+	[METRIC_HTTP_IN_FLIGHT] = { GAUGE, "registry_http_in_flight_requests",
+		"The in-flight HTTP requests.", { "handler" }, NULL },
+	[METRIC_HTTP_DURATION] = { HISTOGRAM, "registry_http_request_duration_seconds",
+		"The HTTP request latencies in seconds.", { "handler", "method" }, &request_seconds },
+	[METRIC_HTTP_REQUEST_SIZE] = { HISTOGRAM, "registry_http_request_size_bytes",
+		"The HTTP request sizes in bytes.", { "handler" }, &sizes },
+	[METRIC_HTTP_RESPONSE_SIZE] = { HISTOGRAM, "registry_http_response_size_bytes",
+		"The HTTP response sizes in bytes.", { "handler" }, &sizes },
+	[METRIC_STORAGE_ACTION] = { HISTOGRAM, "registry_storage_action_seconds",
+		"The number of seconds that the storage action takes.", { "driver", "action" }, &action_seconds },
+	[METRIC_CACHE_REQUESTS] = { COUNTER, "registry_storage_cache_requests_total",
+		"The number of cache requests received.", { NULL }, NULL },
+	[METRIC_CACHE_HITS] = { COUNTER, "registry_storage_cache_hits_total",
+		"The number of cache requests that were answered.", { NULL }, NULL },
+	[METRIC_NOTIFY_EVENTS] = { COUNTER, "registry_notifications_events_total",
+		"The number of total events.", { "type", "endpoint" }, NULL },
+	[METRIC_NOTIFY_PENDING] = { GAUGE, "registry_notifications_pending_total",
+		"The gauge of pending events in queue.", { "endpoint" }, NULL },
+	[METRIC_NOTIFY_STATUS] = { COUNTER, "registry_notifications_status_total",
+		"The number of status codes.", { "code", "endpoint" }, NULL },
+	[METRIC_NOTIFY_DROPPED] = { COUNTER, "registry_notifications_dropped_total",
+		"The number of events a full queue did not take.", { "endpoint" }, NULL },
+	[METRIC_AUTH] = { COUNTER, "registry_auth_decisions_total",
+		"The number of requests let in and refused.", { "verdict" }, NULL },
 };
+/* clang-format on */
 
 struct metric_series {
 	const struct bounds *bounds;
@@ -377,11 +305,21 @@ static void add_histogram(struct buf *buf, const char *name, struct metric_serie
 	buf_addf(buf, " %llu\n", (unsigned long long)sum);
 }
 
+/* Series may be made before there is anything to count in them; a histogram has two dozen lines. */
+static bool is_empty(struct metric_series *series)
+{
+	for (size_t i = 0; i <= series->bounds->count; i++)
+		if (atomic_load(&series->buckets[i]))
+			return false;
+	return true;
+}
+
 static void add_series(struct buf *buf, const struct definition *definition,
 		       struct metric_series *series)
 {
 	if (definition->kind == HISTOGRAM) {
-		add_histogram(buf, definition->name, series);
+		if (!is_empty(series))
+			add_histogram(buf, definition->name, series);
 		return;
 	}
 	add_name(buf, definition->name, "", series->labels, NULL);

@@ -37,6 +37,8 @@ static int open_queue(struct notify *notify, const char *path, struct shale_err 
 
 	for (size_t i = 0; i < notify->config.count; i++)
 		names[i] = notify->config.endpoints[i].name;
+	if (notify->config.queue)
+		path = notify->config.queue;
 	return notify_queue_open(path, names, notify->config.count, notify->config.max_pending,
 				 &notify->queue, err);
 }

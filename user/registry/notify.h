@@ -19,7 +19,8 @@
 struct notify;
 
 /*
- * @tree: the value of `notifications:`. @path: the queue's file. @address: of this server, for the
+ * @tree: the value of `notifications:`. @path: the queue's file,
+ * unless the tree names one. @address: of this server, for the
  * events' source. @complain: for the log, from any thread. Without an endpoint *ret_notify is NULL,
  * which the others take.
  */

@@ -284,7 +284,7 @@ static int add_endpoint(const json_t *tree, struct notify_config *config, size_t
 
 int notify_config_read(const json_t *tree, struct notify_config *ret_config, struct shale_err *err)
 {
-	static const char *const known[] = {"events", "endpoints", "maxpending", NULL};
+	static const char *const known[] = {"events", "endpoints", "maxpending", "queue", NULL };
 	static const char *const known_events[] = {"includereferences", NULL};
 	json_int_t max = NOTIFY_DEFAULT_PENDING;
 	const char *what = "notifications";
@@ -299,6 +299,7 @@ int notify_config_read(const json_t *tree, struct notify_config *ret_config, str
 	    check_keys(events, known_events, "notifications.events", err) < 0 ||
 	    get_flag(events, "includereferences", "notifications.events",
 		     &ret_config->with_references, err) < 0 ||
+	    json_get_text(tree, "queue", true, what, &ret_config->queue, err) < 0 ||
 	    get_count(tree, "maxpending", 100000000, what, &max, err) < 0 ||
 	    json_get_array(tree, "endpoints", NOTIFY_MAX_ENDPOINTS, true, what, &list, err) < 0)
 		return -1;

@@ -42,6 +42,7 @@ struct notify_endpoint {
 struct notify_config {
 	bool with_references;
 	uint64_t max_pending;
+	const char *queue; /* the file; NULL: the caller's choice */
 	size_t count;
 	struct notify_endpoint
 		endpoints[NOTIFY_MAX_ENDPOINTS]; /* without those that are disabled */

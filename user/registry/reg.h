@@ -66,7 +66,7 @@ struct reg_settings {
 struct upload_claims;
 struct gate;
 struct marks;
-struct metrics;
+struct meter;
 struct notify;
 
 struct reg {
@@ -77,9 +77,9 @@ struct reg {
 	struct leases *leases;
 	struct upload_claims *claims;
 	struct httpd *httpd;
-	struct metrics *metrics; /* NULL: nobody wants them */
-	struct notify *notify;	 /* NULL: nobody is told */
 	struct gate *gate; /* NULL: everybody may do everything */
+	struct meter *meter;   /* NULL: nothing is counted */
+	struct notify *notify; /* NULL: nobody is told */
 	pthread_mutex_t locks[REG_LOCKS];
 	/*
 	 * Held for reading from finding out that a blob is there until it is leased, marked or linked; by
@@ -106,6 +106,8 @@ struct call {
 	struct route route;
 	const struct handler *handler;
 	char actor[256];
+	bool is_metered;
+	bool is_mount_denied; /* the mount's source may not be read: it has nothing for this client */
 	/* The handler's. */
 	struct upload *upload;
 	struct buf body;
@@ -135,8 +137,9 @@ void call_answer(struct call *call, unsigned int status);
 /* Location: a path below the server, by the settings absolute or not. */
 void call_add_location(struct call *call, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* "https://host/path" as the client would say it. */
-void call_print_url(struct call *call, const char *path, char *url, size_t size);
+/* "https://host" as the client sees us, or ""; and "address:port" of the client, or "". */
+void call_print_origin(struct call *call, char *text, size_t size);
+void call_print_peer(const struct call *call, char *text, size_t size);
 /* The page the query asks for; false: it was answered already. */
 bool call_page(struct call *call, uint64_t max, uint64_t *ret_count, const char **ret_last);
 /* Link: rel=next */

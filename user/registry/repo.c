@@ -17,6 +17,7 @@
 #include "registry/entries.h"
 #include "registry/layout.h"
 #include "registry/marks.h"
+#include "registry/meter.h"
 
 /* A link is a digest; some tools write a newline behind it. */
 #define MAX_LINK (SUM_MAX_TEXT + 2)
@@ -173,6 +174,7 @@ int repo_get_manifest(struct reg *reg, const char *repo, const struct sum *sum,
 	if (ret < 0)
 		return -1;
 	*ret_doc = doc_cache_get(reg->docs, repo, sum);
+	meter_cache(reg->meter, *ret_doc);
 	return *ret_doc ? 0 : read_manifest(reg, repo, sum, ret_doc, err);
 }
 

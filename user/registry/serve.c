@@ -19,12 +19,11 @@
 #include "registry/debug.h"
 #include "registry/gate.h"
 #include "registry/maintain.h"
-#include "registry/metrics.h"
+#include "registry/meter.h"
 #include "registry/notify.h"
 #include "registry/scan.h"
 
-/* How long events may take to be sent when we stop; what is left is sent after the next start. */
-#define NOTIFY_DRAIN_MS 3000
+#define EVENTS_NAME "events.db"
 
 /* sd_notify's protocol: a datagram to the socket that systemd names. */
 static void notify_manager(const char *text)
@@ -68,10 +67,9 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 void serve_close(struct reg *reg)
 {
 	gate_close(reg->gate);
-	bucket_observe(NULL);
-	metrics_free(reg->metrics);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
+	meter_free(reg->meter);
 	reg_release(reg);
 }
 
@@ -133,52 +131,90 @@ static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
 		maintain_sweep_now(maintainer);
 }
 
+/* Beside the index, in memory where that is. */
+static void print_queue_path(const struct settings *settings, char *path, size_t size)
+{
+	const char *slash = strrchr(settings->index, '/');
+
+	if (!strcmp(settings->index, ":memory:"))
+		snprintf(path, size, ":memory:");
+	else
+		snprintf(path, size, "%.*s" EVENTS_NAME,
+			 slash ? (int)(slash - settings->index + 1) : 0, settings->index);
+}
+
+/* "machine:5000", which tells receivers of several servers' events whose they are. */
+static void print_source(const struct settings *settings, char *text, size_t size)
+{
+	const char *port = settings->is_unix ? NULL : strrchr(settings->address, ':');
+	char name[256] = "";
+
+	gethostname(name, sizeof(name) - 1);
+	snprintf(text, size, "%s%s", name, port ? port : "");
+}
+
+static void complain(const char *endpoint, const char *text)
+{
+	log_text(LOG_LEVEL_WARN, "notifications", "'%s' does not take events: %s", endpoint, text);
+}
+
+static int start_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
+{
+	char path[sizeof(settings->index) + sizeof(EVENTS_NAME)];
+	char source[320];
+
+	print_queue_path(settings, path, sizeof(path));
+	print_source(settings, source, sizeof(source));
+	return notify_open(conf_get(settings->conf, "notifications"), path, source,
+			   meter_metrics(reg->meter), complain, &reg->notify, err);
+}
+
+/* What runs beside the server. */
+struct beside {
+	struct maintainer *maintainer;
+	struct debug *debug;
+};
+
+static int start_beside(const struct settings *settings, struct reg *reg, struct beside *beside,
+			struct shale_err *err)
+{
+	if (start_notify(settings, reg, err) < 0 ||
+	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
+		return -1;
+	return debug_start(reg, settings, &beside->debug, err);
+}
+
+/* Requests first, for they make events; then the events. */
+static void stop_all(const struct settings *settings, struct reg *reg, struct beside *beside)
+{
+	httpd_stop(reg->httpd);
+	maintain_stop(beside->maintainer);
+	notify_close(reg->notify, settings->limits.drain_seconds * 1000ll);
+	debug_stop(beside->debug);
+}
+
 static int run_server(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
-	struct maintainer *maintainer = NULL;
-	struct debug *debug = NULL;
+	struct beside beside = { NULL, NULL };
 	sigset_t signals;
 	int ret;
 
 	block_signals(&signals);
-	if (httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
+	reg->meter = meter_new(err);
+	if (!reg->meter || httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
 		return -1;
-	ret = maintain_start(reg, settings, &maintainer, err);
-	if (ret == 0)
-		ret = debug_start(reg, settings, &debug, err);
+	meter_watch(reg->meter, reg->bucket, settings->driver);
+	ret = start_beside(settings, reg, &beside, err);
 	if (ret == 0)
 		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
 		notify_manager("READY=1");
-		wait_for_end(&signals, maintainer);
+		wait_for_end(&signals, beside.maintainer);
 		log_text(LOG_LEVEL_INFO, "server", "draining");
 		notify_manager("STOPPING=1");
 	}
-	httpd_stop(reg->httpd);
-	debug_stop(debug);
-	maintain_stop(maintainer);
+	stop_all(settings, reg, &beside);
 	return ret;
-}
-
-static void say_complaint(const char *endpoint, const char *text)
-{
-	log_text(LOG_LEVEL_WARN, "notifications", "%s: %s", endpoint, text);
-}
-
-/* The queue lies beside the index. */
-static int open_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
-{
-	char path[sizeof(settings->index) + 16];
-
-	snprintf(path, sizeof(path), "%s.events", settings->index);
-	if (!strcmp(settings->index, ":memory:"))
-		snprintf(path, sizeof(path), ":memory:");
-	reg->metrics = metrics_new();
-	if (!reg->metrics)
-		return shale_err_set(err, ENOMEM, "no memory for metrics");
-	debug_measure_storage(reg->metrics);
-	return notify_open(conf_get(settings->conf, "notifications"), path, settings->address,
-			   reg->metrics, say_complaint, &reg->notify, err);
 }
 
 int serve_run(const struct settings *settings, struct shale_err *err)
@@ -190,10 +226,7 @@ int serve_run(const struct settings *settings, struct shale_err *err)
 		ret = gate_open(conf_get(settings->conf, "auth"), conf_get(settings->conf, "policy"),
 				&reg.gate, err);
 	if (ret == 0)
-		ret = open_notify(settings, &reg, err);
-	if (ret == 0)
 		ret = run_server(settings, &reg, err);
-	notify_close(reg.notify, NOTIFY_DRAIN_MS);
 	serve_close(&reg);
 	if (ret == 0)
 		log_text(LOG_LEVEL_INFO, "server", "stopped");
