@@ -1,0 +1,744 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What a registry's server does over time: uploads that go on after it was killed, the collector beside
+# pushes, purging, the verbs, storage that is full or sick, clients that lie or stall, sockets of all kinds,
+# and its end.
+
+import ssl
+import threading
+
+from registry import *
+
+ABSENT = "sha256:" + "0" * 64
+BLOBS = "docker/registry/v2/blobs"
+REPOS = "docker/registry/v2/repositories"
+
+
+def age(path, seconds=1000000):
+    """Makes everything below a path look old."""
+    then = time.time() - seconds
+    for directory, names, files in os.walk(path):
+        for name in names + files:
+            os.utime(os.path.join(directory, name), (then, then))
+
+
+def files(path):
+    return sorted(os.path.relpath(os.path.join(d, f), path) for d, _, fs in os.walk(path) for f in fs)
+
+
+# --- uploads over restarts
+
+@table("an upload goes on after the server was killed", [("sha256", "sha256"), ("sha512", "sha512")])
+def resume_killed(algorithm):
+    with Server() as server:
+        web = server.client()
+        data = os.urandom(700000)
+        answer = web.post(f"/v2/a/blobs/uploads/?digest-algorithm={algorithm}")
+        answer = web.patch(answer["Location"], data[:300000], Content_Range="0-299999")
+        server.kill()
+        server.start()
+        web.close()
+        status = web.get(answer["Location"])
+        assert status.status == 204 and status["Range"] == "0-299999"
+        answer = web.patch(answer["Location"], data[300000:], Content_Range="300000-699999")
+        assert answer.status == 202
+        answer = web.put(location(answer) + "digest=" + digest(data, algorithm))
+        assert answer.status == 201 and web.get(answer["Location"]).body == data
+
+
+@test("a chunk that was cut off is gone on with from where it came to")
+def resume_cut():
+    with Server() as server:
+        web = server.client()
+        data = os.urandom(3000000)
+        where = web.post("/v2/a/blobs/uploads/")["Location"]
+        path = location(Answer(0, [("Location", where)], b""))[:-1]
+        for is_killed in (False, True):
+            size = int(web.get(where)["Range"].split("-")[1])
+            size = size + 1 if size else 0
+            with socket.create_connection((HOST, server.port)) as sock:
+                sock.sendall(f"PATCH {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data) - size}\r\n\r\n".encode())
+                sock.sendall(data[size:size + 1000000])
+                wait_until("the bytes", lambda: os.path.getsize(
+                    f"{server.root}/{REPOS}/a/_uploads/{path.rsplit('/', 1)[1]}/data") >= size + 900000)
+                if is_killed:
+                    server.kill()
+                    server.start()
+                    web.close()
+        size = int(web.get(where)["Range"].split("-")[1]) + 1
+        assert 1500000 < size < len(data), size
+        answer = web.patch(where, data[size:], Content_Range=f"{size}-{len(data) - 1}")
+        assert answer.status == 202, (answer.status, answer.body)
+        assert web.put(location(answer) + "digest=" + digest(data)).status == 201
+
+
+@test("two requests at one session do not mix")
+def session_shared():
+    with Server() as server:
+        web = server.client()
+        where = web.post("/v2/a/blobs/uploads/")["Location"]
+        got = []
+
+        def send(piece):
+            got.append(server.client().patch(where, piece, Content_Range="0-99999").status)
+        threads = [threading.Thread(target=send, args=(bytes([i]) * 100000,)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(got) == [202] + [416] * 5, got
+        assert web.get(where)["Range"] == "0-99999"
+
+
+# --- the index
+
+@test("the index is trusted after an end, mended after a kill, made anew when it is gone or no index")
+def index_states():
+    with Server() as server:
+        web = server.client()
+        for i in range(5):
+            web.push_image(f"r{i}", "t")
+        index = server.root + "/.shale/index.db"
+
+        def check(what):
+            web.close()
+            assert web.get("/v2/_catalog").json()["repositories"] == [f"r{i}" for i in range(5)], what
+            assert web.get("/v2/r3/tags/list").json()["tags"] == ["t"], what
+        server.stop()
+        server.start()
+        check("stopped")
+        assert "made anew" not in server.read_log().split("stopped")[-1]
+        server.kill()
+        server.start()
+        check("killed")
+        server.stop()
+        os.unlink(index)
+        server.start()
+        check("removed")
+        server.stop()
+        with open(index, "wb") as file:
+            file.write(os.urandom(20000))
+        for name in (index + "-wal", index + "-shm"):
+            if os.path.exists(name):
+                os.unlink(name)
+        server.start()
+        check("garbage")
+
+
+@test("index makes it anew from what another program has written")
+def index_verb():
+    with Server() as server:
+        web = server.client()
+        data = web.push_image("a", "t")
+        server.stop()
+        tags = f"{server.root}/{REPOS}/a/_manifests/tags"
+        shutil.copytree(tags + "/t", tags + "/other")
+        done = server.verb("index")
+        assert done.returncode == 0, done.stderr
+        server.start()
+        web.close()
+        assert web.get("/v2/a/tags/list").json()["tags"] == ["other", "t"]
+        assert web.get("/v2/a/manifests/other").body == data
+
+
+# --- the collector
+
+def blobs_of(server):
+    return {f"sha256:{path.split('/')[-2]}" for path in files(f"{server.root}/{BLOBS}")}
+
+
+def referenced(*manifests):
+    """Digests of image manifests and what they refer to."""
+    found = set()
+    for data in manifests:
+        image = json.loads(data)
+        found.add(digest(data))
+        found.update(d["digest"] for d in image.get("layers", []) + image.get("manifests", []))
+        if "config" in image:
+            found.add(image["config"]["digest"])
+    return found
+
+
+@test("gc takes what nothing refers to, and only what is old")
+def gc_orphans():
+    with Server() as server:
+        web = server.client()
+        kept = web.push_image("a", "t")
+        orphan = web.push_blob("a", b"orphan")
+        untagged = web.push_image("b", "t", layers=(b"old",))
+        web.push_image("b", "t", layers=(b"new",))
+        server.stop()
+        done = server.verb("gc")
+        assert done.returncode == 0 and orphan in blobs_of(server), done.stderr
+        age(server.root + "/docker")
+        done = server.verb("gc", "--dry-run")
+        assert f"would take blob {orphan}" in done.stdout and orphan in blobs_of(server)
+        done = server.verb("gc")
+        assert done.returncode == 0 and f"took blob {orphan}" in done.stdout, done.stderr
+        left = blobs_of(server)
+        assert orphan not in left and referenced(kept, untagged) <= left
+        server.start()
+        web.close()
+        assert web.get(f"/v2/a/blobs/{orphan}").status == 404
+        assert web.push_blob("a", b"orphan") and web.get(f"/v2/a/blobs/{orphan}").body == b"orphan"
+
+
+@test("gc of untagged manifests keeps an index's children, nested, and referrers of what stays")
+def gc_untagged():
+    with Server() as server:
+        web = server.client()
+        children = [web.make_image("a", layers=(bytes([i]),)) for i in range(3)]
+        for child in children:
+            web.push_manifest("a", None, child)
+        inner = json.dumps({"schemaVersion": 2, "manifests": [descriptor(children[0], OCI_MANIFEST)]}).encode()
+        web.push_manifest("a", None, inner, OCI_INDEX)
+        outer = json.dumps({"schemaVersion": 2, "manifests": [
+            descriptor(inner, OCI_INDEX), descriptor(children[1], OCI_MANIFEST)]}).encode()
+        assert web.push_manifest("a", "all", outer, OCI_INDEX).status == 201
+        signature = web.make_image("a", layers=(b"sig",), subject=descriptor(children[0], OCI_MANIFEST))
+        web.push_manifest("a", None, signature)
+        lost = web.make_image("a", layers=(b"lost",), subject=descriptor(children[2], OCI_MANIFEST))
+        web.push_manifest("a", None, lost)
+        server.stop()
+        age(server.root + "/docker")
+        done = server.verb("gc", "--delete-untagged")
+        assert done.returncode == 0, done.stderr
+        left = blobs_of(server)
+        assert referenced(outer, inner, children[0], children[1], signature) <= left
+        assert digest(children[2]) not in left and digest(lost) not in left and digest(b"lost") not in left
+        check = server.verb("check")
+        assert check.returncode == 0, check.stdout
+        server.start()
+        web.close()
+        assert web.get(f"/v2/a/manifests/{digest(children[0])}").status == 200
+        assert web.get(f"/v2/a/manifests/{digest(children[2])}").status == 404
+        found = web.get(f"/v2/a/referrers/{digest(children[0])}").json()["manifests"]
+        assert [entry["digest"] for entry in found] == [digest(signature)]
+
+
+@test("gc beside pushes of the same old blobs loses none of them")
+def gc_online():
+    with Server(extra={"shale": {"gc": {"age": "0s", "untagged": True}}}) as server:
+        web = server.client()
+        shared = [os.urandom(500) for _ in range(20)]
+        for blob in shared:
+            web.push_blob("seed", blob)
+        server.stop()
+        age(server.root + "/docker")
+        server.start()
+        web.close()
+        stop, broken, pushed = threading.Event(), [], []
+
+        def push(number):
+            client = server.client()
+            n = 0
+            while not stop.is_set():
+                n += 1
+                name = f"p{number}"
+                config = b"{}"
+                layers = [shared[(n + i) % 20] for i in range(3)]
+                for blob in layers + [config]:
+                    answer = client.head(f"/v2/{name}/blobs/{digest(blob)}")
+                    if answer.status == 404:
+                        client.post(f"/v2/{name}/blobs/uploads/?digest={digest(blob)}", blob)
+                image = json.dumps({"schemaVersion": 2, "config": descriptor(config, OCI_CONFIG), "n": n,
+                                    "layers": [descriptor(b, OCI_LAYER) for b in layers]}).encode()
+                answer = client.push_manifest(name, "t", image)
+                if answer.status != 201:
+                    broken.append((answer.status, answer.body))
+                    continue
+                pushed.append(n)
+                for blob in layers:
+                    if client.get(f"/v2/{name}/blobs/{digest(blob)}").body != blob:
+                        broken.append((name, n))
+        threads = [threading.Thread(target=push, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(12):
+            os.kill(server.process.pid, signal.SIGUSR1)
+            time.sleep(0.25)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        log = server.read_log()
+        assert not broken, broken[:3]
+        assert len(pushed) > 20 and log.count("repositories: ") >= 3, (len(pushed), log.count("repositories: "))
+        server.stop()
+        check = server.verb("check")
+        assert check.returncode == 0, check.stdout
+
+
+@test("gc does not run while a server has the storage")
+def gc_busy():
+    with Server() as server:
+        done = server.verb("gc")
+        assert done.returncode == 1 and "another server uses it" in done.stderr, done.stderr
+
+
+@test("uploads that were given up are purged, others not")
+def purge():
+    extra = {"storage": {"maintenance": {"uploadpurging": {"age": "1h", "interval": "1s"}}}}
+    with Server(extra=extra) as server:
+        web = server.client()
+        old, new = [web.patch(web.post("/v2/a/blobs/uploads/")["Location"], b"x")["Location"] for _ in "12"]
+        age(f"{server.root}/{REPOS}/a/_uploads/{old.rsplit('/', 1)[1]}")
+        wait_until("the purge", lambda: web.get(old).status == 404)
+        assert web.get(new).status == 204
+
+
+# --- check, migrate
+
+@test("check finds what is wrong")
+def check():
+    with Server() as server:
+        web = server.client()
+        image = web.push_image("a", "t")
+        web.push_image("b", "t", layers=(b"other",))
+        done = server.verb("check")
+        assert done.returncode == 0 and " 0 faults" in done.stdout, done.stdout
+        path = lambda d: f"{server.root}/{BLOBS}/sha256/{d[7:9]}/{d[7:]}/data"
+        with open(path(digest(b"layer")), "r+b") as file:
+            file.write(b"L")
+        os.unlink(path(digest(b"other")))
+        os.unlink(f"{server.root}/{REPOS}/a/_manifests/revisions/sha256/{digest(image)[7:]}/link")
+        done = server.verb("check")
+        assert done.returncode == 1, done.stdout
+        assert digest(b"layer") in done.stdout and "a:t leads to nothing" in done.stdout
+        assert digest(b"other") in done.stdout and " 4 faults" in done.stdout, done.stdout
+
+
+@test("migrate copies a storage, can be run again, and refuses blobs that are broken")
+def migrate():
+    with Server() as server:
+        web = server.client()
+        image = web.push_image("a/b", "t")
+        thing = b'{"annotations":{},"x":1}'
+        web.push_manifest("a/b", "thing", thing, "application/vnd.example+json")
+        server.stop()
+        other = Server()
+        run = lambda: subprocess.run([PROGRAM, "migrate", server.write_config(), other.write_config()],
+                                     capture_output=True, text=True)
+        done = run()
+        assert done.returncode == 0 and " 0 were there" in done.stdout, done.stderr
+        done = run()
+        assert done.returncode == 0 and done.stdout.startswith("0 blobs"), done.stdout
+        with other:
+            client = other.client()
+            assert client.get("/v2/a/b/manifests/t").body == image
+            assert client.get("/v2/a/b/manifests/thing")["Content-Type"] == "application/vnd.example+json"
+            assert client.get("/v2/a/b/tags/list").json()["tags"] == ["t", "thing"]
+            assert client.get(f"/v2/a/b/blobs/{digest(b'layer')}").body == b"layer"
+        shutil.rmtree(other.root)
+        with open(f"{server.root}/{BLOBS}/sha256/{digest(b'layer')[7:9]}/{digest(b'layer')[7:]}/data", "w") as file:
+            file.write("LAYER")
+        done = run()
+        assert done.returncode == 1 and digest(b"layer") in done.stderr, done.stderr
+
+
+# --- storage that fails
+
+@test("a full disk is 507, harms nothing, and is over when there is room again")
+def full_disk():
+    root = scratch()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", root], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("a tmpfs cannot be mounted")
+    try:
+        with Server(root=root, extra={"health": {"storagedriver": {"enabled": False}}}) as server:
+            web = server.client()
+            image = web.push_image("a", "t")
+            data = os.urandom(8 << 20)
+            answer = web.post(f"/v2/a/blobs/uploads/?digest={digest(data)}", data)
+            assert answer.status == 507 and answer.code() == "UNAVAILABLE", answer.status
+            where = web.post("/v2/a/blobs/uploads/")["Location"]
+            assert web.patch(where, iter([data[i:i + 65536] for i in range(0, len(data), 65536)])).status == 507
+            status = web.get(where)
+            assert status.status == 204, status.status
+            assert web.get("/v2/a/manifests/t").body == image
+            assert web.delete(where).status == 204
+            small = os.urandom(1 << 20)
+            assert web.push_blob("a", small) and web.get(f"/v2/a/blobs/{digest(small)}").body == small
+            server.stop()
+            assert server.verb("check").returncode == 0
+    finally:
+        subprocess.run(["umount", "-l", root])
+
+
+@test("a storage that fails its checks makes the server say so, until it works again")
+def sick():
+    extra = {"health": {"storagedriver": {"interval": "1s", "threshold": 1}}}
+    with Server(extra=extra) as server:
+        web = server.client()
+        os.rename(server.root + "/.shale/tmp", server.root + "/.shale/away")
+        wait_until("the failure", lambda: web.get("/v2/a/tags/list").status == 503)
+        assert web.get("/v2/a/tags/list")["Retry-After"]
+        os.rename(server.root + "/.shale/away", server.root + "/.shale/tmp")
+        wait_until("the recovery", lambda: web.get("/v2/a/tags/list").status == 404)
+
+
+# --- clients that are not nice
+
+def start_of_push(port, path, length, data):
+    sock = socket.create_connection((HOST, port), timeout=30)
+    sock.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode() + data)
+    return sock
+
+
+@test("a body shorter than it said leaves nothing that could be taken for a blob")
+def lying_short():
+    with Server() as server:
+        data = b"0123456789"
+        path = f"/v2/a/blobs/uploads/?digest={digest(data)}"
+        start_of_push(server.port, path, 20, data).close()
+        wait_until("the end of the request", lambda: "connection lost" in server.read_log())
+        assert server.client().get(f"/v2/a/blobs/{digest(data)}").status == 404
+
+
+@test("a body longer than it said is not part of the blob")
+def lying_long():
+    with Server() as server:
+        data = b"0123456789"
+        got = raw(server.port, f"POST /v2/a/blobs/uploads/?digest={digest(data)} HTTP/1.1\r\nHost: x\r\n"
+                  f"Content-Length: 10\r\n\r\n".encode() + data + b"more\r\n\r\n")
+        assert b" 201 " in got.split(b"\r\n")[0]
+        assert server.client().get(f"/v2/a/blobs/{digest(data)}").body == data
+
+
+@test("clients that stall are let go, and others are served meanwhile")
+def stalling():
+    with Server(extra={"shale": {"idletimeout": "2s", "workers": 2}}) as server:
+        stalled = [start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={ABSENT}", 100, b"x") for _ in range(20)]
+        stalled += [socket.create_connection((HOST, server.port)) for _ in range(20)]
+        for sock in stalled[20:]:
+            sock.sendall(b"GET /v2/ HT")
+        web = server.client()
+        web.push_image("b", "t")
+        assert web.get("/v2/b/manifests/t").status == 200
+        for sock in stalled:
+            sock.settimeout(20)
+            try:
+                while sock.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+            sock.close()
+
+
+@test("a client that reads nothing of a large blob does not cost memory")
+def stalling_reader():
+    with Server() as server:
+        web = server.client()
+        data = os.urandom(1 << 20) * 64
+        name = web.push_blob("a", data)
+        socks = []
+        for _ in range(16):
+            sock = socket.create_connection((HOST, server.port))
+            sock.sendall(f"GET /v2/a/blobs/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            socks.append(sock)
+        time.sleep(0.5)
+        assert web.get("/v2/").status == 200
+        with open(f"/proc/{server.process.pid}/status") as file:
+            peak = int(re.search(r"VmHWM:\s*(\d+)", file.read())[1])
+        for sock in socks:
+            sock.close()
+        assert peak < 40 * 1024, f"{peak} KiB"
+
+
+@table("what is too large or no HTTP is refused", [
+    ("header", b"GET /v2/ HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100000 + b"\r\n\r\n", (400, 413, 431)),
+    ("line", b"GET /v2/" + b"x" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", (400, 414, 431)),
+    ("fields", b"GET /v2/ HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20000 + b"\r\n", (400, 413, 431)),
+    ("no_host", b"GET /v2/ HTTP/1.1\r\n\r\n", (400,)),
+    ("length", b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", (400,)),
+    ("length_huge", b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", (400, 413)),
+    ("chunk", b"PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", (400, 404)),
+    ("binary", bytes(range(256)) * 10, (400,)),
+])
+def bad_http(data, statuses):
+    with Server() as server:
+        got = raw(server.port, data)
+        match = re.match(rb"HTTP/1\.[01] (\d+)", got)
+        assert not got or (match and int(match[1]) in statuses), got[:200]
+        assert server.client().get("/v2/").status == 200
+
+
+ESCAPES = [
+    "/v2/../../../etc/passwd", "/v2/a/../../b/manifests/t", "/v2/%2e%2e/%2e%2e/etc/manifests/passwd",
+    "/v2/a%2f..%2f..%2fsecret/manifests/t", "/v2/a/manifests/..%2f..%2f..%2fsecret", "/v2/a/manifests/%2e%2e",
+    "/v2/a/blobs/sha256:..%2f..%2fsecret", "/v2/a/blobs/../../../secret", "/v2/a/blobs/uploads/..",
+    "/v2/a/blobs/uploads/..%2f..%2f..%2fsecret", "/v2//etc/passwd/manifests/t", "/v2/SECRET/manifests/t",
+    "/v2/secret/_manifests/manifests/t", "/v2/_catalog/../secret/manifests/t", "/v2/a/manifests/t%00",
+    "/v2/secret%00/manifests/t", "/V2/secret/manifests/t", "/v2/secret/manifests/T", "/v2/./secret/manifests/t",
+    "/v2/secret/./manifests/t", "/v2/secret//manifests/t", "\\v2\\secret", "http://x/v2/secret/manifests/none",
+]
+
+
+@table("nothing leads out of a repository", [(re.sub("[^a-z]+", "_", e)[:40] + str(i), e) for i, e in enumerate(ESCAPES)])
+def escapes(target):
+    server = escaping_server()
+    before = files(server.root + "/docker")
+    for method in ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"):
+        got = raw(server.port, f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                  "Content-Length: 2\r\n\r\n{}".encode())
+        match = re.match(rb"HTTP/1\.1 (\d+)", got)
+        assert match and int(match[1]) in (400, 404, 405), (method, got[:100])
+        assert b"root:" not in got
+    assert files(server.root + "/docker") == before
+
+
+ESCAPING = []
+
+
+def escaping_server():
+    if not ESCAPING:
+        ESCAPING.append(Server().start())
+        ESCAPING[0].client().push_image("secret", "t")
+    return ESCAPING[0]
+
+
+# --- sockets, the end
+
+@test("a unix socket, with its mode")
+def unix_socket():
+    path = scratch() + "/sock"
+    server = Server(extra={"http": {"net": "unix", "addr": path}, "shale": {"socketmode": 0o600}})
+    server.process = subprocess.Popen([PROGRAM, "serve", server.write_config()], stderr=subprocess.DEVNULL)
+    try:
+        wait_until("the socket", lambda: os.path.exists(path))
+        assert os.stat(path).st_mode & 0o777 == 0o600
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(path)
+            sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert b"200 OK" in sock.recv(4096)
+    finally:
+        server.stop()
+
+
+@test("sockets that a service manager holds, which hears when we are ready")
+def inherited_socket():
+    with socket.socket() as listening, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        listening.bind((HOST, 0))
+        listening.listen()
+        path = scratch() + "/notify"
+        notify.bind(path)
+        notify.settimeout(20)
+        server = Server()
+        program = f'exec 3<&{listening.fileno()}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve "$1"'
+        server.process = subprocess.Popen(["bash", "-c", program, PROGRAM, server.write_config()],
+                                          pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL,
+                                          env={**os.environ, "NOTIFY_SOCKET": path})
+        try:
+            assert notify.recv(100) == b"READY=1"
+            assert Client(listening.getsockname()[1]).get("/v2/").status == 200
+            assert not is_open(server.port)
+            server.process.terminate()
+            assert notify.recv(100) == b"STOPPING=1"
+        finally:
+            server.stop()
+
+
+def make_certificates(path):
+    run = lambda *words: subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=path)
+    for name in ("ca", "other"):
+        run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out", name + ".pem",
+            "-subj", "/CN=" + name, "-days", "2")
+    for name, ca in (("server", "ca"), ("client", "ca"), ("stranger", "other")):
+        run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out", name + ".csr",
+            "-subj", "/CN=" + name)
+        run("x509", "-req", "-in", name + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key",
+            "-CAcreateserial", "-out", name + ".pem", "-days", "2")
+
+
+@test("TLS; with client certificates only those are served that the authority vouches for")
+def tls():
+    path = scratch()
+    make_certificates(path)
+    keys = {"certificate": path + "/server.pem", "key": path + "/server.key"}
+
+    def get(port, certificate=None):
+        context = ssl.create_default_context(cafile=path + "/ca.pem")
+        context.check_hostname = False
+        if certificate:
+            context.load_cert_chain(f"{path}/{certificate}.pem", f"{path}/{certificate}.key")
+        connection = http.client.HTTPSConnection(HOST, port, context=context, timeout=20)
+        try:
+            connection.request("GET", "/v2/")
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+    with Server(extra={"http": {"tls": keys}}) as server:
+        assert get(server.port) == 200
+    with Server(extra={"http": {"tls": {**keys, "clientcas": [path + "/ca.pem"]}}}) as server:
+        assert get(server.port, "client") == 200
+        assert get(server.port) in (0, 403)
+        assert get(server.port, "stranger") in (0, 403)
+
+
+@test("SIGTERM lets a download and an upload end, and takes no new connection")
+def drain():
+    with Server() as server:
+        web = server.client()
+        data = os.urandom(1 << 20) * 16
+        name = web.push_blob("a", data)
+        reader = socket.create_connection((HOST, server.port))
+        reader.sendall(f"GET /v2/a/blobs/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        got = reader.recv(1000)
+        writer = start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={digest(b'12')}", 2, b"1")
+        time.sleep(0.3)
+        server.process.terminate()
+        wait_until("the listener's end", lambda: not is_open(server.port))
+        writer.sendall(b"2")
+        assert b" 201 " in writer.recv(4096)
+        while piece := reader.recv(1 << 20):
+            got += piece
+        assert got.split(b"\r\n\r\n", 1)[1] == data
+        assert server.process.wait(20) == 0
+
+
+@test("an end that is overdue cuts off who does not go on")
+def drain_timeout():
+    with Server(extra={"http": {"draintimeout": "1s"}}) as server:
+        with start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={ABSENT}", 100, b"x"):
+            time.sleep(0.3)
+            server.process.terminate()
+            assert server.process.wait(20) == 0
+
+
+@test("more connections than are allowed to one client are refused")
+def per_client():
+    with Server(extra={"shale": {"perclient": 4}}) as server:
+        socks = [socket.create_connection((HOST, server.port), timeout=10) for _ in range(12)]
+        served = 0
+        for sock in socks:
+            try:
+                sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+                served += sock.recv(100) != b""
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        assert served == 4, served
+        for sock in socks:
+            sock.close()
+        wait_until("room", lambda: try_base(server))
+
+
+def try_base(server):
+    try:
+        return server.client().get("/v2/").status == 200
+    except OSError:
+        return False
+
+
+@test("a thousand idle connections and two hundred busy ones stay small")
+def memory():
+    with Server() as server:
+        idle = []
+        for _ in range(1000):
+            sock = socket.create_connection((HOST, server.port))
+            sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.append(sock)
+        busy = [start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={ABSENT}", 1 << 30, b"x" * 100000)
+                for _ in range(200)]
+        time.sleep(1)
+        with open(f"/proc/{server.process.pid}/status") as file:
+            peak = int(re.search(r"VmHWM:\s*(\d+)", file.read())[1])
+        for sock in idle + busy:
+            sock.close()
+        print(f"# {peak} KiB")
+        assert peak < 24 * 1024, f"{peak} KiB"
+
+
+# --- the command line and the configuration
+
+@table("a command line that is wrong is 125", [("none", []), ("verb", ["sreve"]), ("option", ["--no"]),
+                                               ("many", ["serve", "a", "b"])])
+def usage(words):
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True)
+    assert done.returncode == 125 and done.stderr and not done.stdout
+
+
+@table("a configuration that is wrong is one clear line", [
+    ("absent", None, "No such file"), ("yaml", "a: [", "line 2"), ("key", "storag: {}", "'storag'"),
+    ("nested", "storage: {inmemory: }\nhttp: {adr: x}", "'http.adr'"), ("driver", "storage: {floppy: }", "floppy"),
+    ("no_driver", "version: 0.1", "no driver"), ("two", "storage: {inmemory: , filesystem: }", "one driver"),
+    ("type", "storage: {inmemory: }\nhttp: {addr: 5}", "'http.addr'"),
+    ("address", "storage: {inmemory: }\nhttp: {addr: nowhere}", "nowhere"),
+    ("refused", "storage: {inmemory: }\nmiddleware: {storage: [{name: cloudfront}]}", "'middleware'"),
+    ("tls", "storage: {inmemory: }\nhttp: {tls: {certificate: /none}}", "http.tls.certificate"),
+    ("parameter", "storage: {filesystem: {rotdirectory: /x}}", "rotdirectory"),
+    ("alias", "a: &x 1\nb: *x", "anchors"), ("twice", "storage: {inmemory: }\nstorage: {inmemory: }", "twice"),
+    ("documents", "version: 0.1\n---\nversion: 0.1", "document"),
+])
+def bad_config(text, want):
+    path = scratch() + "/config.yml"
+    if text is not None:
+        with open(path, "w") as file:
+            file.write(text)
+    done = subprocess.run([PROGRAM, "serve", path], capture_output=True, text=True, timeout=20)
+    said = [line for line in done.stderr.splitlines() if not line.startswith("time=")]
+    assert done.returncode == 1 and len(said) == 1 and want in said[0], done.stderr
+
+
+DISTRIBUTION_EXAMPLE = """
+version: 0.1
+log:
+  accesslog:
+    disabled: true
+  level: debug
+  fields:
+    service: registry
+    environment: development
+storage:
+    delete:
+      enabled: true
+    cache:
+        blobdescriptor: inmemory
+    filesystem:
+        rootdirectory: %s
+        maxthreads: 100
+    maintenance:
+        uploadpurging:
+            enabled: false
+    tag:
+      concurrencylimit: 8
+http:
+    addr: 127.0.0.1:%d
+    secret: asecretforlocaldevelopment
+    debug:
+        addr: 127.0.0.1:%d
+        prometheus:
+            enabled: true
+            path: /metrics
+    headers:
+        X-Content-Type-Options: [nosniff]
+    http2:
+      disabled: false
+    h2c:
+      enabled: false
+health:
+  storagedriver:
+    enabled: true
+    interval: 10s
+    threshold: 3
+"""
+
+
+@test("distribution's example configuration starts the server; environment variables change it")
+def example_config():
+    path = scratch()
+    port, other = free_port(), free_port()
+    with open(path + "/config.yml", "w") as file:
+        file.write(DISTRIBUTION_EXAMPLE % (path + "/root", port, free_port()))
+    environment = {**os.environ, "REGISTRY_HTTP_ADDR": f"{HOST}:{other}", "REGISTRY_LOG_LEVEL": "error"}
+    process = subprocess.Popen([PROGRAM, "serve", path + "/config.yml"], env=environment, stderr=subprocess.PIPE)
+    try:
+        wait_until("the server", lambda: is_open(other))
+        answer = Client(other).get("/v2/")
+        assert answer.status == 200 and answer["X-Content-Type-Options"] == "nosniff"
+        assert not is_open(port)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+main()

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The verb serve; see serve.h. Signals are blocked in all threads and waited for here; systemd is told
+ * when we are ready and when we stop.
+ */
+#include "registry/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "httpd/listen.h"
+#include "registry/gate.h"
+#include "registry/maintain.h"
+#include "registry/scan.h"
+
+/* sd_notify's protocol: a datagram to the socket that systemd names. */
+static void notify_manager(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	__cleanup_fd int fd = -1;
+	size_t len;
+
+	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+		return;
+	len = strlen(path);
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
+			      offsetof(struct sockaddr_un, sun_path) + len) < 0)
+		log_text(LOG_LEVEL_WARN, "server", "cannot tell the service manager '%s'", text);
+}
+
+int serve_open(const struct settings *settings, bool is_readonly, struct reg *reg,
+	       struct shale_err *err)
+{
+	enum catalog_state state;
+
+	*reg = (struct reg){ .settings = settings->reg };
+	if (reg_init(reg, err) < 0)
+		return -1;
+	if (settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
+		return -1;
+	if (catalog_open(is_readonly ? ":memory:" : settings->index, &reg->catalog, &state, err) < 0)
+		return -1;
+	if (is_readonly)
+		return 0;
+	if (state == CATALOG_CRASHED)
+		log_text(LOG_LEVEL_INFO, "index", "the index is made anew from the storage");
+	return scan_by_state(reg, state, err);
+}
+
+void serve_close(struct reg *reg)
+{
+	gate_close(reg->gate);
+	catalog_close(reg->catalog);
+	bucket_release(reg->bucket);
+	reg_release(reg);
+}
+
+static int listen_one(struct httpd *httpd, int fd, const struct settings *settings,
+		      struct shale_err *err)
+{
+	const struct httpd_tls tls = {
+		.certificate = buf_str(&settings->certificate),
+		.key = buf_str(&settings->key),
+		.client_authorities = settings->client_authorities.len ?
+					      buf_str(&settings->client_authorities) :
+					      NULL,
+		.priorities = settings->priorities,
+	};
+	char text[256] = "?";
+
+	listen_describe(fd, text, sizeof(text));
+	if (httpd_listen(httpd, fd, settings->certificate.len ? &tls : NULL, err) < 0)
+		return -1;
+	log_text(LOG_LEVEL_INFO, "server", "listening on %s%s", text,
+		 settings->certificate.len ? ", tls" : "");
+	return 0;
+}
+
+/* Sockets that systemd holds for us, or else the configuration's address. */
+static int listen_all(struct httpd *httpd, const struct settings *settings, struct shale_err *err)
+{
+	int inherited = listen_inherited();
+	char address[512];
+	int fd;
+
+	for (fd = LISTEN_FIRST; fd < LISTEN_FIRST + inherited; fd++)
+		if (listen_one(httpd, fd, settings, err) < 0)
+			return -1;
+	if (inherited)
+		return 0;
+	snprintf(address, sizeof(address), "%s%s", settings->is_unix ? "unix:" : "",
+		 settings->address);
+	fd = listen_open(address, settings->socket_mode, err);
+	return fd < 0 ? -1 : listen_one(httpd, fd, settings, err);
+}
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* SIGUSR1 runs the collector; the others end us. */
+static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
+{
+	int which;
+
+	while (sigwait(signals, &which) == 0 && which == SIGUSR1)
+		maintain_sweep_now(maintainer);
+}
+
+static int run_server(const struct settings *settings, struct reg *reg, struct shale_err *err)
+{
+	struct maintainer *maintainer = NULL;
+	sigset_t signals;
+	int ret;
+
+	block_signals(&signals);
+	if (httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
+		return -1;
+	ret = maintain_start(reg, settings, &maintainer, err);
+	if (ret == 0)
+		ret = listen_all(reg->httpd, settings, err);
+	if (ret == 0) {
+		notify_manager("READY=1");
+		wait_for_end(&signals, maintainer);
+		log_text(LOG_LEVEL_INFO, "server", "draining");
+		notify_manager("STOPPING=1");
+	}
+	httpd_stop(reg->httpd);
+	maintain_stop(maintainer);
+	return ret;
+}
+
+int serve_run(const struct settings *settings, struct shale_err *err)
+{
+	struct reg reg;
+	int ret = serve_open(settings, false, &reg, err);
+
+	if (ret == 0)
+		ret = gate_open(conf_get(settings->conf, "auth"), conf_get(settings->conf, "policy"),
+				&reg.gate, err);
+	if (ret == 0)
+		ret = run_server(settings, &reg, err);
+	serve_close(&reg);
+	if (ret == 0)
+		log_text(LOG_LEVEL_INFO, "server", "stopped");
+	return ret;
+}
