@@ -15,6 +15,7 @@ PUT /_fault with a JSON object sets one fault, and DELETE removes it; GET tells 
 			late: ask the store, and close without its answer
 """
 import http.client
+import io
 import json
 import os
 import re
@@ -91,16 +92,19 @@ class Handler(BaseHTTPRequestHandler):
         return store, store.getresponse()
 
     def copy_answer(self, answer, limit):
+        source = answer
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in NOT_FORWARDED:
                 self.send_header(name, value)
+        # In chunks: with its length, so that a client sees when it is cut.
         if answer.getheader("Content-Length") is None and answer.status not in (204, 304):
-            self.send_header("Connection", "close")
-            self.close_connection = True
+            whole = answer.read()
+            self.send_header("Content-Length", str(len(whole)))
+            source = io.BytesIO(whole)
         self.end_headers()
         while self.command != "HEAD" and limit > 0:
-            piece = answer.read(min(65536, limit))
+            piece = source.read(min(65536, limit))
             if not piece:
                 return
             self.wfile.write(piece)
