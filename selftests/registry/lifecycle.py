@@ -4,6 +4,9 @@
 # pushes, purging, the verbs, storage that is full or sick, clients that lie or stall, sockets of all kinds,
 # and its end.
 
+import base64
+import crypt
+import http.server
 import ssl
 import threading
 
@@ -646,6 +649,153 @@ def memory():
             sock.close()
         print(f"# {peak} KiB")
         assert peak < 24 * 1024, f"{peak} KiB"
+
+
+# --- the door, notifications, metrics
+
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def make_htpasswd(*users):
+    path = scratch() + "/htpasswd"
+    with open(path, "w") as file:
+        for user, password in users:
+            done = subprocess.run(["openssl", "passwd", "-6", password], capture_output=True, text=True)
+            file.write(f"{user}:{crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))}\n"
+                       if crypt.METHOD_BLOWFISH in crypt.methods else f"{user}:{done.stdout}")
+    return path
+
+
+@test("htpasswd: nobody else comes in, not even to ask what is there")
+def door_htpasswd():
+    path = make_htpasswd(("joe", "secret"))
+    with Server(extra={"auth": {"htpasswd": {"realm": "here", "path": path}}}) as server:
+        web = server.client()
+        for answer in (web.get("/v2/"), web.get("/v2/a/tags/list"), web.post("/v2/a/blobs/uploads/"),
+                       web.get("/v2/_catalog"), web.put("/v2/a/manifests/t", b"{}"),
+                       web.get("/v2/", Authorization=basic("joe", "wrong")),
+                       web.get("/v2/", Authorization=basic("jim", "secret"))):
+            assert answer.status == 401 and answer.code() == "UNAUTHORIZED"
+            assert answer["WWW-Authenticate"].startswith("Basic realm=")
+        joe = server.client(Authorization=basic("joe", "secret"))
+        assert joe.get("/v2/").status == 200
+        joe.push_image("a", "t")
+        assert joe.get("/v2/a/manifests/t").status == 200
+        assert 'auth.user.name="joe"' in server.read_log()
+
+
+@test("tokens of the server's own service do what they say and nothing more")
+def door_token():
+    path = make_htpasswd(("joe", "secret"), ("ann", "other"))
+    extra = {
+        "auth": {"token": {"service": "reg", "issuer": "us", "builtin": {
+            "path": "/auth/token", "htpasswd": path, "keys": scratch() + "/keys"}}},
+        "policy": {"rules": [{"repositories": ["joe/**"], "users": ["joe"], "actions": ["pull", "push"]},
+                             {"repositories": ["joe/**"], "users": ["ann"], "actions": ["pull"]}]},
+    }
+    with Server(extra=extra) as server:
+        web = server.client()
+        answer = web.get("/v2/joe/x/tags/list")
+        assert answer.status == 401
+        challenge = answer["WWW-Authenticate"]
+        assert challenge.startswith("Bearer realm=") and 'scope="repository:joe/x:pull"' in challenge, challenge
+        realm = re.search('realm="([^"]*)"', challenge)[1]
+
+        def token(user, password, scope):
+            answer = web.get(f"{realm}?service=reg&scope={scope}", Authorization=basic(user, password))
+            assert answer.status == 200, (answer.status, answer.body)
+            return "Bearer " + answer.json()["token"]
+        joe = server.client(Authorization=token("joe", "secret", "repository:joe/x:pull,push"))
+        data = joe.push_image("joe/x", "t")
+        assert joe.get("/v2/joe/x/manifests/t").body == data
+        assert joe.post("/v2/joe/y/blobs/uploads/").status == 401
+        ann = server.client(Authorization=token("ann", "other", "repository:joe/x:pull,push"))
+        assert ann.get("/v2/joe/x/manifests/t").body == data
+        assert ann.post("/v2/joe/x/blobs/uploads/").status in (401, 403)
+        assert web.get(f"{realm}?service=reg", Authorization=basic("joe", "no")).status == 401
+        layer = digest(b"layer")
+        answer = ann.post(f"/v2/joe/x/blobs/uploads/?mount={layer}")
+        assert answer.status in (401, 403)
+
+
+@test("without a source nothing is mounted where not everybody may read everything")
+def door_mount():
+    path = make_htpasswd(("joe", "secret"))
+    with Server(extra={"auth": {"htpasswd": {"realm": "here", "path": path}}}) as server:
+        joe = server.client(Authorization=basic("joe", "secret"))
+        d = joe.push_blob("a", b"mine")
+        assert joe.post(f"/v2/b/blobs/uploads/?mount={d}").status == 202
+        assert joe.post(f"/v2/b/blobs/uploads/?mount={d}&from=a").status == 201
+
+
+class Listener(http.server.BaseHTTPRequestHandler):
+    events = []
+    is_down = False
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not Listener.is_down:
+            Listener.events += body["events"]
+        self.send_response(503 if Listener.is_down else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@test("what happens is told, also what happened before a kill while the listener was away")
+def notifications():
+    listener = http.server.ThreadingHTTPServer((HOST, 0), Listener)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    endpoint = {"name": "x", "url": f"http://{HOST}:{listener.server_address[1]}/", "timeout": "2s",
+                "threshold": 1000, "backoff": "100ms"}
+    try:
+        with Server(extra={"notifications": {"endpoints": [endpoint]}}) as server:
+            web = server.client()
+            data = web.push_image("a", "t")
+            d = web.push_blob("a", b"more")
+            web.post(f"/v2/b/blobs/uploads/?mount={d}&from=a")
+            web.get("/v2/a/manifests/t")
+            web.get(f"/v2/a/blobs/{d}")
+            web.delete("/v2/a/manifests/t")
+            seen = lambda: [(e["action"], e["target"].get("digest", e["target"].get("tag"))) for e in Listener.events]
+            want = [("push", digest(data)), ("push", d), ("mount", d), ("pull", digest(data)), ("pull", d),
+                    ("delete", "t")]
+            wait_until("the events", lambda: set(want) <= set(seen()))
+            pushed = next(e for e in Listener.events if e["target"].get("digest") == digest(data))
+            assert pushed["target"]["tag"] == "t" and pushed["target"]["mediaType"] == OCI_MANIFEST
+            assert pushed["target"]["repository"] == "a" and pushed["target"]["size"] == len(data)
+            assert pushed["request"]["method"] == "PUT"
+            Listener.is_down = True
+            late = web.push_blob("a", b"late")
+            server.kill()
+            Listener.is_down = False
+            server.start()
+            wait_until("the late event", lambda: ("push", late) in seen())
+    finally:
+        listener.shutdown()
+        listener.server_close()
+
+
+@test("the debug address tells health and metrics")
+def debug_server():
+    port = free_port()
+    extra = {"http": {"debug": {"addr": f"{HOST}:{port}", "prometheus": {"enabled": True, "path": "/metrics"}}},
+             "health": {"storagedriver": {"interval": "1s", "threshold": 1}}}
+    with Server(extra=extra) as server:
+        server.client().push_image("a", "t")
+        debug = Client(port)
+        assert debug.get("/debug/health").status == 200
+        text = debug.get("/metrics").body.decode()
+        for name in ("registry_http_requests_total", "registry_http_request_duration_seconds_bucket",
+                     "registry_storage_action_seconds_count", "process_resident_memory_bytes"):
+            assert name in text, text[:2000]
+        assert re.search(r'registry_http_requests_total\{[^}]*handler="manifest"[^}]*\} 1', text), text[:3000]
+        assert debug.get("/v2/").status == 404 and debug.post("/metrics").status == 405
+        os.rename(server.root + "/.shale/tmp", server.root + "/.shale/away")
+        wait_until("the failure", lambda: debug.get("/debug/health").status == 503)
 
 
 # --- the command line and the configuration

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "registry/admit.h"
+#include "registry/announce.h"
+#include "registry/debug.h"
 #include "registry/log.h"
 #include "registry/reg.h"
 #include "registry/upload.h"
@@ -83,15 +85,16 @@ static const struct handler *handler_find(enum resource resource, const char *me
 }
 
 /*
- * Reading is short where the storage is here and nobody's password has to be hashed. To ask for an
- * upload's state can mean to wait for another request.
+ * Reading is short where the storage is here, nobody's password has to be hashed and nobody is told. To
+ * ask for an upload's state can mean to wait for another request.
  */
 static bool call_is_quick(struct httpd_request *http)
 {
 	struct reg *reg = httpd_owner(http);
 
 	return is_method(httpd_method(http), "GET") && reg->bucket->ops->is_local &&
-	       !strstr(httpd_target(http), "/blobs/uploads/") && !admit_may_sleep(reg, http);
+	       !strstr(httpd_target(http), "/blobs/uploads/") && !announce_wants_pulls(reg) &&
+	       !admit_may_sleep(reg, http);
 }
 
 void call_answer(struct call *call, unsigned int status)
@@ -218,6 +221,7 @@ static void call_finish(struct httpd_request *http, bool is_whole)
 	if (call->upload)
 		upload_keep(call->upload, NULL);
 	log_call(call, is_whole);
+	debug_count_call(call);
 	buf_release(&call->body);
 	target_release(&call->target);
 	free(call->error);
@@ -260,6 +264,12 @@ static void print_origin(struct call *call, char *text, size_t size)
 		snprintf(text, size, "%s", settings->host);
 	else if (!settings->is_relative && is_host(host))
 		snprintf(text, size, "%s://%s", is_tls ? "https" : "http", host);
+}
+
+void call_print_url(struct call *call, const char *path, char *url, size_t size)
+{
+	print_origin(call, url, size);
+	snprintf(url + strlen(url), size - strlen(url), "%s%s", call->reg->settings.prefix, path);
 }
 
 void call_add_location(struct call *call, const char *fmt, ...)

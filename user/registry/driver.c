@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static const struct driver {
 	const char *name;
@@ -121,6 +122,39 @@ bool bucket_path_is_valid(const char *path)
 	}
 }
 
+static void (*observer)(const char *driver, const char *action, uint64_t ns);
+
+void bucket_observe(void (*observe)(const char *driver, const char *action, uint64_t ns))
+{
+	observer = observe;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	if (!observer)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void observe(const struct bucket *bucket, const char *action, uint64_t start)
+{
+	if (observer)
+		observer(bucket->ops->name, action, clock_ns() - start);
+}
+
+/* The value of a driver's call, whose time is told. */
+#define MEASURED(of, action, call)                                                                 \
+	({                                                                                         \
+		const struct bucket *bucket_ = (of);                                               \
+		uint64_t start_ = clock_ns();                                                      \
+		__auto_type ret_ = (call);                                                         \
+		observe(bucket_, action, start_);                                                  \
+		ret_;                                                                              \
+	})
+
 static int path_check(const char *path, struct shale_err *err)
 {
 	if (bucket_path_is_valid(path))
@@ -137,13 +171,15 @@ static int prefix_check(const char *prefix, struct shale_err *err)
 int bucket_stat(struct bucket *bucket, const char *path, struct bucket_stat *ret_stat,
 		struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : bucket->ops->stat(bucket, path, ret_stat, err);
+	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "Stat",
+			bucket->ops->stat(bucket, path, ret_stat, err));
 }
 
 int bucket_get(struct bucket *bucket, const char *path, size_t max, struct buf *buf,
 	       struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : bucket->ops->get(bucket, path, max, buf, err);
+	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "GetContent",
+			bucket->ops->get(bucket, path, max, buf, err));
 }
 
 int bucket_put(struct bucket *bucket, const char *path, const void *data, size_t len,
@@ -151,13 +187,15 @@ int bucket_put(struct bucket *bucket, const char *path, const void *data, size_t
 {
 	if (path_check(path, err) < 0)
 		return -1;
-	return bucket->ops->put(bucket, path, data, len, flags, err);
+	return MEASURED(bucket, "PutContent",
+			bucket->ops->put(bucket, path, data, len, flags, err));
 }
 
 int bucket_swap(struct bucket *bucket, const char *path, const char *old, const char *new,
 		struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : bucket->ops->swap(bucket, path, old, new, err);
+	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "Swap",
+			bucket->ops->swap(bucket, path, old, new, err));
 }
 
 int bucket_open_reader(struct bucket *bucket, const char *path, uint64_t offset,
@@ -165,12 +203,13 @@ int bucket_open_reader(struct bucket *bucket, const char *path, uint64_t offset,
 {
 	if (path_check(path, err) < 0)
 		return -1;
-	return bucket->ops->open(bucket, path, offset, ret_reader, err);
+	return MEASURED(bucket, "Reader",
+			bucket->ops->open(bucket, path, offset, ret_reader, err));
 }
 
 ssize_t bucket_read(struct bucket_reader *reader, void *data, size_t len, struct shale_err *err)
 {
-	return reader->bucket->ops->read(reader, data, len, err);
+	return MEASURED(reader->bucket, "Read", reader->bucket->ops->read(reader, data, len, err));
 }
 
 void bucket_close(struct bucket_reader *reader)
@@ -184,24 +223,25 @@ int bucket_append(struct bucket *bucket, const char *path, uint64_t at,
 {
 	if (path_check(path, err) < 0)
 		return -1;
-	return bucket->ops->append(bucket, path, at, ret_writer, err);
+	return MEASURED(bucket, "Writer",
+			bucket->ops->append(bucket, path, at, ret_writer, err));
 }
 
 int bucket_write(struct bucket_writer *writer, const void *data, size_t len,
 		 struct shale_err *err)
 {
-	return writer->bucket->ops->write(writer, data, len, err);
+	return MEASURED(writer->bucket, "Write", writer->bucket->ops->write(writer, data, len, err));
 }
 
 int bucket_keep(struct bucket_writer *writer, struct shale_err *err)
 {
-	return writer->bucket->ops->keep(writer, err);
+	return MEASURED(writer->bucket, "Keep", writer->bucket->ops->keep(writer, err));
 }
 
 int bucket_commit(struct bucket_writer *writer, const char *to, struct shale_err *err)
 {
 	if (path_check(to, err) == 0)
-		return writer->bucket->ops->commit(writer, to, err);
+		return MEASURED(writer->bucket, "Commit", writer->bucket->ops->commit(writer, to, err));
 	writer->bucket->ops->cancel(writer);
 	return -1;
 }
@@ -217,30 +257,35 @@ int bucket_list(struct bucket *bucket, const char *prefix, const char *after, bu
 {
 	if (prefix_check(prefix, err) < 0)
 		return -1;
-	return bucket->ops->list(bucket, prefix, after, each, ctx, err);
+	return MEASURED(bucket, "List",
+			bucket->ops->list(bucket, prefix, after, each, ctx, err));
 }
 
 int bucket_walk(struct bucket *bucket, const char *prefix, bucket_entry_fn each, void *ctx,
 		struct shale_err *err)
 {
-	return prefix_check(prefix, err) < 0 ? -1 : bucket->ops->walk(bucket, prefix, each, ctx, err);
+	return prefix_check(prefix, err) < 0 ? -1 : MEASURED(bucket, "Walk",
+			bucket->ops->walk(bucket, prefix, each, ctx, err));
 }
 
 int bucket_remove(struct bucket *bucket, const char *path, struct shale_err *err)
 {
-	return path_check(path, err) < 0 ? -1 : bucket->ops->remove(bucket, path, err);
+	return path_check(path, err) < 0 ? -1 : MEASURED(bucket, "Delete",
+			bucket->ops->remove(bucket, path, err));
 }
 
 int bucket_remove_tree(struct bucket *bucket, const char *prefix, struct shale_err *err)
 {
-	return path_check(prefix, err) < 0 ? -1 : bucket->ops->remove_tree(bucket, prefix, err);
+	return path_check(prefix, err) < 0 ? -1 : MEASURED(bucket, "DeleteTree",
+			bucket->ops->remove_tree(bucket, prefix, err));
 }
 
 int bucket_move(struct bucket *bucket, const char *from, const char *to, struct shale_err *err)
 {
 	if (path_check(from, err) < 0 || path_check(to, err) < 0)
 		return -1;
-	return bucket->ops->move(bucket, from, to, err);
+	return MEASURED(bucket, "Move",
+			bucket->ops->move(bucket, from, to, err));
 }
 
 int bucket_redirect(struct bucket *bucket, const char *path, const char *method,
@@ -248,10 +293,12 @@ int bucket_redirect(struct bucket *bucket, const char *path, const char *method,
 {
 	if (path_check(path, err) < 0)
 		return -1;
-	return bucket->ops->redirect(bucket, path, method, seconds, url, err);
+	return MEASURED(bucket, "RedirectURL",
+			bucket->ops->redirect(bucket, path, method, seconds, url, err));
 }
 
 int bucket_health(struct bucket *bucket, struct shale_err *err)
 {
-	return bucket->ops->health(bucket, err);
+	return MEASURED(bucket, "Health",
+			bucket->ops->health(bucket, err));
 }

@@ -225,6 +225,9 @@ int bucket_param_bool(const struct bucket_params *params, const char *key, bool 
 int bucket_params_check(const struct bucket_params *params, const char *driver,
 			const char *const *known, struct shale_err *err);
 
+/* Called after each call of a driver with the time it took; set once, before the first call. */
+void bucket_observe(void (*observe)(const char *driver, const char *action, uint64_t ns));
+
 /* 1 to BUCKET_MAX_PATH bytes, components of 1 to 255 bytes, none of them . or .., no control characters. */
 bool bucket_path_is_valid(const char *path);
 

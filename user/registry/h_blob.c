@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/announce.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 
@@ -77,6 +78,18 @@ static bool is_known_to_client(struct call *call)
 	return match && strstr(match, call->sum.text);
 }
 
+static void announce_pull(struct call *call, int64_t size)
+{
+	const struct announcement pull = {
+		.action = NOTIFY_PULL,
+		.sum = &call->sum,
+		.type = "application/octet-stream",
+		.size = size,
+	};
+
+	announce(call, &pull);
+}
+
 static bool send_redirect(struct call *call)
 {
 	struct bucket *bucket = call->reg->bucket;
@@ -89,6 +102,7 @@ static bool send_redirect(struct call *call)
 			      REDIRECT_SECONDS, &url, NULL);
 	if (ret != 1)
 		return false;
+	announce_pull(call, -1);
 	call_answer(call, 307);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);
 	httpd_add_field(call->http, "Location", "%s", buf_str(&url));
@@ -185,6 +199,7 @@ static void send_blob(struct call *call, struct bucket_reader *reader)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 		return;
 	}
+	announce_pull(call, size);
 	call_answer(call, answer == RANGE_PART ? 206 : 200);
 	add_body_fields(call);
 	if (answer == RANGE_PART)
@@ -220,6 +235,11 @@ void h_blob_get(struct call *call)
 
 void h_blob_delete(struct call *call)
 {
+	const struct announcement deletion = {
+		.action = NOTIFY_DELETE,
+		.sum = &call->sum,
+		.size = -1,
+	};
 	struct shale_err err = { 0 };
 
 	if (!call->reg->settings.is_delete_enabled) {
@@ -232,6 +252,8 @@ void h_blob_delete(struct call *call)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 		return;
 	}
+	if (!announce(call, &deletion))
+		return;
 	call_answer(call, 202);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);
 }

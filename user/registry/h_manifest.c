@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/announce.h"
 #include "registry/manifest.h"
 #include "registry/repo.h"
 
@@ -46,6 +47,22 @@ static bool resolve(struct call *call)
 	return false;
 }
 
+static void announce_pull(struct call *call, const struct doc *doc)
+{
+	const char *tag = call->route.last;
+	const struct announcement pull = {
+		.action = NOTIFY_PULL,
+		.is_manifest = true,
+		.sum = &call->sum,
+		.type = doc->type,
+		.size = doc->bytes.len,
+		.tags = &tag,
+		.tag_count = !is_digest(tag),
+	};
+
+	announce(call, &pull);
+}
+
 static void send_manifest(struct call *call, const struct doc *doc)
 {
 	const char *match = httpd_field(call->http, "If-None-Match");
@@ -56,6 +73,8 @@ static void send_manifest(struct call *call, const struct doc *doc)
 		fault_send(call, FAULT_UNAVAILABLE, NULL);
 		return;
 	}
+	if (!is_known && !httpd_is_head(call->http))
+		announce_pull(call, doc);
 	call_answer(call, is_known ? 304 : 200);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", call->sum.text);
 	httpd_add_field(call->http, "ETag", "\"%s\"", call->sum.text);
@@ -159,6 +178,24 @@ static void send_created(struct call *call, const struct repo_push *push)
 		httpd_add_field(call->http, "OCI-Tag", "%s", push->tags[i]);
 }
 
+static bool announce_push(struct call *call, const struct repo_push *push)
+{
+	const struct announcement announcement = {
+		.action = NOTIFY_PUSH,
+		.is_manifest = true,
+		.sum = push->sum,
+		.type = push->manifest->type,
+		.size = push->doc->bytes.len,
+		.references = manifest_references(push->manifest),
+		.tags = push->tags,
+		.tag_count = push->tag_count,
+	};
+	bool has_worked = announce(call, &announcement);
+
+	json_decref((json_t *)announcement.references);
+	return has_worked;
+}
+
 static void store(struct call *call, const struct repo_push *push)
 {
 	const struct sum *absent;
@@ -168,12 +205,14 @@ static void store(struct call *call, const struct repo_push *push)
 	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	ret = repo_push(call->reg, call->route.repo, push, &absent, &err);
 	pthread_rwlock_unlock(&call->reg->sweep_lock);
-	if (ret == 0)
-		send_created(call, push);
-	else if (absent)
+	if (ret == 0) {
+		if (announce_push(call, push))
+			send_created(call, push);
+	} else if (absent) {
 		fault_send(call, FAULT_MANIFEST_BLOB_UNKNOWN, "%s", absent->text);
-	else
+	} else {
 		fault_send_err(call, &err, FAULT_UNKNOWN);
+	}
 }
 
 void h_manifest_put_end(struct call *call)
@@ -202,6 +241,21 @@ void h_manifest_put_end(struct call *call)
 		fault_send(call, FAULT_UNAVAILABLE, NULL);
 }
 
+static bool announce_deletion(struct call *call)
+{
+	const char *reference = call->route.last;
+	const struct announcement deletion = {
+		.action = NOTIFY_DELETE,
+		.is_manifest = true,
+		.sum = is_digest(reference) ? &call->sum : NULL,
+		.size = -1,
+		.tags = &reference,
+		.tag_count = !is_digest(reference),
+	};
+
+	return announce(call, &deletion);
+}
+
 void h_manifest_delete(struct call *call)
 {
 	const char *reference = call->route.last;
@@ -223,6 +277,6 @@ void h_manifest_delete(struct call *call)
 	}
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_MANIFEST_UNKNOWN);
-	else
+	else if (announce_deletion(call))
 		call_answer(call, 202);
 }

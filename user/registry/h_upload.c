@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "registry/admit.h"
+#include "registry/announce.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 #include "registry/upload.h"
@@ -21,8 +22,19 @@ static void send_session(struct call *call, unsigned int status, const char *id,
 	httpd_add_field(call->http, "Docker-Upload-UUID", "%s", id);
 }
 
-static void send_blob_created(struct call *call, const struct sum *sum)
+static void send_blob_created(struct call *call, const struct sum *sum, const char *from,
+			      int64_t size)
 {
+	const struct announcement push = {
+		.action = from ? NOTIFY_MOUNT : NOTIFY_PUSH,
+		.sum = sum,
+		.type = "application/octet-stream",
+		.size = size,
+		.from = from,
+	};
+
+	if (!announce(call, &push))
+		return;
 	call_answer(call, 201);
 	call_add_location(call, "/v2/%s/blobs/%s", call->route.repo, sum->text);
 	httpd_add_field(call->http, "Docker-Content-Digest", "%s", sum->text);
@@ -79,6 +91,7 @@ static int mount(struct call *call, const struct sum *sum, struct shale_err *err
 static bool try_mount(struct call *call)
 {
 	const char *digest = target_get(&call->target, "mount");
+	const char *from = target_get(&call->target, "from");
 	struct shale_err err = { 0 };
 	struct sum sum;
 	int ret;
@@ -91,7 +104,7 @@ static bool try_mount(struct call *call)
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 	else if (ret)
-		send_blob_created(call, &sum);
+		send_blob_created(call, &sum, from && *from ? from : call->route.repo, -1);
 	return ret;
 }
 
@@ -132,8 +145,10 @@ void h_upload_post(struct call *call)
 
 void h_upload_post_end(struct call *call)
 {
+	int64_t size = upload_size(call->upload);
+
 	if (finish(call))
-		send_blob_created(call, &call->sum);
+		send_blob_created(call, &call->sum, NULL, size);
 }
 
 void h_upload_body(struct call *call, const void *data, size_t len)

@@ -99,6 +99,7 @@ static int parse_descriptor(const json_t *descriptor, const char *what, struct m
 static int parse_list(struct manifest *manifest, const char *field, bool is_manifest,
 		      struct shale_err *err)
 {
+	struct manifest_ref *refs;
 	json_t *list;
 	json_t *element;
 	size_t index;
@@ -106,10 +107,11 @@ static int parse_list(struct manifest *manifest, const char *field, bool is_mani
 	if (json_get_array(manifest->json, field, MANIFEST_MAX_REFS, false, "manifest", &list, err) <
 	    0)
 		return -1;
-	manifest->refs = reallocarray(manifest->refs, manifest->ref_count + json_array_size(list) + 1,
-				      sizeof(*manifest->refs));
-	if (!manifest->refs)
+	refs = reallocarray(manifest->refs, manifest->ref_count + json_array_size(list) + 1,
+			    sizeof(*refs));
+	if (!refs)
 		return shale_err_set(err, ENOMEM, "no memory for a manifest");
+	manifest->refs = refs;
 	json_array_foreach(list, index, element) {
 		struct manifest_ref *ref = &manifest->refs[manifest->ref_count];
 		json_t *platform = json_object_get(element, "platform");
@@ -248,6 +250,20 @@ int manifest_parse(const char *type, const void *data, size_t len, struct manife
 	}
 	*ret_manifest = manifest;
 	return 0;
+}
+
+json_t *manifest_references(const struct manifest *manifest)
+{
+	json_t *config = json_object_get(manifest->json, "config");
+	json_t *list = json_array();
+
+	if (list && json_is_object(config))
+		json_array_append(list, config);
+	if (list)
+		json_array_extend(list, json_object_get(manifest->json, manifest->kind == MANIFEST_INDEX ?
+									"manifests" :
+									"layers"));
+	return list;
 }
 
 void manifest_release(struct manifest *manifest)

@@ -56,6 +56,8 @@ struct manifest {
  */
 int manifest_parse(const char *type, const void *data, size_t len, struct manifest *ret_manifest,
 		   struct shale_err *err);
+/* The descriptors of what it refers to, as a new array; NULL: none. */
+json_t *manifest_references(const struct manifest *manifest);
 void manifest_release(struct manifest *manifest);
 
 #endif

@@ -66,6 +66,8 @@ struct reg_settings {
 struct upload_claims;
 struct gate;
 struct marks;
+struct metrics;
+struct notify;
 
 struct reg {
 	struct reg_settings settings;
@@ -75,6 +77,8 @@ struct reg {
 	struct leases *leases;
 	struct upload_claims *claims;
 	struct httpd *httpd;
+	struct metrics *metrics; /* NULL: nobody wants them */
+	struct notify *notify;	 /* NULL: nobody is told */
 	struct gate *gate; /* NULL: everybody may do everything */
 	pthread_mutex_t locks[REG_LOCKS];
 	/*
@@ -131,6 +135,8 @@ void call_answer(struct call *call, unsigned int status);
 /* Location: a path below the server, by the settings absolute or not. */
 void call_add_location(struct call *call, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* "https://host/path" as the client would say it. */
+void call_print_url(struct call *call, const char *path, char *url, size_t size);
 /* The page the query asks for; false: it was answered already. */
 bool call_page(struct call *call, uint64_t max, uint64_t *ret_count, const char **ret_last);
 /* Link: rel=next */

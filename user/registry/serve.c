@@ -16,9 +16,15 @@
 
 #include "base/cleanup.h"
 #include "httpd/listen.h"
+#include "registry/debug.h"
 #include "registry/gate.h"
 #include "registry/maintain.h"
+#include "registry/metrics.h"
+#include "registry/notify.h"
 #include "registry/scan.h"
+
+/* How long events may take to be sent when we stop; what is left is sent after the next start. */
+#define NOTIFY_DRAIN_MS 3000
 
 /* sd_notify's protocol: a datagram to the socket that systemd names. */
 static void notify_manager(const char *text)
@@ -62,6 +68,8 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 void serve_close(struct reg *reg)
 {
 	gate_close(reg->gate);
+	bucket_observe(NULL);
+	metrics_free(reg->metrics);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
 	reg_release(reg);
@@ -128,6 +136,7 @@ static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
 static int run_server(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
 	struct maintainer *maintainer = NULL;
+	struct debug *debug = NULL;
 	sigset_t signals;
 	int ret;
 
@@ -135,6 +144,8 @@ static int run_server(const struct settings *settings, struct reg *reg, struct s
 	if (httpd_start(&call_ops, reg, &settings->limits, &reg->httpd, err) < 0)
 		return -1;
 	ret = maintain_start(reg, settings, &maintainer, err);
+	if (ret == 0)
+		ret = debug_start(reg, settings, &debug, err);
 	if (ret == 0)
 		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
@@ -144,8 +155,30 @@ static int run_server(const struct settings *settings, struct reg *reg, struct s
 		notify_manager("STOPPING=1");
 	}
 	httpd_stop(reg->httpd);
+	debug_stop(debug);
 	maintain_stop(maintainer);
 	return ret;
+}
+
+static void say_complaint(const char *endpoint, const char *text)
+{
+	log_text(LOG_LEVEL_WARN, "notifications", "%s: %s", endpoint, text);
+}
+
+/* The queue lies beside the index. */
+static int open_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
+{
+	char path[sizeof(settings->index) + 16];
+
+	snprintf(path, sizeof(path), "%s.events", settings->index);
+	if (!strcmp(settings->index, ":memory:"))
+		snprintf(path, sizeof(path), ":memory:");
+	reg->metrics = metrics_new();
+	if (!reg->metrics)
+		return shale_err_set(err, ENOMEM, "no memory for metrics");
+	debug_measure_storage(reg->metrics);
+	return notify_open(conf_get(settings->conf, "notifications"), path, settings->address,
+			   reg->metrics, say_complaint, &reg->notify, err);
 }
 
 int serve_run(const struct settings *settings, struct shale_err *err)
@@ -157,7 +190,10 @@ int serve_run(const struct settings *settings, struct shale_err *err)
 		ret = gate_open(conf_get(settings->conf, "auth"), conf_get(settings->conf, "policy"),
 				&reg.gate, err);
 	if (ret == 0)
+		ret = open_notify(settings, &reg, err);
+	if (ret == 0)
 		ret = run_server(settings, &reg, err);
+	notify_close(reg.notify, NOTIFY_DRAIN_MS);
 	serve_close(&reg);
 	if (ret == 0)
 		log_text(LOG_LEVEL_INFO, "server", "stopped");
