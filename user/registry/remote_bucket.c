@@ -313,19 +313,20 @@ int remote_store_ready(struct remote_store *store, const struct bucket_params *p
 {
 	const char *conditional = bucket_param_text(params, "conditional", "auto");
 	const size_t count = sizeof(remote_bucket_ops) / sizeof(*remote_bucket_ops);
-	bool is_probed;
+	bool is_probed, has_swap;
 
-	if (strcmp(conditional, "auto") && strcmp(conditional, "none"))
-		return shale_err_set(err, EINVAL, "storage: conditional: '%.100s' is neither auto nor none",
+	if (strcmp(conditional, "auto") && strcmp(conditional, "lock") && strcmp(conditional, "none"))
+		return shale_err_set(err, EINVAL, "storage: conditional: '%.100s' is not auto, lock or none",
 				     conditional);
-	is_probed = strcmp(conditional, "none") && !store->is_readonly;
-	if (!is_probed)
-		store->can_put_absent = store->can_put_match = store->can_remove_match = false;
+	if (!strcmp(conditional, "none"))
+		store->has_exact_lists = false;
+	is_probed = !strcmp(conditional, "auto") && !store->is_readonly;
 	if (is_probed ? remote_swap_probe(store, err) < 0 : check_read(store, err) < 0)
 		return -1;
+	has_swap = store->can_put_absent || store->has_exact_lists;
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(remote_bucket_ops[i].name, store->name) &&
-		    remote_bucket_ops[i].has_swap == store->can_put_absent)
+		    remote_bucket_ops[i].has_swap == has_swap)
 			store->bucket.ops = &remote_bucket_ops[i];
 	return 0;
 }

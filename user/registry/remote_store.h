@@ -8,7 +8,7 @@
  * key is ours and never listed:
  *
  *	PATH/.shale...		an unfinished object, in pieces
- *	.shale/lock/HASH	somebody swaps the object of that path (remote_swap.c)
+ *	.shale/lock/HASH...	somebody swaps the object whose key has that hash (remote_lock.h)
  *	.shale/health		written to see whether that works
  */
 #ifndef SHALE_REGISTRY_REMOTE_STORE_H
@@ -148,7 +148,9 @@ struct remote_store {
 	unsigned int page;    /* names asked for in one list */
 	bool is_readonly;
 
-	/* What the store can do on condition: found out by remote_swap_probe(), or known. */
+	/* A listing shows every object whose writer was answered before. */
+	bool has_exact_lists;
+	/* What the store can do on condition: found out by remote_swap_probe(). */
 	bool can_put_absent;
 	bool can_put_match;
 	bool can_remove_match;
@@ -199,6 +201,11 @@ int remote_store_parallel(const struct remote_store *store, size_t count,
 int remote_swap(struct bucket *bucket, const char *path, const char *old, const char *new,
 		struct shale_err *err);
 int remote_swap_probe(struct remote_store *store, struct shale_err *err);
+/* 1 with the content of a small object and its ETag, 0 when there is no object. */
+int remote_read_text(struct remote_store *store, const char *key, struct buf *ret_text,
+		     struct remote_info *ret_info, struct shale_err *err);
+int remote_put_text(struct remote_store *store, const char *key, const char *text,
+		    const struct remote_when *when, struct shale_err *err);
 
 /* remote_writer.c */
 int remote_append(struct bucket *bucket, const char *path, uint64_t at,
