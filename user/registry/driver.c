@@ -165,7 +165,7 @@ static void watched_end(struct watched *watched)
 
 /* Until the end of the function. */
 #define WATCH(bucket, action)                                          \
-	__attribute__((cleanup(watched_end))) struct watched watched = \
+	__attribute__((cleanup(watched_end), unused)) struct watched watched = \
 		watched_begin(bucket, action)
 
 int bucket_stat(struct bucket *bucket, const char *path, struct bucket_stat *ret_stat,

@@ -101,7 +101,6 @@ int s3_pieces_cut(struct remote_store *store, const char *key, struct remote_pie
 		  size_t index, struct shale_err *err)
 {
 	const struct remote_body nothing = { .fd = -1 };
-	__cleanup_buf struct buf name = BUF_INIT;
 
 	/* The first one is replaced, so that the object stays begun. */
 	if (remove_pieces(store, key, pieces, index ? index : 1, err) < 0)
