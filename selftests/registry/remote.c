@@ -536,6 +536,8 @@ static const struct fault_case faults[] = {
 	  "{\"method\": \"POST\", \"path\": \"uploadId\", \"times\": 1, " STATUS(200) ", " S3_ERROR("InternalError") "}", do_large, 0, NULL, "s3" },
 	{ { "finish_refused", "an upload that fails with status 200" },
 	  "{\"method\": \"POST\", \"path\": \"uploadId\", " STATUS(200) ", " S3_ERROR("InvalidPart") "}", do_large, EIO, "InvalidPart", "s3" },
+	{ { "no_copies", "a store that copies no parts is sent them" },
+	  "{\"method\": \"PUT\", \"path\": \"partNumber\", \"times\": 1, " STATUS(501) ", " S3_ERROR("NotImplemented") "}", do_large, 0, NULL, "s3" },
 	{ { "read_500", "reading after two errors" },
 	  "{\"method\": \"GET\", \"path\": \"/r/large\", \"times\": 2, " STATUS(500) "}", do_read, 0, NULL, NULL },
 	{ { "read_cut", "reading when every answer breaks off" },

@@ -184,6 +184,7 @@ static const struct meaning {
 	{ "AuthorizationHeaderMalformed", EACCES },
 	{ "RequestTimeTooSkewed", EACCES },
 	{ "NoSuchBucket", EIO },
+	{ "NotImplemented", ENOTSUP },
 	{ "QuotaExceeded", EDQUOT },
 	{ "EntityTooLarge", EFBIG },
 	{ "XMinioStorageFull", ENOSPC },
@@ -206,6 +207,8 @@ static int error_of(const struct s3_error *error, long status)
 		return ESTALE;
 	case 416:
 		return EINVAL;
+	case 501:
+		return ENOTSUP;
 	case 507:
 		return ENOSPC;
 	}

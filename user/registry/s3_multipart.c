@@ -251,11 +251,21 @@ static int make_part(void *ctx, size_t index, struct shale_err *err)
 {
 	struct upload *upload = ctx;
 	struct part *part = &upload->parts[index];
+	struct shale_err why = { 0 };
 	char number[16];
 
 	snprintf(number, sizeof(number), "%zu", index + 1);
-	return part->is_copy ? copy_part(upload, part, number, err)
-			     : send_part(upload, part, number, err);
+	if (part->is_copy) {
+		if (copy_part(upload, part, number, &why) == 0)
+			return 0;
+		/* Some stores copy no parts: then they get them from us. */
+		if (why.code != ENOTSUP) {
+			if (err)
+				*err = why;
+			return -1;
+		}
+	}
+	return send_part(upload, part, number, err);
 }
 
 static int upload_begin(struct upload *upload, struct shale_err *err)
