@@ -107,10 +107,21 @@ class Server:
             "storage": {"delete": {"enabled": delete}},
             "http": {"addr": f"{HOST}:{self.port}"},
         }
-        self.config["storage"].update(driver or {"filesystem": {"rootdirectory": self.root}})
+        self.config["storage"].update(driver or self.other_driver() or {"filesystem": {"rootdirectory": self.root}})
         merge(self.config, extra or {})
         self.log = self.dir + "/log"
         Server.all.append(self)
+
+    def other_driver(self):
+        """SHALE_TEST_DRIVER: another storage for all servers, as JSON; each gets a part of it."""
+        if "SHALE_TEST_DRIVER" not in os.environ:
+            return None
+        driver = json.loads(os.environ["SHALE_TEST_DRIVER"])
+        for parameters in driver.values():
+            parameters["rootdirectory"] = self.root.strip("/").replace("/", "-")
+        self.config["storage"]["redirect"] = {"disable": True}
+        self.config["shale"] = {"index": self.dir + "/index.db"}
+        return driver
 
     def __enter__(self):
         return self.start()
