@@ -169,7 +169,8 @@ int shale_real_errors_since(struct dentry *object, struct shale_moment moment);
 void shale_real_errors_skip(struct file *file);
 /* All of it reaches the device, and what its filesystem commits from now on knows where it is. */
 int shale_real_write_data(struct dentry *object);
-/* The upper's data from POS on reaches the device and leaves the page cache. */
+/* The upper's data from POS on reaches the device; with drop it also leaves the page cache. */
+int shale_real_write_pages(struct file *real, loff_t pos, loff_t len);
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len);
 /* Pages of the upper's that hold nothing to be written, mapped or not, are dropped. */
 void shale_real_forget_pages(struct file *real, loff_t pos, loff_t len);

@@ -328,10 +328,15 @@ int shale_real_write_data(struct dentry *object)
 	return inode->i_op->fiemap(inode, &info, 0, 1);
 }
 
+int shale_real_write_pages(struct file *real, loff_t pos, loff_t len)
+{
+	return filemap_write_and_wait_range(real->f_mapping, pos, pos + len - 1);
+}
+
 int shale_real_drop_pages(struct file *real, loff_t pos, loff_t len)
 {
 	struct address_space *mapping = real->f_mapping;
-	int err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
+	int err = shale_real_write_pages(real, pos, len);
 
 	if (err)
 		return err;
