@@ -69,7 +69,7 @@ static int data_take(struct file *file, struct shale_parts *parts, u64 *pos, u64
 	if (stop < 0)
 		return stop;
 	*pos = min(end, round_up((u64)stop + (stop == start), SHALE_MAP_BLOCK_SIZE));
-	return shale_parts_take(file, parts, start, *pos - start);
+	return shale_parts_take_carefully(file, parts, start, *pos - start);
 }
 
 /* Some of the bytes from *POS on, which moves to what is left. */

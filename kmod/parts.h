@@ -96,6 +96,8 @@ void shale_parts_report(struct shale_parts *parts, u64 pos, u64 len, u64 copied,
 int shale_parts_fill(struct file *file, struct shale_parts *parts);
 /* What the LEN bytes at POS show becomes the top's, with all of their blocks; likewise. */
 int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len);
+/* Likewise, a block once it is on the disk: one for which that fails shows what it showed. */
+int shale_parts_take_carefully(struct file *file, struct shale_parts *parts, u64 pos, u64 len);
 int shale_parts_fallocate(struct file *file, struct shale_parts *parts, int mode, u64 pos, u64 len);
 /* Where data begins from POS on, END if not before; as sure as of shale_real_data(). */
 loff_t shale_parts_data(struct file *file, struct shale_parts *parts, u64 pos, u64 end);

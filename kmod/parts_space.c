@@ -23,13 +23,20 @@ struct taking {
 	struct file *file, *top;
 	struct shale_parts *parts;
 	u8 *buf; /* of CHUNK bytes, or of one block where that is all */
+	bool is_careful;
 };
 
+/*
+ * Nobody has asked for a write of these blocks, so where it may fail unheard they are the top's only once they are on its
+ * disk. Until then they show what is below, whatever has become of the pages.
+ */
 static int run_settle(struct taking *t, const u8 *bytes, u64 pos, u64 len)
 {
 	ssize_t ret = shale_real_write_quietly(t->top, bytes, len, pos);
 	u64 first, nr;
 
+	if (ret >= 0 && t->is_careful)
+		ret = shale_real_write_pages(t->top, pos, len);
 	if (ret < 0)
 		return ret;
 	shale_cow_blocks(t->parts->maps[0], pos, len, &first, &nr);
@@ -83,9 +90,11 @@ static int chunks_take(struct taking *t, u64 pos, u64 end)
 	return err;
 }
 
-int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len)
+static int take(struct file *file, struct shale_parts *parts, u64 pos, u64 len, bool is_careful)
 {
-	struct taking t = { .file = file, .top = shale_file_slot(file, 0), .parts = parts };
+	struct taking t = {
+		.file = file, .top = shale_file_slot(file, 0), .parts = parts, .is_careful = is_careful,
+	};
 	u64 end = min(pos + len, shale_map_limit(parts->maps[0]));
 	int err;
 
@@ -101,6 +110,16 @@ int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 
 	kvfree(t.buf);
 	shale_mapio_dirty(parts->inode);
 	return err;
+}
+
+int shale_parts_take(struct file *file, struct shale_parts *parts, u64 pos, u64 len)
+{
+	return take(file, parts, pos, len, false);
+}
+
+int shale_parts_take_carefully(struct file *file, struct shale_parts *parts, u64 pos, u64 len)
+{
+	return take(file, parts, pos, len, true);
 }
 
 /* ------------------------------------------------------------------ zeros */

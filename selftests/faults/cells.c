@@ -6,8 +6,6 @@
 
 #include "calls.h"
 
-#include "../crash/stamp.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +23,15 @@ static void set_only(struct set *s, unsigned int member)
 static bool set_has(const struct set *s, unsigned int member)
 {
 	return s->bits[member / 64] >> member % 64 & 1;
+}
+
+static bool set_is_single(const struct set *s)
+{
+	int count = 0;
+
+	for (int i = 0; i < 4; i++)
+		count += __builtin_popcountll(s->bits[i]);
+	return count == 1;
 }
 
 static void set_join(struct set *s, const struct set *other)
@@ -129,8 +136,7 @@ static bool wrong(char *why, int size, const struct set *set)
 	return false;
 }
 
-/* The generation of the word that belongs to this place, or none. */
-static int generation_of(const struct cells *c, size_t at, uint64_t word)
+static unsigned int generation_of(const struct cells *c, size_t at, uint64_t word)
 {
 	unsigned int generation = word >> 40 & 0xff;
 	uint64_t want;
@@ -138,7 +144,30 @@ static int generation_of(const struct cells *c, size_t at, uint64_t word)
 	if (!word)
 		return ZEROS;
 	stamp_fill((unsigned char *)&want, c->number, generation, at, WORD);
-	return want == word ? (int)generation : -1;
+	return want == word ? generation : FOREIGN;
+}
+
+/*
+ * Is something of this block not on the disk, as far as anybody was told, or a hole? That may be part of an unwritten extent, of
+ * which all is taken for written when a write to another part fails.
+ */
+static bool is_at_risk(const struct cells *c, unsigned int block)
+{
+	for (unsigned int i = block * BLOCK_CELLS; i < (block + 1) * BLOCK_CELLS; i++)
+		if (!set_is_single(&c->disk[i]) || set_has(&c->disk[i], ZEROS))
+			return true;
+	return false;
+}
+
+void cells_failing(struct cells *c)
+{
+	for (unsigned int block = 0; c->is_leaky && block < CELLS / BLOCK_CELLS; block++)
+		c->has_leaked[block] |= is_at_risk(c, block);
+}
+
+static bool may_leak(const struct cells *c, size_t at)
+{
+	return c->has_leaked[at / BLOCK];
 }
 
 bool cells_are(const struct cells *c, enum cells_view view, const unsigned char *bytes, size_t size, char *why)
@@ -146,14 +175,14 @@ bool cells_are(const struct cells *c, enum cells_view view, const unsigned char 
 	const struct set *cell = view == CELLS_NOW ? c->now : c->disk;
 	const struct set *sizes = view == CELLS_NOW ? &c->size_now : &c->size_disk;
 	uint64_t word;
-	int generation;
+	unsigned int generation;
 
 	if (size % CELL || size / CELL > CELLS || !set_has(sizes, size / CELL))
 		return wrong(why, snprintf(why, REASON_SIZE, "it has %zu bytes, and not cells", size), sizes);
 	for (size_t at = 0; at < size; at += WORD) {
 		memcpy(&word, bytes + at, WORD);
 		generation = generation_of(c, at, word);
-		if (generation < 0 || !set_has(&cell[at / CELL], generation))
+		if (!set_has(&cell[at / CELL], generation) && !may_leak(c, at))
 			return wrong(why, snprintf(why, REASON_SIZE, "at %zu is %s, and not of step", at,
 						   stamp_describe(word)), &cell[at / CELL]);
 	}
@@ -166,7 +195,7 @@ bool cells_are_own(const struct cells *c, const unsigned char *bytes, size_t siz
 
 	for (size_t at = 0; at < size; at += WORD) {
 		memcpy(&word, bytes + at, WORD);
-		if (generation_of(c, at, word) >= 0)
+		if (generation_of(c, at, word) != FOREIGN || may_leak(c, at))
 			continue;
 		snprintf(why, REASON_SIZE, "at %zu is %s", at, stamp_describe(word));
 		return false;
@@ -188,4 +217,6 @@ void cells_settle(struct cells *c, const unsigned char *bytes, size_t size)
 		set_only(&c->now[i], ZEROS);
 	set_only(&c->size_now, size / CELL);
 	cells_synced(c);
+	/* What leaks behind the end is seen once the file grows. */
+	memset(c->has_leaked, 0, size / BLOCK * sizeof(c->has_leaked[0]));
 }

@@ -23,8 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK_CELLS (BLOCK / CELL)
-
 /* One worker's current operation. */
 struct hand {
 	struct load *load;
@@ -85,23 +83,31 @@ void load_path(char path[64], int worker, int file, unsigned int name)
 	snprintf(path, 64, "m/w%d/f%d.%u", worker, file, name);
 }
 
-/* Where it is after a rename that failed only the directory says, and that may fail as well. */
-static bool is_renamed(struct hand *h)
+static bool has_name(struct hand *h, unsigned int name)
 {
 	struct stat st;
 	char path[64];
 
-	if (h->file->name_last == h->file->name_now)
-		return false;
-	load_path(path, h->worker, h->number, h->file->name_last);
-	for (int tries = 0; tries < 20; tries++) {
-		if (stat(path, &st) == 0) {
-			h->file->name_now = h->file->name_last;
+	load_path(path, h->worker, h->number, name);
+	for (int tries = 0; tries < 20; tries++)
+		if (stat(path, &st) == 0)
+			return true;
+		else if (errno == ENOENT)
+			break;
+	return false;
+}
+
+/*
+ * Where it is after a rename that failed only the directory says, and that may fail as well. One that is read from the disk
+ * again knows nothing of renames that did not come so far.
+ */
+static bool is_renamed(struct hand *h)
+{
+	for (unsigned int name = h->file->name_last + 1; name-- > h->file->name_disk;)
+		if (name != h->file->name_now && has_name(h, name)) {
+			h->file->name_now = name;
 			return true;
 		}
-		if (errno == ENOENT)
-			break;
-	}
 	return false;
 }
 
@@ -491,7 +497,11 @@ static void step(struct hand *h)
 	load_path(h->path, h->worker, h->number, h->file->name_now);
 	if (ops[op].is_change && h->file->cells.generation >= NEWEST)
 		return;
+	if (h->load->phase == PHASE_FAULTY)
+		cells_failing(&h->file->cells);
 	err = ops[op].act(h);
+	if (h->load->phase == PHASE_FAULTY)
+		cells_failing(&h->file->cells);
 	past_add(h, err);
 	is_done(h, err);
 	h->load->done++;
@@ -543,10 +553,8 @@ void load_make(struct load *load, const char *layer)
 		snprintf(path, sizeof(path), "%s/w%d", layer, worker);
 		if (mkdir(path, 0755) < 0)
 			die("%s", path);
-		for (int i = 0; i < FILES; i++) {
-			cells_init(&load->file[worker][i].cells, 1 + worker * FILES + i, FILE_SIZE);
+		for (int i = 0; i < FILES; i++)
 			file_make(load, layer, worker, i);
-		}
 	}
 }
 
@@ -581,6 +589,7 @@ static bool file_check(struct hand *h, enum cells_view view)
 	if (err)
 		return end_with(fd, 0), broken(h, "%s", strerrorname_np(err));
 	close(fd);
+	cells_failing(&h->file->cells);
 	if (!cells_are(&h->file->cells, view, bytes, size, why))
 		return broken(h, "%s", why);
 	cells_settle(&h->file->cells, bytes, size);

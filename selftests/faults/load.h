@@ -38,7 +38,7 @@ struct file {
 };
 
 /* With the 0 that ends them. */
-#define LOAD_ERRORS 5
+#define LOAD_ERRORS 6
 
 struct load {
 	volatile enum phase phase;

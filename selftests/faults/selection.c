@@ -10,8 +10,10 @@
 #include "sweep.h"
 
 #include <fcntl.h>
+#include <linux/shale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 static void storm(const char *name)
 {
@@ -128,6 +130,14 @@ static void block_read_direct(int number)
 	close(fd);
 }
 
+static void caches_drop(void)
+{
+	int fd = ASSERT_OK(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
+
+	ASSERT_EQ(write(fd, "3", 1), 1);
+	close(fd);
+}
+
 static bool is_synced(void)
 {
 	int fd = ASSERT_OK(open("m/f", O_WRONLY | O_CLOEXEC));
@@ -203,6 +213,31 @@ TEST(told, "syncfs tells each descriptor once that a whole file's bytes did not 
 	close(fd);
 	close(root);
 	stage_umount(&stage, false);
+	stage_remove(&stage);
+}
+
+TEST(cut, "a materialization that failed changes no byte that the file shows")
+{
+	struct shale_ioc_materialize arg = {.size = sizeof(arg)};
+	struct stage stage;
+	int fd;
+
+	if (!stage_create(&stage, getenv("SHALE_TEST_FS") ?: "", lost_fill, NULL))
+		SKIP("nothing on this filesystem outlives a mount");
+	ASSERT(stage_mount(&stage));
+	fd = ASSERT_OK(open("m/f", O_RDWR | O_CLOEXEC));
+	block_write(fd, 0, 'a');
+	EXPECT_OK(fsync(fd));
+	flakey_set(&stage.disk, FLAKEY_NO_WRITES);
+	EXPECT_ERR(ioctl(fd, SHALE_IOC_MATERIALIZE, &arg), EIO);
+	caches_drop();
+	expect_old_or("aaaaaaaa");
+	flakey_set(&stage.disk, FLAKEY_SOUND);
+	close(fd);
+	EXPECT(stage_umount(&stage, false));
+	ASSERT(stage_mount(&stage));
+	expect_old_or("aaaaaaaa");
+	EXPECT(stage_umount(&stage, true));
 	stage_remove(&stage);
 }
 
