@@ -35,6 +35,7 @@ enum shale_event_kind {
 	SHALE_EVENT_UNPACK,	/* a layer is being unpacked; done counts compressed bytes */
 	SHALE_EVENT_LAYER_DONE, /* it is complete */
 	SHALE_EVENT_IMAGE,	/* an image is in the store: id, and name unless it has none */
+	SHALE_EVENT_MADE,	/* an image was made from a tar of files: id */
 	SHALE_EVENT_UNTAGGED,	/* name */
 	SHALE_EVENT_DELETED,	/* id of an image or a layer */
 };
@@ -62,8 +63,10 @@ struct shale_opts {
 };
 
 /*
- * Import every image of an OCI layout (a directory, or a tar of one) or of a docker-archive; a tar
- * may be gzip or zstd compressed. All of its images, or on failure none.
+ * Import every image of an OCI layout (a directory, or a tar of one) or of a docker-archive; or the files
+ * of a root directory in a tar, as an image of one layer. A tar may be gzip or zstd compressed. All of
+ * its images, or on failure none.
+ * @source:	    "-" is standard input.
  * @name:	    what to call it; the source must then have one image. NULL: as the source says.
  * @max_layer_bytes: refuse a layer whose plain tar, or an archive's member which, is larger; 0 means
  *		    SHALE_MAX_LAYER_BYTES.
@@ -73,6 +76,8 @@ struct shale_import_opts {
 	const char *source;
 	const char *name;
 	uint64_t max_layer_bytes;
+	bool only_images;    /* refuse the tar of a root directory */
+	const char *message; /* for the history of one; NULL: where it came from */
 };
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *import,
 		 struct shale_err *err);
@@ -100,6 +105,32 @@ void shale_image_list_free(struct shale_image_list *list);
  * would go is mounted; also for an ID with several names, unless force.
  */
 int shale_rmi(const struct shale_opts *opts, const char *name, bool force, struct shale_err *err);
+
+/* Give an image, by name or ID, one more name, which another image may lose by it. */
+int shale_tag(const struct shale_opts *opts, const char *source, const char *target,
+	      struct shale_err *err);
+
+/*
+ * What docker's API answers about an image, as JSON text to be freed: an array of the steps it was made
+ * in, newest first, and an object with all about it.
+ */
+int shale_history(const struct shale_opts *opts, const char *name, char **ret_json,
+		  struct shale_err *err);
+int shale_inspect(const struct shale_opts *opts, const char *name, char **ret_json,
+		  struct shale_err *err);
+
+/* Takes what a verb writes: 0, or -1 with errno. */
+struct shale_sink {
+	int (*write)(void *arg, const void *data, size_t len);
+	void *arg;
+};
+
+/*
+ * Images as one tar, which docker and tools for OCI layouts can load. A name without a tag is all tags
+ * of the repository; an image given by ID has no name there.
+ */
+int shale_save(const struct shale_opts *opts, const char *const *names, size_t count,
+	       const struct shale_sink *sink, struct shale_err *err);
 
 /*
  * The directories of an image's layers, topmost first, for mounting. They cannot be removed before

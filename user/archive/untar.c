@@ -67,6 +67,34 @@ static int write_at(int fd, const char *data, size_t len, off_t offset)
 	return 0;
 }
 
+/* Zeros of this length, at a multiple of it, are left out: many writers of layers know no holes. */
+#define UNTAR_HOLE (64 << 10)
+
+static bool is_hole(const char *data, size_t len, off_t offset)
+{
+	return len == UNTAR_HOLE && offset % UNTAR_HOLE == 0 && !*data &&
+	       !memcmp(data, data + 1, len - 1);
+}
+
+static int write_sparse(int fd, const char *data, size_t len, off_t offset)
+{
+	size_t piece, pending = 0;
+
+	for (size_t done = 0; done < len; done += piece) {
+		piece = UNTAR_HOLE - (offset + done) % UNTAR_HOLE;
+		if (piece > len - done)
+			piece = len - done;
+		if (!is_hole(data + done, piece, offset + done)) {
+			pending += piece;
+			continue;
+		}
+		if (write_at(fd, data + done - pending, pending, offset + done - pending) < 0)
+			return -1;
+		pending = 0;
+	}
+	return write_at(fd, data + len - pending, pending, offset + len - pending);
+}
+
 /* Blocks come with offsets; what lies between them is a hole and stays one. */
 static int write_data(struct untar *ut, int fd, int64_t size)
 {
@@ -87,7 +115,7 @@ static int write_data(struct untar *ut, int fd, int64_t size)
 			return fail_reading(ut);
 		if (offset < 0 || offset > size || len > (uint64_t)(size - offset))
 			return shale_err_set(ut->err, EINVAL, "its data is longer than its size");
-		if (write_at(fd, data, len, offset) < 0)
+		if (write_sparse(fd, data, len, offset) < 0)
 			return shale_err_errno(ut->err, "writing");
 	}
 }

@@ -96,6 +96,45 @@ int blob_examine(const struct source *source, struct task *task, const char *pat
 	return 0;
 }
 
+static int hash_plain(struct codec *codec, struct task *task, struct shale_event *event,
+		      struct digest *ret_digest, struct shale_err *err)
+{
+	__cleanup_hasher struct hasher hasher = { NULL };
+	__cleanup_free char *chunk = malloc(BLOB_CHUNK);
+	ssize_t got;
+
+	if (!chunk)
+		return shale_err_errno(err, "reading");
+	if (hasher_init(&hasher, err) < 0)
+		return -1;
+	while ((got = codec_read(codec, chunk, BLOB_CHUNK, err)) > 0) {
+		hasher_update(&hasher, chunk, got);
+		event->done += got;
+		if (task_report(task, event, err) < 0)
+			return -1;
+	}
+	if (got < 0)
+		return -1;
+	hasher_final(&hasher, ret_digest);
+	return 0;
+}
+
+int blob_diff_id(const struct source *source, struct task *task, const char *path,
+		 struct digest *ret_digest, struct shale_err *err)
+{
+	__attribute__((cleanup(codec_closep))) struct codec *codec = NULL;
+	struct shale_event event = { .kind = SHALE_EVENT_READ, .id = path };
+	__cleanup_fd int fd = -1;
+	uint64_t size = 0;
+
+	if (source_open_file(source, path, &fd, &size, err) < 0)
+		return -1;
+	if (codec_open(codec_from_fd, &fd, &codec, err) < 0 ||
+	    hash_plain(codec, task, &event, ret_digest, err) < 0)
+		return shale_err_wrap(err, "%.200s", path);
+	return 0;
+}
+
 /* A spooled file is in the session already: a second name for it is enough. */
 static int open_target(const struct blob_job *job, int from, const char *hex, int *ret_fd,
 		       struct shale_err *err)

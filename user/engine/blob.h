@@ -25,6 +25,10 @@ struct blob_facts {
 int blob_examine(const struct source *source, struct task *task, const char *path,
 		 struct blob_facts *ret_facts, struct shale_err *err);
 
+/* The digest of what a file of the source is when it is not compressed. */
+int blob_diff_id(const struct source *source, struct task *task, const char *path,
+		 struct digest *ret_digest, struct shale_err *err);
+
 /* One layer of an import and the session it goes into. */
 struct blob_job {
 	struct task *task;

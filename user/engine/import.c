@@ -255,6 +255,11 @@ static void report_images(struct import *import)
 		struct shale_event event = { .kind = SHALE_EVENT_IMAGE, .id = id.text };
 		char name[sizeof(struct ref_text)];
 
+		if (import->source.is_rootfs) {
+			event.kind = SHALE_EVENT_MADE;
+			task_report(&import->task, &event, NULL);
+			continue;
+		}
 		if (!image->name_count)
 			task_report(&import->task, &event, NULL);
 		for (size_t n = 0; n < image->name_count; n++) {
@@ -268,13 +273,18 @@ static void report_images(struct import *import)
 
 static int import_run(struct import *import, struct shale_err *err)
 {
+	struct plan_opts plan_opts = {
+		.only_images = import->opts->only_images,
+		.message = import->opts->message,
+	};
+
 	if (session_begin(&import->store, &import->session, err) < 0 ||
 	    probe_xattrs(import, err) < 0)
 		return -1;
 	if (source_open(import->opts->source, &import->session, &import->task, max_bytes(import),
 			&import->source, err) < 0)
 		return -1;
-	if (plan_make(&import->source, &import->task, &import->plan, err) < 0 ||
+	if (plan_make(&import->source, &import->task, &plan_opts, &import->plan, err) < 0 ||
 	    rename_image(import, err) < 0)
 		return shale_err_wrap(err, "%s", import->opts->source);
 	if (plan_jobs(import, err) < 0)

@@ -203,8 +203,8 @@ static bool read_zone(const char *text, long *ret_seconds)
 	return true;
 }
 
-/* RFC 3339, "2024-05-06T07:08:09.123Z". The time of an image is for show: 0 when it is not one. */
-static time_t read_time(const char *text)
+/* The time of an image is for show. */
+time_t image_time(const char *text)
 {
 	struct tm tm = { 0 };
 	long zone;
@@ -245,7 +245,7 @@ int image_parse_config(const void *data, size_t len, struct image *image, struct
 	free(image->architecture);
 	image->os = strdup(os ? os : "");
 	image->architecture = strdup(arch ? arch : "");
-	image->created = created ? read_time(created) : 0;
+	image->created = created ? image_time(created) : 0;
 	if (!image->os || !image->architecture)
 		return shale_err_set(err, ENOMEM, "config");
 	return 0;

@@ -204,3 +204,10 @@ const char *ref_familiar(const struct ref *ref)
 		return name + strlen(OFFICIAL_PATH);
 	return has_domain(name, strcspn(name, "/")) ? ref->name : name;
 }
+
+bool ref_has_tag(const char *text)
+{
+	const char *slash = strrchr(text, '/');
+
+	return strchr(slash ? slash : text, ':');
+}

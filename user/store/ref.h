@@ -27,6 +27,9 @@ struct ref_text {
 /* Without tag and digest the tag is "latest". */
 int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err);
 
+/* Whether a name that is known to be good was written with a tag. */
+bool ref_has_tag(const char *text);
+
 /* name:tag in full, the form in which the store keeps it. */
 struct ref_text ref_text(const struct ref *ref);
 
