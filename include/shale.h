@@ -32,6 +32,7 @@ struct shale_err {
 enum shale_event_kind {
 	SHALE_EVENT_READ,	/* an archive is being read: done, and total if known */
 	SHALE_EVENT_COPY,	/* a layer's blob is being copied and checked */
+	SHALE_EVENT_WAIT,	/* another command is bringing the layer in */
 	SHALE_EVENT_UNPACK,	/* a layer is being unpacked; done counts compressed bytes */
 	SHALE_EVENT_LAYER_DONE, /* it is complete */
 	SHALE_EVENT_IMAGE,	/* an image is in the store: id, and name unless it has none */

@@ -41,7 +41,7 @@ struct blob_job {
 	struct blob_paths implied; /* filled: directories the tar does not list, if it was unpacked */
 };
 
-/* Brings the layer's blob and tree into the session, unless the store has them; checks both digests. */
+/* Brings the layer's blob and tree in, unless the store has them; checks both digests. */
 int blob_import(struct blob_job *job, struct shale_err *err);
 void blob_paths_release(struct blob_paths *paths);
 

@@ -34,11 +34,14 @@ static int own_layer_add(struct mounting *mounting, const struct shale_opts *opt
 			 struct shale_err *err)
 {
 	struct mount_spec *spec = &mounting->parsed.spec;
+	struct digest image;
 
 	if (spec->upper)
 		return shale_err_set(err, EINVAL, "upperdir is given, so the mount cannot get a writable layer of its own");
 	if (store_open(opts->root, false, &mounting->store, err) ||
-	    container_create(&mounting->store, mounting->layers.paths[0], &mounting->container, err))
+	    container_create(&mounting->store, mounting->layers.paths[0], &mounting->container, err) ||
+	    digest_parse(mounting->layers.id, "the image", &image, err) ||
+	    container_set_image(&mounting->store, mounting->container.id, &image, err))
 		return -1;
 	spec->upper = strdup(mounting->container.upper);
 	spec->work = strdup(mounting->container.work);

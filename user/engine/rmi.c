@@ -110,7 +110,7 @@ static int remove_image(struct removal *removal, struct index *index, const stru
 
 	if (take_entries(index, &image->manifest, &names, &count, err) < 0)
 		return -1;
-	if (gc_check_unmounted_locked(&removal->session, index, image, removal->name, err) < 0 ||
+	if (gc_check_unmounted_locked(&removal->session, image, removal->name, err) < 0 ||
 	    index_save(&removal->store, index, err) < 0)
 		goto out_free;
 	for (size_t i = 0; i < count; i++)

@@ -16,6 +16,7 @@
 static const char *const words[] = {
 	[SHALE_EVENT_READ] = "Reading",
 	[SHALE_EVENT_COPY] = "Copying",
+	[SHALE_EVENT_WAIT] = "Waiting",
 	[SHALE_EVENT_UNPACK] = "Unpacking",
 	[SHALE_EVENT_LAYER_DONE] = "Done",
 };
