@@ -124,35 +124,6 @@ static ssize_t __maybe_unused shale_splice_read(struct file *file, loff_t *pos,
 	return ret;
 }
 
-/*
- * Promotion links the upper to its name after the upper was synced, so the name is not on disk. A sync of
- * data alone need not care for names, and on ext4 does not when it finds all blocks allocated. So until an
- * upper was synced with its metadata once, it is so synced whatever was asked for. That this is forgotten
- * when the inode is evicted costs one more such sync.
- */
-static bool is_settled(const struct inode *inode)
-{
-	return SHALE_FS(inode->i_sb)->config.is_volatile || !shale_inode_has_origin(inode) ||
-	       test_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
-}
-
-/* Creds are the mounter's. */
-static int sync_real(struct inode *inode, struct file *real, loff_t start, loff_t end, bool datasync)
-{
-	const u64 saved = shale_mapio_saved(inode);
-	bool whole = !datasync || !is_settled(inode) || !shale_mapio_is_synced(inode);
-	int err;
-
-	err = shale_real_names_commit(SHALE_FS(inode->i_sb));
-	if (!err)
-		err = shale_real_fsync(real, start, end, !whole);
-	if (!err && whole) {
-		set_bit(SHALE_I_SETTLED, &SHALE_I(inode)->flags);
-		shale_mapio_synced(inode, saved);
-	}
-	return err;
-}
-
 /* The first page stands for the data, which may be dirty. */
 static int settle(struct file *file)
 {
@@ -161,13 +132,13 @@ static int settle(struct file *file)
 	struct file *real;
 	int err;
 
-	if (is_settled(inode))
+	if (shale_sync_is_settled(inode))
 		return 0;
 	real = shale_file_real(file);
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(inode->i_sb);
-	err = sync_real(inode, real, 0, 0, false);
+	err = shale_sync(inode, NULL, real, 0, 0, false);
 	shale_cred_end(old);
 	return err;
 }
@@ -186,7 +157,7 @@ int shale_file_prepare(struct file *file, bool synced)
 
 bool shale_file_is_prepared(const struct inode *inode, bool synced)
 {
-	return shale_inode_upper(inode) && (!synced || is_settled(inode));
+	return shale_inode_upper(inode) && (!synced || shale_sync_is_settled(inode));
 }
 
 /* With our inode locked: no set-uid bit or capability is left, and the mounter's credentials are in force. */
@@ -235,12 +206,20 @@ static void write_end(struct file *file, const struct cred *old)
 	inode_unlock(inode);
 }
 
-/* What went into a file in parts is not synced by the layer, which does not know of the map. */
+/* What went into a file in parts is not synced by the layer, which does not know of the map, nor where the layer
+ * must not do so past us. */
+static bool is_synced_here(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	return shale_inode_parts(inode) || shale_real_logs_names(SHALE_FS(inode->i_sb));
+}
+
 static ssize_t write_sync(struct file *file, loff_t end, ssize_t done)
 {
 	struct kiocb iocb;
 
-	if (done < 0 || !is_synced(file))
+	if (done < 0 || !is_synced(file) || !is_synced_here(file))
 		return done;
 	init_sync_kiocb(&iocb, file);
 	iocb.ki_pos = end;
@@ -276,6 +255,7 @@ static ssize_t shale_write_iter(struct kiocb *iocb, struct iov_iter *iter)
 	else
 		ret = shale_real_write_iter(real, iocb, iter, write_done);
 	write_end(file, old);
+	is_done &= !shale_real_logs_names(SHALE_FS(file_inode(file)->i_sb));
 	return is_done || ret <= 0 ? ret : generic_write_sync(iocb, ret);
 }
 
@@ -296,7 +276,7 @@ static ssize_t shale_splice_write(struct pipe_inode_info *pipe, struct file *fil
 	else
 		ret = shale_real_splice_write(pipe, real, pos, len, flags);
 	write_end(file, old);
-	return parts ? write_sync(file, *pos, ret) : ret;
+	return write_sync(file, *pos, ret);
 }
 
 static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
@@ -315,7 +295,7 @@ static long shale_fallocate(struct file *file, int mode, loff_t offset, loff_t l
 	else
 		err = shale_real_fallocate(real, mode, offset, len);
 	write_end(file, old);
-	if (!err && parts)
+	if (!err)
 		err = min_t(ssize_t, write_sync(file, offset + len, len), 0);
 	return err;
 }
@@ -336,9 +316,7 @@ static int shale_fsync(struct file *file, loff_t start, loff_t end, int datasync
 	if (IS_ERR(real))
 		return PTR_ERR(real);
 	old = shale_cred_begin(inode->i_sb);
-	err = shale_mapio_flush(inode);
-	if (!err)
-		err = sync_real(inode, real, start, end, datasync);
+	err = shale_sync(inode, NULL, real, start, end, datasync);
 	shale_cred_end(old);
 	return err;
 }
@@ -439,7 +417,7 @@ static loff_t range_op(const struct shale_range *r, const struct range_way *way)
 	range_lock(r, in_parts);
 	ret = range_op_locked(r, in_parts ? NULL : src.real, way);
 	range_unlock(r, in_parts);
-	if (in_parts && ret > 0)
+	if (ret > 0)
 		ret = write_sync(r->out, r->pos_out + ret, ret);
 	return ret;
 }

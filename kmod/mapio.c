@@ -185,7 +185,7 @@ static int data_sync(struct saving *s)
 		return PTR_ERR(file);
 	/* Which of them matter is data_check()'s business. */
 	shale_real_errors_skip(file);
-	err = shale_real_names_commit(s->fs) ?: shale_real_fsync(file, 0, LLONG_MAX, false);
+	err = shale_real_sync(s->fs, NULL, file, 0, LLONG_MAX, false);
 	fput(file);
 	return data_check(s, err);
 }
@@ -475,19 +475,6 @@ bool shale_mapio_is_synced(const struct inode *inode)
 	return !parts || READ_ONCE(parts->synced) == shale_mapio_saved(inode);
 }
 
-int shale_mapio_sync(struct inode *inode, struct file *top)
-{
-	int err = shale_mapio_flush(inode);
-	const u64 saved = shale_mapio_saved(inode);
-
-	if (err || shale_mapio_is_synced(inode))
-		return err;
-	err = shale_real_fsync(top, 0, 0, false);
-	if (!err)
-		shale_mapio_synced(inode, saved);
-	return err;
-}
-
 static u64 sidecar_id(struct shale_fs *fs, struct inode *inode)
 {
 	struct shale_parts *parts = shale_inode_parts(inode);
@@ -524,11 +511,6 @@ static void map_end(struct shale_parts *parts)
 	clear_bit(SHALE_I_PARTIAL, &SHALE_I(parts->inode)->flags);
 }
 
-static int names_and_data_sync(struct saving *s)
-{
-	return is_volatile(s) ? 0 : shale_real_names_commit(s->fs) ?: data_sync(s);
-}
-
 /*
  * The data is there before the attribute goes, and the attribute is gone before the sidecar that it leads to. Until
  * it is known to be gone, no sync may be one of data alone: after a crash the map that is still there would hide
@@ -540,7 +522,7 @@ static int remove_locked(struct saving *s)
 	const u64 id = s->parts->head.id;
 	int err;
 
-	err = names_and_data_sync(s);
+	err = data_sync(s);
 	if (err)
 		return err;
 	clear_bit(SHALE_I_SETTLED, flags);
@@ -548,7 +530,7 @@ static int remove_locked(struct saving *s)
 	if (err)
 		return err;
 	map_end(s->parts);
-	err = names_and_data_sync(s);
+	err = data_sync(s);
 	if (err)
 		return err;
 	set_bit(SHALE_I_SETTLED, flags);

@@ -27,8 +27,6 @@ int shale_mapio_flush_all(struct shale_fs *fs); /* creds are anybody's */
 u64 shale_mapio_saved(const struct inode *inode); /* 0 without a map */
 void shale_mapio_synced(struct inode *inode, u64 saved);
 bool shale_mapio_is_synced(const struct inode *inode); /* what was written: there may be more to write */
-/* Writes what has changed, and syncs it. TOP: the upper's open file. */
-int shale_mapio_sync(struct inode *inode, struct file *top);
 /* INODE's upper has all blocks: its map goes, and with it the need for what is below. Our inode is locked. */
 int shale_mapio_remove(struct inode *inode);
 /* After INODE lost a name: with the last one what its map has beside the file goes. What a crash leaves of

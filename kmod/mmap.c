@@ -183,7 +183,10 @@ static int source_map(struct file *file, const struct source *src, struct vm_are
 
 	if (src->parts)
 		return shale_parts_mmap(file, src->parts, vma);
-	real = shale_file_slot(file, src->slot);
+	if (!src->slot && (vma->vm_flags & VM_SHARED) && shale_real_logs_names(SHALE_FS(file_inode(file)->i_sb)))
+		real = shale_mapped_upper(file);
+	else
+		real = shale_file_slot(file, src->slot);
 	return IS_ERR(real) ? PTR_ERR(real) : shale_real_mmap(real, vma);
 }
 

@@ -94,6 +94,8 @@ static unsigned int slot_flags(const struct file *file, unsigned int slot)
 		flags &= ~(O_ACCMODE | O_APPEND);
 	else if ((flags & O_ACCMODE) == O_WRONLY)
 		flags = (flags & ~O_ACCMODE) | O_RDWR;
+	if (shale_real_logs_names(SHALE_FS(file_inode(file)->i_sb)))
+		flags &= ~O_SYNC;
 	return flags;
 }
 

@@ -540,7 +540,7 @@ static int owned_prepare(struct shale_parts *parts, struct file *top, const stru
 {
 	if (!iocb_is_dsync(iocb) || shale_map_generation(parts->maps[0]) == READ_ONCE(parts->synced))
 		return 0;
-	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : shale_mapio_sync(parts->inode, top);
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : shale_sync(parts->inode, NULL, top, 0, 0, true);
 }
 
 /* Nothing is new about where these bytes are, so it is a write like any other. */

@@ -670,7 +670,7 @@ static int shale_dir_fsync(struct file *file, loff_t start, loff_t end, int data
 	real = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
 	err = PTR_ERR_OR_ZERO(real);
 	if (!err) {
-		err = shale_real_names_commit(fs) ?: shale_real_fsync(real, start, end, datasync);
+		err = shale_real_sync(fs, NULL, real, start, end, datasync);
 		fput(real);
 	}
 	shale_cred_end(old);

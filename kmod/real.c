@@ -178,10 +178,12 @@ static int link_object(struct shale_fs *fs, struct dentry *old, struct dentry *d
 		       bool is_quiet, struct dentry **ret_dentry)
 {
 	struct shale_newattr attr = { .hardlink = old };
-	int err = create_object(fs, dir, name, &attr, is_quiet, ret_dentry);
+	int err = shale_real_names_begin(fs, false);
 
-	if (!err)
-		atomic64_inc(&fs->names_made);
+	if (err)
+		return err;
+	err = create_object(fs, dir, name, &attr, is_quiet, ret_dentry);
+	shale_real_names_end(fs, !err);
 	return err;
 }
 
@@ -293,8 +295,8 @@ static int rename_start(struct renamedata *rd, struct dentry *old, const struct 
 	return err;
 }
 
-static int rename_object(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
-			 const struct qstr *new_name, struct dentry *new, unsigned int flags, bool is_quiet)
+static int rename_named(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
+			const struct qstr *new_name, struct dentry *new, unsigned int flags, bool is_quiet)
 {
 	struct dentry *parent = dget_parent(old);
 	struct renamedata rd = {
@@ -315,13 +317,34 @@ static int rename_object(struct shale_fs *fs, struct dentry *old, struct dentry 
 	if (!err)
 		quiet_end_locked(fs, &quiet);
 	end_renaming(&rd);
-	/* With a flag a whiteout takes part. */
-	if (!err && flags)
-		atomic64_inc(&fs->names_made);
 out:
 	pr_debug("rename(%pd2, %pd2/%.*s, 0x%x) = %d\n", old, new_dir, new_name->len,
 		 new_name->name, flags, err);
 	dput(parent);
+	return err;
+}
+
+static bool is_whiteout(const struct dentry *dentry)
+{
+	const struct inode *inode = dentry ? d_inode(dentry) : NULL;
+
+	return inode && IS_WHITEOUT(inode);
+}
+
+/* With a flag a whiteout takes part, too. */
+static int rename_object(struct shale_fs *fs, struct dentry *old, struct dentry *new_dir,
+			 const struct qstr *new_name, struct dentry *new, unsigned int flags, bool is_quiet)
+{
+	const bool with_whiteout = flags || is_whiteout(old) || is_whiteout(new);
+	int err;
+
+	if (!with_whiteout)
+		return rename_named(fs, old, new_dir, new_name, new, flags, is_quiet);
+	err = shale_real_names_begin(fs, true);
+	if (err)
+		return err;
+	err = rename_named(fs, old, new_dir, new_name, new, flags, is_quiet);
+	shale_real_names_end(fs, !err);
 	return err;
 }
 

@@ -95,11 +95,8 @@ struct file *shale_real_open(const struct path *path, int flags);
 struct file *shale_real_open_for(struct file *user, const struct path *path, int flags);
 int shale_real_iterate(struct file *file, struct dir_context *ctx); /* from ctx->pos, leaves it there */
 loff_t shale_real_llseek(struct file *file, loff_t offset, int whence);
-int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
 bool shale_real_is_frozen(struct shale_fs *fs); /* the upper, just now */
 int shale_real_sync_fs(struct shale_fs *fs, bool wait);
-/* Before a file or directory of the upper is synced: what its filesystem would leave out of that. */
-int shale_real_names_commit(struct shale_fs *fs);
 int shale_real_statfs(const struct path *path, struct kstatfs *st);
 /* Where data begins from POS on, END if not before. A layer that cannot tell has data everywhere. */
 loff_t shale_real_data(struct file *real, loff_t pos, loff_t end);
@@ -120,6 +117,17 @@ int shale_real_encode_fh(struct dentry *dentry, struct shale_real_fh *fh); /* -E
 struct dentry *shale_real_decode_fh(const struct shale_layer *layer, const struct shale_real_fh *fh);
 struct dentry *shale_real_decode_named(const struct shale_layer *layer,
 				       const struct shale_real_fh *fh, struct dentry *except);
+
+/* real_sync.c: one open file or directory of the upper. FOPS: its own operations where ours are in their place, or NULL. */
+int shale_real_sync(struct shale_fs *fs, const struct file_operations *fops, struct file *file, loff_t start,
+		    loff_t end, bool datasync);
+/* The same of what has no name yet, or one that nobody changes. */
+int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync);
+/* Does the upper's filesystem sync files by themselves, so that the upper must not be synced past us? */
+bool shale_real_logs_names(const struct shale_fs *fs);
+/* Around what gives the upper's objects names, for real.c. No directory is locked yet. */
+int shale_real_names_begin(struct shale_fs *fs, bool with_whiteout);
+void shale_real_names_end(struct shale_fs *fs, bool is_made);
 
 /* real_names.c: what a directory holds, without . and .. */
 struct shale_real_name {

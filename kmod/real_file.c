@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * real_file.c - GROUND: open objects of the layers: opening, listing, syncing and copying them.
- * Names are in real.c, attributes in real_attr.c.
+ * real_file.c - GROUND: open objects of the layers: opening, listing and copying them. Syncing is in
+ * real_sync.c. Names are in real.c, attributes in real_attr.c.
  */
-#include <linux/magic.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -91,14 +90,6 @@ int shale_real_iterate(struct file *file, struct dir_context *ctx)
 	return err;
 }
 
-int shale_real_fsync(struct file *file, loff_t start, loff_t end, bool datasync)
-{
-	int err = vfs_fsync_range(file, start, end, datasync);
-
-	pr_debug("fsync(%pD2) = %d\n", file, err);
-	return err;
-}
-
 bool shale_real_is_frozen(struct shale_fs *fs)
 {
 	return READ_ONCE(shale_upper_layer(fs)->mnt->mnt_sb->s_writers.frozen) != SB_UNFROZEN;
@@ -115,27 +106,6 @@ int shale_real_sync_fs(struct shale_fs *fs, bool wait)
 	err = sync_filesystem(sb);
 	up_read(&sb->s_umount);
 	pr_debug("sync_fs = %d\n", err);
-	return err;
-}
-
-/*
- * btrfs syncs one file or directory by logging what belongs to it. Not in such a log are the bytes of a file
- * that was synced while it had no name, which is how promotion does it: the directory's log then leads to
- * an empty file. Nor are a whiteout at the old name, or the directory of the index when it is new. A commit
- * of everything has all of it. The other filesystems sync names in the order in which they were made.
- */
-int shale_real_names_commit(struct shale_fs *fs)
-{
-	struct super_block *sb = shale_upper_layer(fs)->mnt->mnt_sb;
-	s64 made = atomic64_read(&fs->names_made);
-	int err;
-
-	if (sb->s_magic != BTRFS_SUPER_MAGIC || made == atomic64_read(&fs->names_committed))
-		return 0;
-	err = sb->s_op->sync_fs(sb, 1);
-	pr_debug("names_commit = %d\n", err);
-	if (!err)
-		atomic64_set(&fs->names_committed, made);
 	return err;
 }
 

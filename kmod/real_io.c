@@ -30,6 +30,14 @@ struct shale_aio {
 	long res;
 };
 
+/* And what we do ourselves, where the layer must not sync past us. */
+static unsigned int not_for_layer(const struct kiocb *user)
+{
+	const struct shale_fs *fs = SHALE_FS(file_inode(user->ki_filp)->i_sb);
+
+	return CALLER_FLAGS | (shale_real_logs_names(fs) ? IOCB_DSYNC | IOCB_SYNC : 0);
+}
+
 static struct workqueue_struct *aio_wq;
 
 static void aio_put(struct shale_aio *aio)
@@ -64,6 +72,9 @@ static void aio_written(struct work_struct *work)
 	struct shale_aio *aio = container_of(work, struct shale_aio, work);
 
 	aio->written(aio->user->ki_filp);
+	aio->user->ki_pos = aio->iocb.ki_pos;
+	if (aio->res > 0 && shale_real_logs_names(SHALE_FS(file_inode(aio->user->ki_filp)->i_sb)))
+		aio->res = generic_write_sync(aio->user, aio->res);
 	aio_complete(aio, aio->res);
 }
 
@@ -104,7 +115,7 @@ static ssize_t aio_submit(struct file *real, struct kiocb *user, struct iov_iter
 	aio->written = written;
 	refcount_set(&aio->ref, 2);
 	kiocb_clone(&aio->iocb, user, get_file(real));
-	aio->iocb.ki_flags &= ~(CALLER_FLAGS | IOCB_HIPRI);
+	aio->iocb.ki_flags &= ~(not_for_layer(user) | IOCB_HIPRI);
 	aio->iocb.ki_complete = aio_done;
 	if (written) {
 		kiocb_start_write(&aio->iocb);
@@ -153,7 +164,7 @@ ssize_t shale_real_read_iter(struct file *real, struct kiocb *user, struct iov_i
 	if (is_async(user))
 		return aio_submit(real, user, iter, NULL);
 	kiocb_clone(&iocb, user, real);
-	iocb.ki_flags &= ~CALLER_FLAGS;
+	iocb.ki_flags &= ~not_for_layer(user);
 	ret = vfs_iocb_iter_read(real, &iocb, iter);
 	user->ki_pos = iocb.ki_pos;
 	return ret;
@@ -170,7 +181,7 @@ ssize_t shale_real_write_iter(struct file *real, struct kiocb *user, struct iov_
 	if (is_async(user))
 		return aio_submit(real, user, iter, written);
 	kiocb_clone(&iocb, user, real);
-	iocb.ki_flags &= ~CALLER_FLAGS;
+	iocb.ki_flags &= ~not_for_layer(user);
 	file_start_write(real);
 	ret = held_write(real, &iocb, iter);
 	file_end_write(real);

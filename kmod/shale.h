@@ -15,8 +15,9 @@
  *	        shale_records.lock
  *	        shale_parts.gate
  *	          shale_parts.sem
- *	            i_rwsem of upper and lower inodes
- *	              what those filesystems take
+ *	            shale_fs.names_sem
+ *	              i_rwsem of upper and lower inodes
+ *	                what those filesystems take
  *
  * A read of the top part may hold its inode's lock while it copies to memory of the user, which faults, and faults need
  * shale_parts.sem: they only try it, but try again until they get it. So who reads holds the gate meanwhile,
@@ -38,6 +39,7 @@
 #include <linux/mutex.h>
 #include <linux/namei.h>
 #include <linux/path.h>
+#include <linux/rwsem.h>
 #include <linux/uuid.h>
 #include <linux/workqueue.h>
 #include <linux/xattr.h>
@@ -138,8 +140,11 @@ struct shale_fs {
 	struct shale_records records;
 	u64 mount_id;
 	atomic_t temp_seq;	    /* names in workdir */
-	atomic64_t names_made;	    /* links and whiteouts in the upper, counted by real.c */
-	atomic64_t names_committed; /* as many are on disk, see shale_real_names_commit() */
+	struct rw_semaphore names_sem; /* writers make names in the upper, readers sync files there; see real_sync.c */
+	bool has_new_names;	    /* made and not committed since; names_sem */
+	bool has_logged;	    /* a file was synced since nothing was in the log; names_sem */
+	struct file_operations mapped_fops; /* of files of mapped.c that are no parts; unsaved_lock, until they are set */
+	const struct file_operations *real_fops; /* what they stand for */
 	errseq_t upper_err;	    /* s_wb_err of the upper at mount: a volatile mount fails after it moves */
 	errseq_t upper_told;	    /* up to where it was told as ours; unsaved_mutex */
 	struct list_head node;	    /* in genl.c's list, protected by its lock */
@@ -431,6 +436,13 @@ bool shale_file_is_prepared(const struct inode *inode, bool synced);
 int shale_file_init(void);
 void shale_file_exit(void);
 
+/* sync.c - syncing one file. Creds are the mounter's. */
+/* Is the name that promotion gave INODE's upper on disk? */
+bool shale_sync_is_settled(const struct inode *inode);
+/* REAL: an open file of the upper. FOPS as of shale_real_sync(). The map is written before, and synced with it. */
+int shale_sync(struct inode *inode, const struct file_operations *fops, struct file *real, loff_t start, loff_t end,
+	       bool datasync);
+
 /* opened.c */
 /* The open file of a layer behind an open regular file of ours, as it is now: the upper's as soon as
  * there is one. Borrowed; stays open as long as FILE. */
@@ -453,6 +465,9 @@ void shale_opened_release(struct file *file);
 int shale_mmap(struct file *file, struct vm_area_struct *vma);
 /* At open: a mapping cannot wait for what this does. */
 int shale_mmap_prepare(struct file *file);
+
+/* mapped.c: the open file of FILE's upper, which has no parts, that is mapped where the upper must not be synced past us */
+struct file *shale_mapped_upper(struct file *file);
 
 /* xattr.c */
 extern const struct xattr_handler *const shale_xattr_handlers[];

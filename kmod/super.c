@@ -261,6 +261,7 @@ static int fs_alloc(struct super_block *sb, const struct shale_params *params)
 	fs->config = params->config;
 	fs->mount_id = atomic64_inc_return(&last_mount_id);
 	mutex_init(&fs->whiteout_lock);
+	init_rwsem(&fs->names_sem);
 	shale_mapio_init(fs);
 	shale_scan_init(fs);
 	INIT_LIST_HEAD(&fs->node);

@@ -11,7 +11,7 @@ bool step_syncs_all(const struct step *step)
 
 static bool syncs_range(const struct step *step)
 {
-	return step->verb == MSYNC || step->verb == SWRITE || step->verb == DSWRITE;
+	return step->verb == MSYNC || step->verb == SWRITE || step->verb == DSWRITE || step_goes_on(step);
 }
 
 static bool syncs_whole(const struct step *step)

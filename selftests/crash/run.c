@@ -12,18 +12,24 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/shale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE 2
 #endif
+
+/* The recorder has room for so much of what goes on beside the steps. */
+#define TIMES_MAX 1000
 
 struct run {
 	const struct world *world;
@@ -32,6 +38,7 @@ struct run {
 	struct handles *handles;
 	unsigned int number;
 	int root;
+	pid_t beside; /* does a step that goes on; 0: none */
 	bool is_lying;
 };
 
@@ -84,7 +91,7 @@ static bool store_bytes(const struct run *run)
 	if (!map)
 		return false;
 	memcpy(map + skip, run->bytes + run->step->offset, run->step->length);
-	return munmap(map, length) == 0;
+	return (run->step->verb != STORE_ON || msync(map, length, MS_SYNC) == 0) & (munmap(map, length) == 0);
 }
 
 static bool sync_map(const struct run *run)
@@ -170,6 +177,13 @@ static bool commit_below(void)
 	return (ret == 0) & (close(fd) == 0);
 }
 
+static bool sync_elsewhere(void)
+{
+	int fd = open(world_upper_path("../elsewhere"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	return end_with(fd, fd >= 0 && write(fd, "", 1) == 1 && fsync(fd) == 0);
+}
+
 static bool set_time(const struct run *run)
 {
 	const struct timespec times[2] = {{.tv_sec = run->step->number}, {.tv_sec = run->step->number}};
@@ -210,10 +224,12 @@ static bool do_bytes(const struct run *run)
 	case SWRITE:
 		return write_bytes(run, run->is_lying ? 0 : O_SYNC);
 	case DSWRITE:
+	case DSWRITE_ON:
 		return write_bytes(run, run->is_lying ? 0 : O_DSYNC);
 	case APPEND:
 		return write_bytes(run, O_APPEND);
 	case STORE:
+	case STORE_ON:
 		return store_bytes(run);
 	case TRUNCATE:
 		return truncate_file(run);
@@ -305,9 +321,51 @@ static bool step_do(struct run *run)
 		return start_writeback(run);
 	if (verb == COMMIT)
 		return commit_below();
+	if (verb == ELSEWHERE)
+		return sync_elsewhere();
 	if (verb == HANDLE)
 		return handles_take(run->handles, run->root, run->step->path, run->number);
 	return run->is_lying || do_sync(run);
+}
+
+/* The file is found whatever becomes of its name. */
+static void go_on(const struct run *run, int fd)
+{
+	struct step step = *run->step;
+	struct run again = *run;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(step.path, sizeof(step.path), "/proc/self/fd/%d", fd);
+	again.step = &step;
+	for (int i = 0; i < TIMES_MAX; i++)
+		if (!do_bytes(&again))
+			_exit(1);
+	_exit(0);
+}
+
+static void beside_begin(struct run *run)
+{
+	int fd = open_path(run, run->step->path, O_RDONLY);
+
+	run->beside = fd < 0 ? -1 : fork();
+	if (run->beside < 0)
+		die("nobody goes on with: %s", step_describe(run->step));
+	if (run->beside == 0)
+		go_on(run, fd);
+	close(fd);
+}
+
+static void beside_end(struct run *run)
+{
+	int status = 0;
+
+	if (!run->beside)
+		return;
+	kill(run->beside, SIGKILL);
+	errno = 0;
+	if (waitpid(run->beside, &status, 0) < 0 || (WIFEXITED(status) && WEXITSTATUS(status)))
+		die("who went on with a step has failed");
+	run->beside = 0;
 }
 
 static void step_set(struct run *run, const struct model *model, unsigned int number)
@@ -345,7 +403,10 @@ void run_steps(const struct world *world, const struct model *model, bool is_lyi
 		step_set(&run, model, i);
 		if (!step_do(&run))
 			die("step %u failed: %s", i + 1, step_describe(run.step));
+		if (step_goes_on(run.step))
+			beside_begin(&run);
 	}
 	recorder_mark(model->script.count);
+	beside_end(&run);
 	close(run.root);
 }

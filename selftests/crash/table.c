@@ -149,6 +149,25 @@ const struct workload workloads[] = {
 	{"exchange",
 	 "exchange a u; syncfs; write a 0 4k; fsync a; exchange b d; syncfs; write b/x 0 8; "
 	 "exchange c d; sync"},
+	/* What syncs one file must not take half of what happened to the names of others along. */
+	{"names_dsync",
+	 "dswrite a 0 4k; dswrite a 0 4k; rename a e; dswrite u 0 4k; syncfs; rename u n; chmod b 640; dswrite n 0 4k; "
+	 "dswrite n 4k 4k; syncfs; dswrite c 0 4k; syncdir .; unlink c; dswrite v 0 4k; dswrite v 4k 4k"},
+	{"names_msync",
+	 "store a 0 4k; msync a 0 4k; store a 0 4k; msync a 0 4k; rename a e; store u 0 4k; msync u 0 4k; syncfs; "
+	 "rename u n; chmod b 640; store n 0 4k; msync n 0 4k; store n 4k 4k; msync n 4k 4k"},
+	{"names_elsewhere",
+	 "dswrite a 0 4k; dswrite a 0 4k; rename a e; elsewhere; syncdir .; dswrite c 0 4k; syncdir .; unlink c; elsewhere; "
+	 "create c; elsewhere; syncdir d; rename d m; elsewhere; rename b n; elsewhere"},
+	{"names_fsync",
+	 "dswrite a 0 4k; fsync a; rename a e; fsync u; write u 0 4k; fsync u; syncfs; rename u n; chmod b 640; fsync n"},
+	/* The same while another process does so. */
+	{"dsync_beside",
+	 "dswrite a 0 4k; dswrite_on a 8k 4k; rename a e; fsync e; rename e a; fsync a; rename a e; fsync e; "
+	 "link e g; fsync g; rename b n; fsync n; rename c m; fsync m; rename d/x x; fsync x"},
+	{"msync_beside",
+	 "dswrite a 0 4k; store_on a 8k 4k; rename a e; fsync e; rename e a; fsync a; rename a e; fsync e; "
+	 "link e g; fsync g; rename b n; fsync n; rename c m; fsync m; rename d/x x; fsync x"},
 	/* Handles, and what was renamed before there was one */
 	{"handles",
 	 "rename a e; rename d/x x; rename low d/low; syncfs; rename c d/c; handle e; handle x; handle d/c; "

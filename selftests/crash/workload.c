@@ -23,8 +23,10 @@ static const struct verb_form {
 	{"dwrite", DWRITE, "pol"},   /* O_DIRECT */
 	{"swrite", SWRITE, "pol"},   /* O_SYNC */
 	{"dswrite", DSWRITE, "pol"}, /* O_DSYNC */
+	{"dswrite_on", DSWRITE_ON, "pol"}, /* and the same bytes again and again, beside all later steps */
 	{"append", APPEND, "pl"},
 	{"store", STORE, "pol"}, /* through a shared mapping */
+	{"store_on", STORE_ON, "pol"}, /* with msync, and on and on likewise */
 	{"truncate", TRUNCATE, "po"},
 	{"punch", PUNCH, "pol"},
 	{"zero", ZERO, "pol"},
@@ -54,6 +56,7 @@ static const struct verb_form {
 	{"handle", HANDLE, "p"}, /* a file handle is taken, which is tried after the crash */
 	{"writeback", WRITEBACK, "p"}, /* the upper's data goes to the disk, and nobody promises anything */
 	{"commit", COMMIT, ""}, /* likewise all that the filesystem below knows of, as another user of it may do */
+	{"elsewhere", ELSEWHERE, ""}, /* likewise, but the other user syncs a file of its own */
 };
 
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
@@ -146,6 +149,11 @@ static const char *verb_name(enum verb verb)
 		if (forms[i].verb == verb)
 			return forms[i].name;
 	return "?";
+}
+
+bool step_goes_on(const struct step *step)
+{
+	return step->verb == DSWRITE_ON || step->verb == STORE_ON;
 }
 
 const char *step_describe(const struct step *step)

@@ -11,19 +11,21 @@
 #ifndef SELFTESTS_CRASH_WORKLOAD_H
 #define SELFTESTS_CRASH_WORKLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define STEPS_MAX 48
-#define PATH_SIZE 24
+#define PATH_SIZE 32
 
 enum verb {
 	/* change bytes */
-	WRITE, DWRITE, SWRITE, DSWRITE, APPEND, STORE, TRUNCATE, PUNCH, ZERO, ALLOCATE, COLLAPSE, INSERT,
-	SCATTER, COPY,
+	WRITE, DWRITE, SWRITE, DSWRITE, DSWRITE_ON, APPEND, STORE, STORE_ON, TRUNCATE, PUNCH, ZERO, ALLOCATE,
+	COLLAPSE, INSERT, SCATTER, COPY,
 	/* change names */
 	CREATE, MAKEDIR, REMOVEDIR, LINK, UNLINK, RENAME, EXCHANGE,
 	CHMOD, UTIMES,
-	FSYNC, FDATASYNC, FILL, MSYNC, SYNCDIR, SYNCFS, SYNC, REMOUNT, READONLY, WRITEBACK, COMMIT, HANDLE,
+	FSYNC, FDATASYNC, FILL, MSYNC, SYNCDIR, SYNCFS, SYNC, REMOUNT, READONLY, WRITEBACK, COMMIT, ELSEWHERE,
+	HANDLE,
 };
 
 /* From one write of SCATTER to the next. */
@@ -52,6 +54,8 @@ extern const size_t workload_count;
 /* Also good when things are right. */
 extern const struct workload control_workload;
 
+/* Is it done again and again, by another process, until the last step has ended? */
+bool step_goes_on(const struct step *step);
 void script_parse(struct script *script, const char *text);
 /* For messages; the result is overwritten by the next call. */
 const char *step_describe(const struct step *step);

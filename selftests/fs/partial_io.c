@@ -560,6 +560,9 @@ TEST_TABLE(io, struct io_case, cases, c)
 	twins_expect_same();
 	theirs = case_run(c, "p");
 	ours = case_run(c, "m");
+	/* btrfs of 7.3 writes all that goes into one large folio or nothing. */
+	if (theirs == -EFAULT && ours > 0)
+		SKIP("%s does not write what comes before memory that is not there", union_backing());
 	EXPECT_EQ(ours, theirs);
 	twins_expect_same();
 	drop_caches();

@@ -23,12 +23,12 @@ static bool is_old_xfs(void)
 
 #define PROBE "probe"
 
-static bool is_end_left;
+static bool is_end_left, is_part_written;
 
 /* The last block is not full, and all of it is made zero. Bytes that are not on disk yet go. */
 static bool probe_zero_end(int fd)
 {
-	char bytes[3072], zeros[sizeof(bytes)] = {0};
+	char bytes[3000], zeros[sizeof(bytes)] = {0};
 
 	memset(bytes, 'x', sizeof(bytes));
 	if (pwrite(fd, bytes, sizeof(bytes), 0) != sizeof(bytes) || fsync(fd) < 0 ||
@@ -37,21 +37,46 @@ static bool probe_zero_end(int fd)
 	return pread(fd, bytes, sizeof(bytes), 0) == sizeof(bytes) && memcmp(bytes, zeros, sizeof(bytes));
 }
 
+/* A direct write of an odd length over two extents that is refused has written neither. */
+static bool probe_part_written(int fd)
+{
+	static char bytes[4 * PAGE] __attribute__((aligned(PAGE)));
+
+	memset(bytes, 'x', sizeof(bytes));
+	if (pwrite(fd, bytes, 2 * PAGE, 0) != 2 * PAGE || fallocate(fd, 0, 2 * PAGE, 2 * PAGE) < 0 || fsync(fd) < 0)
+		return false;
+	memset(bytes, 'y', sizeof(bytes));
+	return pwrite(fd, bytes, 3 * PAGE + 100, 0) < 0 && pread(fd, bytes, PAGE, 0) == PAGE && bytes[0] == 'y';
+}
+
+static bool probe(int flags, bool (*ask)(int fd))
+{
+	int fd = open(PROBE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC | flags, 0600);
+	bool answer = fd >= 0 && ask(fd);
+
+	if (fd < 0 && !flags)
+		die(PROBE);
+	if (fd >= 0)
+		close(fd);
+	unlink(PROBE);
+	return answer;
+}
+
 void excuse_probe(void)
 {
-	int fd = open(PROBE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		die(PROBE);
-	is_end_left = probe_zero_end(fd);
-	close(fd);
-	unlink(PROBE);
+	is_end_left = probe(0, probe_zero_end);
+	is_part_written = probe(O_DIRECT, probe_part_written);
 }
 
 /* Seen by excuse_probe(). */
 static bool has_end_left(void)
 {
 	return is_end_left;
+}
+
+static bool has_part_written(void)
+{
+	return is_part_written;
 }
 
 static const struct {
@@ -80,6 +105,8 @@ static const struct {
 		"xfs before 6.9 calls bytes a hole that lie behind one in which a copied extent may grow", is_old_xfs},
 	[EXCUSE_ZERO_END] = {"zero-end", true, true, true,
 		"ext4 of 7.3 leaves bytes in the last block that FALLOC_FL_ZERO_RANGE goes beyond the end from", has_end_left},
+	[EXCUSE_PART_WRITTEN] = {"part-written", true, true, true,
+		"ext4 of 7.3 refuses a direct write of an odd length once it has written an extent of it", has_part_written},
 };
 
 static bool is_strict(const char *name)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
+#define SECTOR 512 /* direct writes are refused below this */
+
 /* What has been written, where the operation's buffer is a mapping that changes by it. */
 static unsigned char written[BUFFER_SIZE];
 
@@ -17,6 +19,8 @@ static void choose_write(struct op *op)
 	if (op->handle->flags & O_APPEND)
 		op->at = op->file->now.size;
 	op_limit(op);
+	if (handle_is_direct(op->handle) && op->length > PAGE && op->length % SECTOR && excuse_count(EXCUSE_PART_WRITTEN))
+		op->length = align_down(op->length, PAGE);
 	chance_fill(op->buffer, op->length);
 	op->want = op->length;
 }
