@@ -149,18 +149,21 @@ int shale_layers_get(const struct shale_opts *opts, const char *name,
 void shale_layers_put(struct shale_layers *layers);
 
 /*
- * Mount an image on a directory. err->code ENODEV: the module is not there, and the message says what
- * to do.
- * @options:	 as mount(8) takes them, without layers; may be NULL.
+ * Mount an image on a directory. err->code ENODEV: the storage driver does not work here, and the message says
+ * what to do.
+ * @driver:	 "shale", "overlay2", "btrfs" or "vfs"; NULL: the first of them that works.
+ * @options:	 as mount(8) takes them, without layers; may be NULL. Only driver shale has some of its own.
  * @is_writable: give the mount a writable layer of its own, in the store.
  */
 struct shale_mount_opts {
 	const char *image;
 	const char *target;
+	const char *driver;
 	const char *options;
 	bool is_writable;
 };
 struct shale_mounted {
+	char driver[16];
 	char container[13]; /* the writable layer's ID, "" if there is none */
 	char warning[1536]; /* what was remarked, "" if nothing */
 };
@@ -179,5 +182,41 @@ struct shale_umount_opts {
 };
 int shale_umount(const struct shale_opts *opts, const struct shale_umount_opts *umount,
 		 struct shale_err *err);
+
+/*
+ * What changed in a writable layer, as docker's API answers it: an array of objects with Path and Kind (0 changed,
+ * 1 added, 2 deleted), JSON text to be freed. NAME is the layer's ID, or a directory on which it is mounted.
+ */
+int shale_diff(const struct shale_opts *opts, const char *name, char **ret_json,
+	       struct shale_err *err);
+
+/* What a writable layer takes on disk, beside the layers below it. */
+struct shale_usage {
+	uint64_t inodes;
+	uint64_t bytes;
+};
+int shale_usage(const struct shale_opts *opts, const char *name, struct shale_usage *ret_usage,
+		struct shale_err *err);
+
+/*
+ * An image of what changed in a writable layer, on top of the image below it. The layer may be mounted; who writes to
+ * it meanwhile gets some of it into the image.
+ * @container:	as for shale_diff().
+ * @name:	what to call the image; may be NULL.
+ * @created_by:	what the history says was done; may be NULL, as author and message may.
+ * @changes:	a Dockerfile's instructions: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER
+ *		VOLUME WORKDIR.
+ */
+struct shale_commit_opts {
+	const char *container;
+	const char *name;
+	const char *author;
+	const char *message;
+	const char *created_by;
+	const char *const *changes;
+	size_t change_count;
+};
+int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *commit,
+		 char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err);
 
 #endif

@@ -48,6 +48,8 @@ bool attr_is_private_xattr(const char *name);
  * are those of a union, and those which belong to the filesystem or the machine that it is on.
  */
 int attr_from_fd(int fd, const struct stat *st, struct attr *ret_attr, struct shale_err *err);
+/* Removes the xattrs that attr_from_fd() would find on an open file or directory. */
+int attr_drop_xattrs(int fd, struct shale_err *err);
 /* Owner, mode and xattrs, not times: 1 if they are the same, 0 if not, -1 with err. */
 int attr_is_same(int fd_a, const struct stat *a, int fd_b, const struct stat *b,
 		 struct shale_err *err);

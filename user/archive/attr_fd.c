@@ -145,3 +145,19 @@ int attr_is_same(int fd_a, const struct stat *a, int fd_b, const struct stat *b,
 		return -1;
 	return has_same_xattrs(&left, &right);
 }
+
+int attr_drop_xattrs(int fd, struct shale_err *err)
+{
+	__cleanup_attr struct attr attr = { 0 };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return shale_err_errno(err, "removing extended attributes");
+	if (attr_from_fd(fd, &st, &attr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < attr.xattr_count; i++)
+		if (fremovexattr(fd, attr.xattrs[i].name) < 0)
+			return shale_err_errno(err, "removing extended attribute %s",
+					       attr.xattrs[i].name);
+	return 0;
+}

@@ -136,6 +136,17 @@ static bool has_aufs_opaque(const struct upper *upper)
 	return fd >= 0;
 }
 
+/* Unions say that a new directory is opaque, too; where there was none below, it hides nothing. */
+static bool hides_something(const struct upper *upper)
+{
+	__cleanup_fd int fd = -1;
+
+	if (upper->opts->base_fd < 0)
+		return true;
+	fd = fs_open_beneath(upper->opts->base_fd, buf_str(&upper->walk.path), O_PATH | O_DIRECTORY, 0);
+	return fd >= 0;
+}
+
 /* What is in a directory that was told of. */
 static int tell_inside(struct upper *upper, int fd)
 {
@@ -143,7 +154,8 @@ static int tell_inside(struct upper *upper, int fd)
 	bool is_opaque = has_value(upper, fd, OVERLAY_XATTR_OPAQUE, 'y') || has_aufs_opaque(upper);
 
 	/* What was there under the new name before must not show in what came. */
-	if ((is_opaque || is_moved) && walk_tell_kind(&upper->walk, CHANGE_OPAQUE) < 0)
+	if ((is_opaque || is_moved) && hides_something(upper) &&
+	    walk_tell_kind(&upper->walk, CHANGE_OPAQUE) < 0)
 		return -1;
 	if (!is_moved || is_opaque)
 		return tell_dir(upper, has_value(upper, fd, OVERLAY_XATTR_OPAQUE, 'x'));

@@ -42,7 +42,8 @@ typedef int (*change_fn)(void *arg, const struct change *change, struct shale_er
 struct changes_upper {
 	int upper_fd;
 	int view_fd; /* -1: there is none, and what needs one is an error */
-	int base_fd; /* the root below, to tell whether the upper's differs; -1: it does not */
+	/* What there is without the upper; -1: unknown, then the root did not change, and all that hides is told. */
+	int base_fd;
 	const char *xattr_prefix; /* "trusted." or "user.": where the upper's private xattrs are */
 	bool has_aufs;		  /* .wh.NAME in the upper is a whiteout */
 };

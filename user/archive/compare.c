@@ -140,7 +140,7 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Without a look at it: nobody touched it since the tree was made, or it is a snapshot's very file.
+/* Without a look into it: nobody touched it since the tree was made, or it is a snapshot's very file.
  */
 static bool is_untouched(const struct comparison *comparison, const struct pair *pair)
 {
@@ -151,20 +151,27 @@ static bool is_untouched(const struct comparison *comparison, const struct pair 
 	return base->st_ino == tree->st_ino && is_same_time(&base->st_ctim, &tree->st_ctim);
 }
 
+static bool has_same_stat(const struct stat *base, const struct stat *tree)
+{
+	return base->st_mode == tree->st_mode && base->st_uid == tree->st_uid &&
+	       base->st_gid == tree->st_gid && is_same_time(&base->st_mtim, &tree->st_mtim) &&
+	       (!S_ISREG(tree->st_mode) || base->st_size == tree->st_size);
+}
+
 static int is_same(struct comparison *comparison, const struct pair *pair)
 {
 	const struct stat *base = &pair->base_st, *tree = &pair->tree_st;
 	int same;
 
+	if (!has_same_stat(base, tree))
+		return 0;
 	if (is_untouched(comparison, pair))
 		return 1;
 	same = attr_is_same(pair->base, base, pair->tree, tree, comparison->walk.err);
 	if (same <= 0)
 		return same;
-	if (!is_same_time(&base->st_mtim, &tree->st_mtim))
-		return 0;
 	if (S_ISREG(tree->st_mode))
-		same = base->st_size == tree->st_size ? has_same_content(comparison) : 0;
+		same = has_same_content(comparison);
 	else if (S_ISLNK(tree->st_mode))
 		same = has_same_target(pair);
 	else if (S_ISCHR(tree->st_mode) || S_ISBLK(tree->st_mode))

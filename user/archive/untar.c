@@ -67,32 +67,40 @@ static int write_at(int fd, const char *data, size_t len, off_t offset)
 	return 0;
 }
 
-/* Zeros of this length, at a multiple of it, are left out: many writers of layers know no holes. */
-#define UNTAR_HOLE (64 << 10)
+/*
+ * Zeros of this length are left out, since the file is a hole to begin with: many writers of layers know no holes.
+ * Shorter ones would make more extents than they save blocks.
+ */
+#define UNTAR_HOLE_MIN	 (64 << 10)
+#define UNTAR_HOLE_BLOCK 4096
 
-static bool is_hole(const char *data, size_t len, off_t offset)
+static bool is_zero(const char *data, size_t len)
 {
-	return len == UNTAR_HOLE && offset % UNTAR_HOLE == 0 && !*data &&
-	       !memcmp(data, data + 1, len - 1);
+	return !*data && !memcmp(data, data + 1, len - 1);
 }
 
 static int write_sparse(int fd, const char *data, size_t len, off_t offset)
 {
-	size_t piece, pending = 0;
+	size_t start = 0, zeros = 0, piece;
 
 	for (size_t done = 0; done < len; done += piece) {
-		piece = UNTAR_HOLE - (offset + done) % UNTAR_HOLE;
+		piece = UNTAR_HOLE_BLOCK - (offset + done) % UNTAR_HOLE_BLOCK;
 		if (piece > len - done)
 			piece = len - done;
-		if (!is_hole(data + done, piece, offset + done)) {
-			pending += piece;
+		if (is_zero(data + done, piece)) {
+			zeros += piece;
 			continue;
 		}
-		if (write_at(fd, data + done - pending, pending, offset + done - pending) < 0)
-			return -1;
-		pending = 0;
+		if (zeros >= UNTAR_HOLE_MIN) {
+			if (write_at(fd, data + start, done - zeros - start, offset + start) < 0)
+				return -1;
+			start = done;
+		}
+		zeros = 0;
 	}
-	return write_at(fd, data + len - pending, pending, offset + len - pending);
+	if (zeros < UNTAR_HOLE_MIN)
+		zeros = 0;
+	return write_at(fd, data + start, len - zeros - start, offset + start);
 }
 
 /* Blocks come with offsets; what lies between them is a hole and stays one. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "driver/whole.h"
 #include "engine/engine.h"
 #include "store/gc.h"
 #include "store/image.h"
@@ -117,6 +118,8 @@ static int remove_image(struct removal *removal, struct index *index, const stru
 		report(removal, SHALE_EVENT_UNTAGGED, NULL, names + i * NAME_BYTES);
 	report(removal, SHALE_EVENT_DELETED, id.text, NULL);
 	ret = gc_collect_locked(&removal->session, report_layer, removal, err);
+	if (!ret)
+		ret = whole_sweep_locked(&removal->session, err);
 out_free:
 	free(names);
 	return ret;

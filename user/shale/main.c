@@ -12,6 +12,9 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
+	{ "commit", "[OPTIONS] CONTAINER|DIR [NAME[:TAG]]",
+	  "Make an image of what changed in a writable layer", cmd_commit },
+	{ "diff", "[--size] CONTAINER|DIR", "List what changed in a writable layer", cmd_diff },
 	{ "doctor", "[--format table|json] [DIR]",
 	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor },
 	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history },
@@ -23,7 +26,7 @@ static const struct verb verbs[] = {
 	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load },
 	{ "materialize", "FILE...", "Fill files on a mount, so that they need no lower layer",
 	  cmd_materialize },
-	{ "mount", "[--rw] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
+	{ "mount", "[--rw] [-s DRIVER] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
 	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
 	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save },
 	{ "stat", "[--format table|json] FILE...",

@@ -25,6 +25,8 @@ struct verb {
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
+int cmd_commit(struct cli *cli, int argc, char **argv);
+int cmd_diff(struct cli *cli, int argc, char **argv);
 int cmd_doctor(struct cli *cli, int argc, char **argv);
 int cmd_history(struct cli *cli, int argc, char **argv);
 int cmd_images(struct cli *cli, int argc, char **argv);
