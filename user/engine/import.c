@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #include "engine/blob.h"
 #include "engine/implied.h"
@@ -38,29 +37,6 @@ static uint64_t max_bytes(const struct import *import)
 {
 	return import->opts->max_layer_bytes ? import->opts->max_layer_bytes :
 					       SHALE_MAX_LAYER_BYTES;
-}
-
-/* Which private xattrs this process can write on this filesystem. */
-static int probe_xattrs(struct import *import, struct shale_err *err)
-{
-	static const struct {
-		const char *prefix;
-		const char *name;
-	} choices[] = {
-		{ "trusted.", "trusted.shale.probe" },
-		{ "user.", "user.shale.probe" },
-	};
-
-	for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
-		if (fsetxattr(import->session.fd, choices[i].name, "", 0, 0) == 0) {
-			import->xattr_prefix = choices[i].prefix;
-			return 0;
-		}
-		if (errno != EPERM)
-			break;
-	}
-	return shale_err_errno(err, "the filesystem of %s cannot hold extended attributes",
-			       import->store.path);
 }
 
 static bool is_planned(const struct import *import, const struct image_layer *layer)
@@ -269,7 +245,7 @@ static void report_images(struct import *import)
 static int import_run(struct import *import, struct shale_err *err)
 {
 	if (session_begin(&import->store, &import->session, err) < 0 ||
-	    probe_xattrs(import, err) < 0)
+	    blob_probe_xattrs(&import->session, &import->xattr_prefix, err) < 0)
 		return -1;
 	if (source_open(import->opts->source, &import->session, &import->task, max_bytes(import),
 			&import->source, err) < 0)

@@ -132,6 +132,7 @@ int shale_umount(const struct shale_opts *opts, const struct shale_umount_opts *
 		 struct shale_err *err)
 {
 	__cleanup_store struct store store = STORE_CLOSED;
+	__cleanup_fd int lock = -1;
 	char id[CONTAINER_ID_TEXT] = "";
 	int flags = UMOUNT_NOFOLLOW | (umount->is_lazy ? MNT_DETACH : 0);
 
@@ -145,5 +146,7 @@ int shale_umount(const struct shale_opts *opts, const struct shale_umount_opts *
 		return shale_err_wrap(err, "%s", umount->target);
 	if (!id[0] || umount->keeps_container || umount->is_lazy)
 		return 0;
-	return container_remove(&store, id, err);
+	/* The collector takes directories without a row. */
+	lock = store_lock(&store, LOCK_SH, err);
+	return lock < 0 ? -1 : container_remove(&store, id, err);
 }

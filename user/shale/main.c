@@ -23,6 +23,8 @@ static const struct verb verbs[] = {
 	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
 	{ "stat", "[--format table|json] FILE...",
 	  "Tell which layers of a mount have the bytes of files", cmd_stat },
+	{ "system", "check|df|prune [OPTIONS]",
+	  "Check the store, tell what it takes, or remove what is not used", cmd_system },
 	{ "umount", "[--keep] [--lazy] DIR...",
 	  "Unmount, and remove the writable layer the mount was given", cmd_umount },
 	{ NULL, NULL, NULL, NULL },

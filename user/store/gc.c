@@ -134,12 +134,15 @@ struct sweep {
 	const char *kind;
 	gc_removed_fn removed;
 	void *arg;
+	gc_stray_fn stray; /* tell it instead of taking it */
 };
 
 static int bury(const struct sweep *sweep, int dirfd, const char *name)
 {
 	__cleanup_buf struct buf grave = BUF_INIT;
 
+	if (sweep->stray)
+		return sweep->stray(sweep->arg, sweep->kind, name);
 	if (buf_addf(&grave, "%s-%s", sweep->kind, name) < 0)
 		return -1;
 	return renameat(dirfd, name, sweep->trash_fd, buf_str(&grave));
@@ -169,23 +172,57 @@ static int sweep_container(void *arg, int dirfd, const char *name)
 	return bury(sweep, dirfd, name) < 0 && errno != ENOENT ? -1 : 0;
 }
 
+static int sweep_all(const struct store *store, struct sweep *layers, struct sweep *blobs,
+		     struct sweep *containers, struct shale_err *err)
+{
+	if (fs_each_name(store->layers_fd, ".", sweep_digest, layers) < 0 ||
+	    fs_each_name(store->blobs_fd, ".", sweep_digest, blobs) < 0 ||
+	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, containers) < 0)
+		return shale_err_errno(err, "collecting garbage in %s", store->path);
+	return 0;
+}
+
 int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 		      struct shale_err *err)
 {
 	struct store *store = session->store;
 	__cleanup(marks_release) struct marks marks = { .store = store };
-	struct sweep layers = { &marks, session->trash_fd, "layer", removed, arg };
-	struct sweep blobs = { &marks, session->trash_fd, "blob", NULL, NULL };
-	struct sweep containers = { &marks, session->trash_fd, "container", NULL, NULL };
+	struct sweep layers = { &marks, session->trash_fd, "layer", removed, arg, NULL };
+	struct sweep blobs = { &marks, session->trash_fd, "blob", NULL, NULL, NULL };
+	struct sweep containers = { &marks, session->trash_fd, "container", NULL, NULL, NULL };
 
 	/* A layer that is only mounted has lost its image, not its row. */
 	if (mounts_each_layer(store, mark_mounted, &marks, err) < 0 || take_rows(&marks, err) < 0)
 		return shale_err_wrap(err, "collecting garbage");
-	if (fs_each_name(store->layers_fd, ".", sweep_digest, &layers) < 0 ||
-	    fs_each_name(store->blobs_fd, ".", sweep_digest, &blobs) < 0 ||
-	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, &containers) < 0)
-		return shale_err_errno(err, "collecting garbage in %s", store->path);
+	if (sweep_all(store, &layers, &blobs, &containers, err) < 0)
+		return -1;
 	return store_sync_names(store, err);
+}
+
+static int mark_for_list(struct marks *marks, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, marks->store->db, TXN_READ, err) < 0 ||
+	    catalog_each_needed(txn.db, mark, marks, err) < 0 ||
+	    lease_each(txn.db, mark, marks, err) < 0 ||
+	    container_each(txn.db, mark_container, marks, err) < 0)
+		return -1;
+	marks_sort(marks);
+	return 0;
+}
+
+int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err)
+{
+	__cleanup(marks_release) struct marks marks = { .store = store };
+	struct sweep layers = { &marks, -1, "layer", NULL, arg, stray };
+	struct sweep blobs = { &marks, -1, "blob", NULL, arg, stray };
+	struct sweep containers = { &marks, -1, "container", NULL, arg, stray };
+
+	if (mounts_each_layer(store, mark_mounted, &marks, err) < 0 ||
+	    mark_for_list(&marks, err) < 0)
+		return -1;
+	return sweep_all(store, &layers, &blobs, &containers, err);
 }
 
 struct mounted {

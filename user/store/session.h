@@ -70,4 +70,13 @@ int session_sync(struct session *session, struct shale_err *err);
 int session_commit_locked(struct session *session, struct shale_err *err);
 void session_revert_locked(struct session *session);
 
+/*
+ * For repair: what the session has takes the place of what the store has, whatever that is; synced, and
+ * with the exclusive lock held. A layer gets its row anew.
+ */
+int session_replace_blob_locked(struct session *session, const struct digest *digest,
+				struct shale_err *err);
+int session_replace_layer_locked(struct session *session, const struct digest *diff_id,
+				 struct shale_err *err);
+
 #endif
