@@ -131,26 +131,32 @@ static void report_images(struct pruning *pruning, const struct buf *names)
 	}
 }
 
+static void note_layer(void *arg, const struct digest *diff_id)
+{
+	struct digest_text text = digest_text(diff_id);
+
+	buf_add(arg, &text, sizeof(text));
+}
+
+static void report_layers(struct pruning *pruning, const struct buf *layers)
+{
+	for (size_t at = 0; at < layers->len; at += sizeof(struct digest_text))
+		prune_report(pruning, SHALE_EVENT_DELETED, layers->data + at, NULL);
+}
+
 static int remove_images_locked(struct pruning *pruning, struct shale_err *err)
 {
 	__cleanup_index struct index index = { 0 };
 	__cleanup_buf struct buf names = BUF_INIT;
+	__cleanup_buf struct buf layers = BUF_INIT;
 
-	if (!pruning->image_count)
-		return 0;
 	if (index_load(&pruning->store, &index, err) < 0 ||
 	    take_entries(pruning, &index, &names, err) < 0 ||
-	    index_save(&pruning->store, &index, err) < 0)
+	    gc_save_locked(&pruning->session, &index, note_layer, &layers, err) < 0)
 		return -1;
 	report_images(pruning, &names);
+	report_layers(pruning, &layers);
 	return 0;
-}
-
-static void report_layer(void *arg, const struct digest *diff_id)
-{
-	struct digest_text text = digest_text(diff_id);
-
-	prune_report(arg, SHALE_EVENT_DELETED, text.text, NULL);
 }
 
 static int prune_locked(struct pruning *pruning, struct shale_err *err)
@@ -160,12 +166,13 @@ static int prune_locked(struct pruning *pruning, struct shale_err *err)
 
 	if (lock < 0 || choose_locked(pruning, err) < 0)
 		return -1;
+	/* Their directories have no rows now, whatever comes next. */
+	if (pruning->containers.len)
+		atomic_store(&pruning->session.owes_collection, true);
 	end = pruning->containers.data + pruning->containers.len;
 	for (id = pruning->containers.data; id && id < end; id += strlen(id) + 1)
 		prune_report(pruning, SHALE_EVENT_CONTAINER, id, NULL);
-	if (remove_images_locked(pruning, err) < 0)
-		return -1;
-	return gc_collect_locked(&pruning->session, report_layer, pruning, err);
+	return remove_images_locked(pruning, err);
 }
 
 static void pruning_release(struct pruning *pruning)

@@ -19,6 +19,13 @@ typedef void (*gc_removed_fn)(void *arg, const struct digest *diff_id);
 int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 		      struct shale_err *err);
 
+/*
+ * Saves an index that has lost images, and collects what they alone needed, in one transaction: without
+ * room on the disk nothing is changed.
+ */
+int gc_save_locked(struct session *session, const struct index *index, gc_removed_fn removed,
+		   void *arg, struct shale_err *err);
+
 /* What would be taken: kind is "blob", "layer" or "container". Changes nothing. */
 typedef int (*gc_stray_fn)(void *arg, const char *kind, const char *name);
 int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err);

@@ -27,8 +27,8 @@ struct session {
 	int blobs_fd;
 	int layers_fd;
 	int trash_fd;
-	atomic_bool has_published; /* something that no reference may need */
-	atomic_bool holds_back;	   /* a layer that others may wait for until the commit */
+	atomic_bool owes_collection; /* there may be something in the store that nothing needs */
+	atomic_bool holds_back;	     /* a layer that others may wait for until the commit */
 };
 
 #define SESSION_NONE                                                                               \
