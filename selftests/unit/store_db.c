@@ -26,7 +26,10 @@ static void root_make(void)
 
 static void root_remove(void)
 {
-	EXPECT_EQ(fs_remove_tree(AT_FDCWD, root), 0);
+	int dirfd = ASSERT_OK(open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC));
+
+	EXPECT_EQ(fs_remove_tree(dirfd, root + strlen("/dev/shm/")), 0);
+	close(dirfd);
 }
 
 static void store_get(struct store *store)
