@@ -49,6 +49,10 @@ faults: selftests ## memory, requests and disks that fail, MINUTES=5 on each fil
 	@$(call setup,build module vm test)
 	@selftests/faults/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
 
+kills: user ## commands on the store killed at random moments: KILLS=200 SEED=n
+	@$(call setup,build test)
+	@KILLS=$(or $(KILLS),200) SEED=$(SEED) selftests/image/kills.sh
+
 oracle: selftests ## random operations on file contents against a model: OPERATIONS=20000 SEED=n K= FS=
 	@$(call setup,build module vm test)
 	@selftests/oracle/run $(kernels) $(backings) --operations $(or $(OPERATIONS),20000) \
@@ -96,4 +100,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash faults oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash faults kills oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help

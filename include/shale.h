@@ -39,6 +39,7 @@ enum shale_event_kind {
 	SHALE_EVENT_MADE,	/* an image was made from a tar of files: id */
 	SHALE_EVENT_UNTAGGED,	/* name */
 	SHALE_EVENT_DELETED,	/* id of an image or a layer */
+	SHALE_EVENT_CONTAINER,	/* id of a writable layer that was deleted */
 };
 
 /* Strings live until the callback returns. */
@@ -218,5 +219,85 @@ struct shale_commit_opts {
 };
 int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *commit,
 		 char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err);
+
+/*
+ * What the store takes. An image is in use while its topmost layer is mounted or a writable layer of it
+ * is there, a writable layer while it is mounted.
+ * @reclaimable: bytes that nobody who is active needs.
+ */
+struct shale_df_total {
+	uint64_t total;
+	uint64_t active;
+	uint64_t size;
+	uint64_t reclaimable;
+};
+struct shale_df_image {
+	char digest[SHALE_DIGEST_TEXT];
+	uint64_t shared; /* content of layers other images have too */
+	uint64_t unique;
+	uint64_t containers;
+};
+struct shale_df_container {
+	char id[13];
+	char image[SHALE_DIGEST_TEXT]; /* the image's ID, "" if it is not known */
+	int64_t created;
+	uint64_t size;
+	bool is_mounted;
+};
+struct shale_df {
+	struct shale_df_total images;     /* content of the files in layers */
+	struct shale_df_total blobs;      /* the layers as they came, and documents */
+	struct shale_df_total containers; /* content of the files in writable layers */
+	size_t image_count;
+	struct shale_df_image *image_list;
+	size_t container_count;
+	struct shale_df_container *container_list; /* oldest first */
+};
+int shale_df(const struct shale_opts *opts, struct shale_df *ret_df, struct shale_err *err);
+void shale_df_free(struct shale_df *df);
+
+/*
+ * Remove writable layers that are not mounted, and images not in use: those without a name, or all.
+ * What nothing needs then goes too. Tells what went by events, SHALE_EVENT_CONTAINER among them.
+ * @before: only what was created before this time; 0: whenever.
+ */
+struct shale_prune_opts {
+	bool is_all;
+	int64_t before;
+};
+int shale_prune(const struct shale_opts *opts, const struct shale_prune_opts *prune,
+		uint64_t *ret_reclaimed, struct shale_err *err);
+
+/*
+ * Compare everything in the store with what it should be: the database with itself and with the files,
+ * blobs with their digests, layers with their sizes. EUCLEAN when something is wrong and stays so;
+ * each finding is told.
+ * @is_repairing: mend it. What is damaged is brought again, from the blob or by fetch, or else the
+ *	      image that needs it is dropped. EBUSY when commands are at work that must not be disturbed.
+ * @fetch:    writes a blob of a repository to fd, from wherever it has it; -1 with err when it cannot.
+ *	      What it writes is verified here. May be NULL.
+ */
+enum shale_finding_state {
+	SHALE_FINDING_FOUND,
+	SHALE_FINDING_REPAIRED,
+	SHALE_FINDING_DROPPED,
+	SHALE_FINDING_LEFT, /* it should have been repaired, and could not be */
+};
+struct shale_finding {
+	const char *kind; /* database, index, image, blob, layer, container, session */
+	const char *id;
+	const char *problem;
+	enum shale_finding_state state;
+};
+struct shale_check_opts {
+	bool is_repairing;
+	int (*fetch)(void *arg, const char *repository, const char *digest, uint64_t size, int fd,
+		     struct shale_err *err);
+	void *fetch_arg;
+	void (*finding)(void *arg, const struct shale_finding *finding);
+	void *finding_arg;
+};
+int shale_check(const struct shale_opts *opts, const struct shale_check_opts *check,
+		struct shale_err *err);
 
 #endif

@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "archive/codec.h"
 #include "archive/untar.h"
+#include "base/du.h"
 #include "base/fs.h"
 #include "store/lease.h"
 
@@ -73,6 +75,29 @@ static int copy_run(struct copy *copy, struct shale_err *err)
 static ssize_t codec_from_fd(void *arg, void *data, size_t len, struct shale_err *err)
 {
 	return read_chunk(*(int *)arg, data, len, err);
+}
+
+int blob_probe_xattrs(const struct session *session, const char **ret_prefix,
+		      struct shale_err *err)
+{
+	static const struct {
+		const char *prefix;
+		const char *name;
+	} choices[] = {
+		{ "trusted.", "trusted.shale.probe" },
+		{ "user.", "user.shale.probe" },
+	};
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
+		if (fsetxattr(session->fd, choices[i].name, "", 0, 0) == 0) {
+			*ret_prefix = choices[i].prefix;
+			return 0;
+		}
+		if (errno != EPERM)
+			break;
+	}
+	return shale_err_errno(err, "the filesystem of %s cannot hold extended attributes",
+			       session->store->path);
 }
 
 int blob_examine(const struct source *source, struct task *task, const char *path,
@@ -302,11 +327,17 @@ static int plain_check(struct plain *plain, struct shale_err *err)
 			     wanted.text);
 }
 
+/* What the tar had and then replaced is not there; without privilege not everything can be looked at. */
 static int write_size(int dirfd, uint64_t bytes)
 {
+	uint64_t found;
 	__cleanup_fd int fd = openat(dirfd, "size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0)
+		return -1;
+	if (du_tree(dirfd, "diff", &found) == 0)
+		bytes = found;
+	else if (errno != EACCES)
 		return -1;
 	return dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
 }
@@ -400,9 +431,7 @@ static int bring_blob(struct blob_job *job, const struct digest_text *text, stru
 	return -1;
 }
 
-/* Ours alone, or a copy of what another session is making as well, which commits whichever is first. */
-static int make_layer(struct blob_job *job, struct plain *plain, bool is_mine,
-		      struct shale_err *err)
+static int unpack(struct blob_job *job, struct plain *plain, struct shale_err *err)
 {
 	struct digest_text diff_id = digest_text(&job->layer.diff_id);
 	__cleanup_fd int dirfd = -1;
@@ -416,7 +445,24 @@ static int make_layer(struct blob_job *job, struct plain *plain, bool is_mine,
 		       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return shale_err_errno(err, "making its directory");
-	if (unpack_into(job, plain, dirfd, err) < 0)
+	return unpack_into(job, plain, dirfd, err);
+}
+
+int blob_unpack_again(struct blob_job *job, struct shale_err *err)
+{
+	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
+	struct digest_text text = digest_text(&job->layer.blob);
+
+	if (plain_open(job, &text, &plain, err) < 0 || unpack(job, plain, err) < 0)
+		return shale_err_wrap(err, "layer %s", text.text);
+	return 0;
+}
+
+/* Ours alone, or a copy of what another session is making as well, which commits whichever is first. */
+static int make_layer(struct blob_job *job, struct plain *plain, bool is_mine,
+		      struct shale_err *err)
+{
+	if (unpack(job, plain, err) < 0)
 		return -1;
 	/* What depends on layers below is not finished before they are (implied.h). */
 	if (!job->implied.count && is_mine)

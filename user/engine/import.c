@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 #include "engine/blob.h"
 #include "engine/implied.h"
@@ -28,29 +27,6 @@ struct import {
 	struct shale_err first_err;
 	bool has_failed;
 };
-
-/* Which private xattrs this process can write on this filesystem. */
-static int probe_xattrs(struct import *import, struct shale_err *err)
-{
-	static const struct {
-		const char *prefix;
-		const char *name;
-	} choices[] = {
-		{ "trusted.", "trusted.shale.probe" },
-		{ "user.", "user.shale.probe" },
-	};
-
-	for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
-		if (fsetxattr(import->input->session->fd, choices[i].name, "", 0, 0) == 0) {
-			import->xattr_prefix = choices[i].prefix;
-			return 0;
-		}
-		if (errno != EPERM)
-			break;
-	}
-	return shale_err_errno(err, "the filesystem of %s cannot hold extended attributes",
-			       import->input->session->store->path);
-}
 
 static bool is_planned(const struct import *import, const struct image_layer *layer)
 {
@@ -238,7 +214,7 @@ int import_planned(const struct import_input *input, struct shale_err *err)
 		.err_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 
-	if (probe_xattrs(&import, err) < 0 || plan_jobs(&import, err) < 0 ||
+	if (blob_probe_xattrs(input->session, &import.xattr_prefix, err) < 0 || plan_jobs(&import, err) < 0 ||
 	    run_jobs(&import, err) < 0)
 		return -1;
 	if (settle_implied(&import, err) < 0 || add_documents(&import, err) < 0)

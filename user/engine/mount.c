@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/xattr.h>
 
 #include "driver/driver.h"
 #include "driver/made.h"

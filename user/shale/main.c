@@ -31,6 +31,8 @@ static const struct verb verbs[] = {
 	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save },
 	{ "stat", "[--format table|json] FILE...",
 	  "Tell which layers of a mount have the bytes of files", cmd_stat },
+	{ "system", "check|df|prune [OPTIONS]",
+	  "Check the store, tell what it takes, or remove what is not used", cmd_system },
 	{ "tag", "IMAGE NAME[:TAG]", "Give an image one more name", cmd_tag },
 	{ "umount", "[--keep] [--lazy] DIR...",
 	  "Unmount, and remove the writable layer the mount was given", cmd_umount },

@@ -38,6 +38,10 @@ int cmd_mount(struct cli *cli, int argc, char **argv);
 int cmd_rmi(struct cli *cli, int argc, char **argv);
 int cmd_save(struct cli *cli, int argc, char **argv);
 int cmd_stat(struct cli *cli, int argc, char **argv);
+int cmd_system(struct cli *cli, int argc, char **argv);
+int cmd_system_check(struct cli *cli, int argc, char **argv);
+int cmd_system_df(struct cli *cli, int argc, char **argv);
+int cmd_system_prune(struct cli *cli, int argc, char **argv);
 int cmd_tag(struct cli *cli, int argc, char **argv);
 int cmd_umount(struct cli *cli, int argc, char **argv);
 

@@ -114,17 +114,25 @@ static int list_unneeded(void *arg, const struct layer_row *row, struct shale_er
 }
 
 /* Before the files: a row must never be without them. */
-static int take_rows(struct marks *marks, struct shale_err *err)
+static int take_rows(void *arg, struct db *db, struct shale_err *err)
+{
+	struct marks *marks = arg;
+
+	if (mark_rows(marks, db, err) < 0 || layer_each(db, list_unneeded, marks, err) < 0)
+		return -1;
+	for (size_t i = 0; i < marks->gone.count; i++)
+		if (layer_leave(db, &marks->gone.items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int take_rows_alone(struct marks *marks, struct shale_err *err)
 {
 	__cleanup_txn struct txn txn = TXN_NONE;
 
 	if (txn_begin(&txn, marks->store->db, TXN_WRITE, err) < 0 ||
-	    mark_rows(marks, txn.db, err) < 0 ||
-	    layer_each(txn.db, list_unneeded, marks, err) < 0)
+	    take_rows(marks, txn.db, err) < 0)
 		return -1;
-	for (size_t i = 0; i < marks->gone.count; i++)
-		if (layer_leave(txn.db, &marks->gone.items[i], err) < 0)
-			return -1;
 	return txn_commit(&txn, err);
 }
 
@@ -134,12 +142,15 @@ struct sweep {
 	const char *kind;
 	gc_removed_fn removed;
 	void *arg;
+	gc_stray_fn stray; /* tell it instead of taking it */
 };
 
 static int bury(const struct sweep *sweep, int dirfd, const char *name)
 {
 	__cleanup_buf struct buf grave = BUF_INIT;
 
+	if (sweep->stray)
+		return sweep->stray(sweep->arg, sweep->kind, name);
 	if (buf_addf(&grave, "%s-%s", sweep->kind, name) < 0)
 		return -1;
 	return renameat(dirfd, name, sweep->trash_fd, buf_str(&grave));
@@ -169,23 +180,79 @@ static int sweep_container(void *arg, int dirfd, const char *name)
 	return bury(sweep, dirfd, name) < 0 && errno != ENOENT ? -1 : 0;
 }
 
-int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
-		      struct shale_err *err)
+static int sweep_all(const struct store *store, struct sweep *layers, struct sweep *blobs,
+		     struct sweep *containers, struct shale_err *err)
+{
+	if (fs_each_name(store->layers_fd, ".", sweep_digest, layers) < 0 ||
+	    fs_each_name(store->blobs_fd, ".", sweep_digest, blobs) < 0 ||
+	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, containers) < 0)
+		return shale_err_errno(err, "collecting garbage in %s", store->path);
+	return 0;
+}
+
+/* index: what the references are to be, or NULL when they stay. One transaction has it all. */
+static int collect(struct session *session, const struct index *index, gc_removed_fn removed,
+		   void *arg, struct shale_err *err)
 {
 	struct store *store = session->store;
 	__cleanup(marks_release) struct marks marks = { .store = store };
-	struct sweep layers = { &marks, session->trash_fd, "layer", removed, arg };
-	struct sweep blobs = { &marks, session->trash_fd, "blob", NULL, NULL };
-	struct sweep containers = { &marks, session->trash_fd, "container", NULL, NULL };
+	struct sweep layers = { &marks, session->trash_fd, "layer", removed, arg, NULL };
+	struct sweep blobs = { &marks, session->trash_fd, "blob", NULL, NULL, NULL };
+	struct sweep containers = { &marks, session->trash_fd, "container", NULL, NULL, NULL };
 
 	/* A layer that is only mounted has lost its image, not its row. */
-	if (mounts_each_layer(store, mark_mounted, &marks, err) < 0 || take_rows(&marks, err) < 0)
+	if (mounts_each_layer(store, mark_mounted, &marks, err) < 0)
+		return -1;
+	if (index ? index_save_with(store, index, take_rows, &marks, err) :
+		    take_rows_alone(&marks, err))
+		return -1;
+	/* From here on a failure leaves files without rows, and the session as the evidence. */
+	atomic_store(&session->owes_collection, true);
+	if (sweep_all(store, &layers, &blobs, &containers, err) < 0 ||
+	    store_sync_names(store, err) < 0)
+		return -1;
+	atomic_store(&session->owes_collection, false);
+	return 0;
+}
+
+int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
+		      struct shale_err *err)
+{
+	if (collect(session, NULL, removed, arg, err) < 0)
 		return shale_err_wrap(err, "collecting garbage");
-	if (fs_each_name(store->layers_fd, ".", sweep_digest, &layers) < 0 ||
-	    fs_each_name(store->blobs_fd, ".", sweep_digest, &blobs) < 0 ||
-	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, &containers) < 0)
-		return shale_err_errno(err, "collecting garbage in %s", store->path);
-	return store_sync_names(store, err);
+	return 0;
+}
+
+int gc_save_locked(struct session *session, const struct index *index, gc_removed_fn removed,
+		   void *arg, struct shale_err *err)
+{
+	return collect(session, index, removed, arg, err);
+}
+
+static int mark_for_list(struct marks *marks, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, marks->store->db, TXN_READ, err) < 0 ||
+	    catalog_each_needed(txn.db, mark, marks, err) < 0 ||
+	    lease_each(txn.db, mark, marks, err) < 0 ||
+	    container_each(txn.db, mark_container, marks, err) < 0)
+		return -1;
+	marks_sort(marks);
+	return 0;
+}
+
+int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err)
+{
+	__cleanup(marks_release) struct marks marks = { .store = store };
+	struct sweep layers = { &marks, -1, "layer", NULL, arg, stray };
+	struct sweep blobs = { &marks, -1, "blob", NULL, arg, stray };
+	struct sweep containers = { &marks, -1, "container", NULL, arg, stray };
+
+	if (mounts_each_layer(store, mark_mounted, &marks, err) < 0 ||
+	    mark_for_list(&marks, err) < 0)
+		return -1;
+	return sweep_all(store, &layers, &blobs, &containers, err);
 }
 
 struct mounted {

@@ -20,6 +20,17 @@ int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 		      struct shale_err *err);
 
 /*
+ * Saves an index that has lost images, and collects what they alone needed, in one transaction: without
+ * room on the disk nothing is changed.
+ */
+int gc_save_locked(struct session *session, const struct index *index, gc_removed_fn removed,
+		   void *arg, struct shale_err *err);
+
+/* What would be taken: kind is "blob", "layer" or "container". Changes nothing. */
+typedef int (*gc_stray_fn)(void *arg, const char *kind, const char *name);
+int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err);
+
+/*
  * Whether an image can go: EBUSY when a layer of it is mounted that neither another image nor a
  * session needs. @name is for the message.
  */

@@ -49,6 +49,10 @@ int index_load(const struct store *store, struct index *ret_index, struct shale_
  * next session sees it and writes it again.
  */
 int index_save(const struct store *store, const struct index *index, struct shale_err *err);
+/* The same, with more to be done in its transaction, once the references are as in the index. */
+typedef int (*index_step_fn)(void *arg, struct db *db, struct shale_err *err);
+int index_save_with(const struct store *store, const struct index *index, index_step_fn step,
+		    void *arg, struct shale_err *err);
 
 /* How index.json stands to the rows. */
 enum index_file {

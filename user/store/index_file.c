@@ -117,10 +117,18 @@ int index_file_state(const struct store *store, enum index_file *ret_state,
 	return 0;
 }
 
+struct saving {
+	const struct store *store;
+	const struct index *index;
+	index_step_fn step; /* or NULL */
+	void *arg;
+};
+
 /* The file there is now, whoever wrote it, is the one before. */
-static int write_rows(const struct store *store, const struct index *index,
-		      const struct digest *now, struct shale_err *err)
+static int write_rows(const struct saving *saving, const struct digest *now,
+		      struct shale_err *err)
 {
+	const struct store *store = saving->store;
 	__cleanup_txn struct txn txn = TXN_NONE;
 	__cleanup_buf struct buf text = BUF_INIT;
 	struct digest before = { { 0 } };
@@ -129,32 +137,35 @@ static int write_rows(const struct store *store, const struct index *index,
 	    digest_of(text.data, text.len, &before, err) < 0)
 		return -1;
 	if (txn_begin(&txn, store->db, TXN_WRITE, err) < 0 ||
-	    catalog_write(store, txn.db, index, err) < 0 ||
+	    catalog_write(store, txn.db, saving->index, err) < 0 ||
 	    catalog_set_mark(txn.db, MARK_NOW, now, err) < 0 ||
-	    catalog_set_mark(txn.db, MARK_BEFORE, &before, err) < 0)
+	    catalog_set_mark(txn.db, MARK_BEFORE, &before, err) < 0 ||
+	    (saving->step && saving->step(saving->arg, txn.db, err) < 0))
 		return -1;
 	return txn_commit(&txn, err);
 }
 
 /* Most of what can fail does before the rows are committed: the file is written, not yet in its place. */
-static int save_text(const struct store *store, const struct index *index, const char *text,
-		     struct shale_err *err)
+static int save_text(const struct saving *saving, const char *text, struct shale_err *err)
 {
+	const struct store *store = saving->store;
 	struct digest now;
 
 	if (digest_of(text, strlen(text), &now, err) < 0)
 		return -1;
 	if (fs_write_synced(store->dirfd, INDEX_NEW, text, strlen(text)) < 0)
 		return shale_err_errno(err, "writing %s/" INDEX_FILE, store->path);
-	if (write_rows(store, index, &now, err) < 0)
+	if (write_rows(saving, &now, err) < 0)
 		return -1;
 	if (renameat(store->dirfd, INDEX_NEW, store->dirfd, INDEX_FILE) == 0)
 		fs_sync_dir(store->dirfd);
 	return 0;
 }
 
-int index_save(const struct store *store, const struct index *index, struct shale_err *err)
+int index_save_with(const struct store *store, const struct index *index, index_step_fn step,
+		    void *arg, struct shale_err *err)
 {
+	struct saving saving = { store, index, step, arg };
 	__cleanup_free char *text = json_dumps(index->root, JSON_COMPACT);
 	int ret;
 
@@ -162,10 +173,15 @@ int index_save(const struct store *store, const struct index *index, struct shal
 		return shale_err_set(err, ENOMEM, "writing the index of %s", store->path);
 	if (strlen(text) > JSON_MAX_BYTES)
 		return shale_err_set(err, EFBIG, "too many images in %s", store->path);
-	ret = save_text(store, index, text, err);
+	ret = save_text(&saving, text, err);
 	/* Still there when something failed. */
 	unlinkat(store->dirfd, INDEX_NEW, 0);
 	return ret;
+}
+
+int index_save(const struct store *store, const struct index *index, struct shale_err *err)
+{
+	return index_save_with(store, index, NULL, NULL, err);
 }
 
 int index_settle_locked(const struct store *store, struct shale_err *err)

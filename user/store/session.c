@@ -131,7 +131,7 @@ static int withdraw(struct session *session)
 {
 	__cleanup_fd int lock = -1;
 
-	if (!atomic_load(&session->has_published))
+	if (!atomic_load(&session->owes_collection))
 		return lease_drop_all(session, NULL);
 	lock = store_lock(session->store, LOCK_EX, NULL);
 	if (lock < 0 || lease_drop_all(session, NULL) < 0)
@@ -227,7 +227,7 @@ static int publish(struct session *session, enum lease_kind kind, const struct d
 {
 	struct digest_text text = digest_text(digest);
 
-	atomic_store(&session->has_published, true);
+	atomic_store(&session->owes_collection, true);
 	if (move(session, digest_hex(&text)) < 0)
 		return shale_err_errno(err, "moving %s into %s", text.text, session->store->path);
 	return lease_settle(session, kind, digest, true, err);
@@ -328,7 +328,7 @@ int session_commit_locked(struct session *session, struct shale_err *err)
 	if (move_rest(session, err) < 0 || store_sync_names(session->store, err) < 0 ||
 	    enter_layers(session, err) < 0)
 		return -1;
-	atomic_store(&session->has_published, false);
+	atomic_store(&session->owes_collection, false);
 	return 0;
 }
 
@@ -336,5 +336,44 @@ void session_revert_locked(struct session *session)
 {
 	/* Our own leases would keep it. */
 	if (lease_drop_all(session, NULL) == 0 && gc_collect_locked(session, NULL, NULL, NULL) == 0)
-		atomic_store(&session->has_published, false);
+		atomic_store(&session->owes_collection, false);
+}
+
+int session_replace_blob_locked(struct session *session, const struct digest *digest,
+				struct shale_err *err)
+{
+	struct digest_text text = digest_text(digest);
+
+	if (move_blob(session, digest_hex(&text)) < 0)
+		return shale_err_errno(err, "moving %s into %s", text.text, session->store->path);
+	return store_sync_names(session->store, err);
+}
+
+static int move_over(struct session *session, const char *name)
+{
+	const struct store *store = session->store;
+
+	if (renameat(session->layers_fd, name, store->layers_fd, name) == 0)
+		return 0;
+	if ((errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) ||
+	    renameat2(session->layers_fd, name, store->layers_fd, name, RENAME_EXCHANGE) < 0)
+		return -1;
+	return discard(session, session->layers_fd, name);
+}
+
+int session_replace_layer_locked(struct session *session, const struct digest *diff_id,
+				 struct shale_err *err)
+{
+	struct digest_text text = digest_text(diff_id);
+	__cleanup_txn struct txn txn = TXN_NONE;
+	uint64_t content = 0;
+
+	if (move_over(session, digest_hex(&text)) < 0)
+		return shale_err_errno(err, "moving %s into %s", text.text, session->store->path);
+	if (store_sync_names(session->store, err) < 0 ||
+	    store_read_layer_size(session->store, diff_id, &content, err) < 0 ||
+	    txn_begin(&txn, session->store->db, TXN_WRITE, err) < 0 ||
+	    layer_enter(txn.db, diff_id, content, err) < 0)
+		return -1;
+	return txn_commit(&txn, err);
 }

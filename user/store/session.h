@@ -27,8 +27,8 @@ struct session {
 	int blobs_fd;
 	int layers_fd;
 	int trash_fd;
-	atomic_bool has_published; /* something that no reference may need */
-	atomic_bool holds_back;	   /* a layer that others may wait for until the commit */
+	atomic_bool owes_collection; /* there may be something in the store that nothing needs */
+	atomic_bool holds_back;	     /* a layer that others may wait for until the commit */
 };
 
 #define SESSION_NONE                                                                               \
@@ -69,5 +69,14 @@ int session_sync(struct session *session, struct shale_err *err);
  */
 int session_commit_locked(struct session *session, struct shale_err *err);
 void session_revert_locked(struct session *session);
+
+/*
+ * For repair: what the session has takes the place of what the store has, whatever that is; synced, and
+ * with the exclusive lock held. A layer gets its row anew.
+ */
+int session_replace_blob_locked(struct session *session, const struct digest *digest,
+				struct shale_err *err);
+int session_replace_layer_locked(struct session *session, const struct digest *diff_id,
+				 struct shale_err *err);
 
 #endif
