@@ -339,6 +339,16 @@ static int unpack(struct blob_job *job, const struct digest_text *text, bool pre
 	return unpack_into(job, plain, dirfd, err);
 }
 
+static int bring_blob(const struct blob_job *job, const struct digest_text *text,
+		      struct shale_err *err)
+{
+	const struct source *source = job->source;
+
+	if (source->bring)
+		return source->bring(source->arg, &job->layer.blob, err);
+	return copy_blob(job, text, err);
+}
+
 int blob_import(struct blob_job *job, struct shale_err *err)
 {
 	struct digest_text text = digest_text(&job->layer.blob);
@@ -354,7 +364,7 @@ int blob_import(struct blob_job *job, struct shale_err *err)
 	if (session_lease_blob(job->session, &job->layer.blob, &has_blob, err) < 0 ||
 	    session_lease_layer(job->session, &job->layer.diff_id, &has_layer, err) < 0)
 		return -1;
-	if (!has_blob && copy_blob(job, &text, err) < 0)
+	if (!has_blob && bring_blob(job, &text, err) < 0)
 		return shale_err_wrap(err, "layer %s", text.text);
 	if (unpack(job, &text, has_layer, err) < 0)
 		return shale_err_wrap(err, "layer %s", text.text);

@@ -2,7 +2,8 @@
 /*
  * The verb import: plan what the source has, bring layers in by several threads, and at the end, in
  * one step under the store's lock, make everything visible and enter the names. Until that step
- * nothing of an import can be seen, and after a failure or a kill nothing stays.
+ * nothing of an import can be seen, and after a failure or a kill nothing stays. pull.c uses the second
+ * half, from a plan on; see import.h.
  */
 #include <errno.h>
 #include <sched.h>
@@ -10,29 +11,12 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#include "engine/blob.h"
 #include "engine/implied.h"
-#include "engine/plan.h"
+#include "engine/import.h"
 #include "store/index.h"
 
 /* More threads than this only fight for the disk. */
 #define IMPORT_MAX_WORKERS 4
-
-struct import {
-	const struct shale_import_opts *opts;
-	struct task task;
-	struct store store;
-	struct session session;
-	struct source source;
-	struct plan plan;
-	const char *xattr_prefix;
-	size_t job_count;
-	struct blob_job *jobs;
-	atomic_size_t next_job;
-	pthread_mutex_t err_lock;
-	struct shale_err first_err;
-	bool has_failed;
-};
 
 static uint64_t max_bytes(const struct import *import)
 {
@@ -246,6 +230,14 @@ static int rename_image(struct import *import, struct shale_err *err)
 	return plan_add_name(&import->plan.images[0], import->opts->name, err);
 }
 
+static void name_image(const struct ref *ref, char *out, size_t len)
+{
+	struct digest_text text = digest_text(&ref->digest);
+
+	snprintf(out, len, "%s%c%s", ref_familiar(ref), *ref->tag ? ':' : '@',
+		 *ref->tag ? ref->tag : text.text);
+}
+
 /* The import is done: a wish to cancel it comes too late. */
 static void report_images(struct import *import)
 {
@@ -258,29 +250,26 @@ static void report_images(struct import *import)
 		if (!image->name_count)
 			task_report(&import->task, &event, NULL);
 		for (size_t n = 0; n < image->name_count; n++) {
-			snprintf(name, sizeof(name), "%s:%s", ref_familiar(&image->names[n]),
-				 image->names[n].tag);
+			name_image(&image->names[n], name, sizeof(name));
 			event.name = name;
 			task_report(&import->task, &event, NULL);
 		}
 	}
 }
 
-static int import_run(struct import *import, struct shale_err *err)
+int import_begin(struct import *import, struct shale_err *err)
 {
-	if (session_begin(&import->store, &import->session, err) < 0 ||
-	    probe_xattrs(import, err) < 0)
+	if (session_begin(&import->store, &import->session, err) < 0)
 		return -1;
-	if (source_open(import->opts->source, &import->session, &import->task, max_bytes(import),
-			&import->source, err) < 0)
-		return -1;
-	if (plan_make(&import->source, &import->task, &import->plan, err) < 0 ||
-	    rename_image(import, err) < 0)
-		return shale_err_wrap(err, "%s", import->opts->source);
+	return probe_xattrs(import, err);
+}
+
+int import_bring(struct import *import, struct shale_err *err)
+{
 	if (plan_jobs(import, err) < 0)
 		return -1;
 	if (run_jobs(import, err) < 0)
-		return shale_err_wrap(err, "%s", import->opts->source);
+		return shale_err_wrap(err, "%s", import->source.name);
 	if (settle_implied(import, err) < 0 || add_documents(import, err) < 0 ||
 	    commit(import, err) < 0)
 		return -1;
@@ -288,7 +277,20 @@ static int import_run(struct import *import, struct shale_err *err)
 	return 0;
 }
 
-static void import_release(struct import *import)
+static int import_run(struct import *import, struct shale_err *err)
+{
+	if (import_begin(import, err) < 0)
+		return -1;
+	if (source_open(import->opts->source, &import->session, &import->task, max_bytes(import),
+			&import->source, err) < 0)
+		return -1;
+	if (plan_make(&import->source, &import->task, &import->plan, err) < 0 ||
+	    rename_image(import, err) < 0)
+		return shale_err_wrap(err, "%s", import->opts->source);
+	return import_bring(import, err);
+}
+
+void import_release(struct import *import)
 {
 	for (size_t i = 0; i < import->job_count; i++)
 		blob_paths_release(&import->jobs[i].implied);
@@ -315,14 +317,7 @@ static int check_name(const char *name, struct shale_err *err)
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *what,
 		 struct shale_err *err)
 {
-	__attribute__((cleanup(import_release))) struct import import = {
-		.opts = what,
-		.task = TASK_INIT(opts),
-		.store = STORE_CLOSED,
-		.session = SESSION_NONE,
-		.source = { .dirfd = -1 },
-		.err_lock = PTHREAD_MUTEX_INITIALIZER,
-	};
+	__attribute__((cleanup(import_release))) struct import import = IMPORT_INIT(what, opts);
 
 	if (check_name(what->name, err) < 0)
 		return -1;

@@ -5,30 +5,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shale/interrupt.h"
 #include "shale/progress.h"
 #include "shale/shale.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
-/* A second signal kills: SA_RESETHAND. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 struct import_view {
 	struct progress progress;
@@ -42,7 +25,7 @@ static int show(void *arg, const struct shale_event *event)
 	if (event->kind != SHALE_EVENT_IMAGE) {
 		if (!view->quiet)
 			progress_show(&view->progress, event);
-		return interrupted;
+		return interrupt_came();
 	}
 	if (view->quiet)
 		puts(event->id);
@@ -87,7 +70,7 @@ static int run_import(const struct cli *cli, const struct shale_import_opts *imp
 	struct shale_err err = { 0 };
 
 	progress_init(&view.progress, stderr);
-	catch_signals();
+	interrupt_catch();
 	if (shale_import(&opts, import, &err) < 0)
 		return cli_fail(&err);
 	return EXIT_SUCCESS;

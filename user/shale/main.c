@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
 	{ "materialize", "FILE...", "Fill files on a mount, so that they need no lower layer",
 	  cmd_materialize },
 	{ "mount", "[--rw] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
+	{ "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Pull an image from a registry", cmd_pull },
 	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
 	{ "stat", "[--format table|json] FILE...",
 	  "Tell which layers of a mount have the bytes of files", cmd_stat },

@@ -184,9 +184,11 @@ int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err)
 
 struct ref_text ref_text(const struct ref *ref)
 {
+	struct digest_text digest = digest_text(&ref->digest);
 	struct ref_text text;
 
-	snprintf(text.text, sizeof(text.text), "%s:%s", ref->name, ref->tag);
+	snprintf(text.text, sizeof(text.text), "%s%c%s", ref->name, *ref->tag ? ':' : '@',
+		 *ref->tag ? ref->tag : digest.text);
 	return text;
 }
 
