@@ -85,7 +85,7 @@ end_servers
 
 # --- what was there and is damaged
 rm -rf "$root"
-serve "$work/img" --fault blob-cut:1500000 --times 8
+serve "$work/img" --fault blob-cut*8:1500000
 ktap_ok "a pull that is cut off for good" ! shale pull -q --tries 1 "127.0.0.1:$port/x:one"
 file=$(have | sed -n '1s/ .*//p')
 ktap_ok "leaves what it has" test -n "$file"
@@ -112,27 +112,27 @@ end_servers
 
 # --- the registry breaks off
 rm -rf "$root"
-serve "$work/img" --fault blob-cut:2000000 --times 30
+serve "$work/img" --fault blob-cut*30:2000000
 ktap_ok "connections that break again and again" shale pull -q --tries 3 "127.0.0.1:$port/x:one"
 ktap_ok "no byte comes twice" test "$(body_bytes blobs)" -le $((total + 10000))
 end_servers
 rm -rf "$root"
-serve "$work/img" --no-ranges --fault blob-cut:900000 --times 2
+serve "$work/img" --no-ranges --fault blob-cut*2:900000
 ktap_ok "a registry without ranges" shale pull -q "127.0.0.1:$port/x:one"
 ktap_is "brings all" "" "$(blobs | grep damaged)"
 end_servers
 rm -rf "$root"
-serve "$work/img" --fault blob-status:503 --fault manifest-status:500 --fault ping-status:502 --times 3
+serve "$work/img" --fault 'blob-status*3:503' --fault 'manifest-status*2:500' --fault 'ping-status*1:502'
 ktap_ok "5xx now and then" shale pull -q "127.0.0.1:$port/x:one"
 end_servers
 rm -rf "$root"
-serve "$work/img" --fault manifest-status:429,3 --times 1
+serve "$work/img" --fault 'manifest-status*1:429,3'
 start=$(date +%s)
 ktap_ok "429 with Retry-After" shale pull -q "127.0.0.1:$port/x:one"
 ktap_ok "is waited for" test $(($(date +%s) - start)) -ge 3
 end_servers
 rm -rf "$root"
-serve "$work/img" --fault blob-stall --times 1
+serve "$work/img" --fault 'blob-stall*1'
 ktap_ok "a transfer that stalls is tried again" shale pull -q --timeout 2 "127.0.0.1:$port/x:one"
 end_servers
 

@@ -43,14 +43,24 @@ static void forget_transfers(struct fetch_blob *blob)
 	blob->transfer_count = 0;
 }
 
+/*
+ * A full disk is not kept full by what could not be finished, and bytes of a registry that breaks the rules
+ * are not worth keeping.
+ */
+static bool is_useless(const struct fetch *fetch, const struct fetch_blob *blob)
+{
+	if (blob->state == FETCH_READY)
+		return false;
+	return fetch->is_out_of_room || blob->is_refused || !download_done(&blob->download);
+}
+
 void fetch_close(struct fetch *fetch)
 {
 	if (!fetch)
 		return;
 	for (size_t i = 0; i < fetch->count; i++) {
 		forget_transfers(&fetch->blobs[i]);
-		/* A full disk is not kept full by what could not be finished. */
-		if (fetch->is_out_of_room && !fetch->blobs[i].download.is_whole)
+		if (is_useless(fetch, &fetch->blobs[i]))
 			download_drop(&fetch->blobs[i].download);
 		download_close(&fetch->blobs[i].download);
 	}
@@ -326,6 +336,7 @@ static int end_transfer(struct fetch *fetch, struct fetch_transfer *transfer,
 		fetch->is_out_of_room = err->code == ENOSPC || err->code == EDQUOT;
 		return -1;
 	}
+	blob->is_refused = !transfer->request.may_succeed && transfer->request.has_failed;
 	return change_remote(fetch, blob);
 }
 

@@ -33,7 +33,8 @@ struct fetch_blob {
 	uint64_t reported;	/* bytes, in the last event */
 	size_t remote;		/* which one it comes from */
 	bool has_no_ranges;
-	bool was_wrong; /* once, its digest */
+	bool was_wrong;	 /* once, its digest */
+	bool is_refused; /* for what came, not for want of an answer */
 	struct download download;
 	size_t transfer_count;
 	struct fetch_transfer *transfers; /* one for each part */

@@ -53,6 +53,11 @@ bool web_is_plain(const char *url)
 	return !strncasecmp(url, "http://", 7);
 }
 
+static bool is_http(const char *url)
+{
+	return web_is_plain(url) || !strncasecmp(url, "https://", 8);
+}
+
 char *web_resolve(const char *base, const char *target, struct shale_err *err)
 {
 	__attribute__((cleanup(url_cleanupp))) CURLU *url = curl_url();
@@ -99,6 +104,11 @@ int web_redirect(struct web_request *request)
 	to = web_resolve(from, target, &request->err);
 	if (!to)
 		return shale_err_wrap(&request->err, "redirects");
+	if (!is_http(to)) {
+		shale_err_set(&request->err, EPROTO, "redirects to '%.200s'", to);
+		free(to);
+		return -1;
+	}
 	if (web_is_plain(to) && !web_is_plain(from) && !is_insecure) {
 		shale_err_set(&request->err, EPROTO, "redirects from https to '%.200s'", to);
 		free(to);
