@@ -42,6 +42,11 @@ enum shale_event_kind {
 	SHALE_EVENT_DOWNLOAD,	/* a layer's blob is being downloaded */
 	SHALE_EVENT_VERIFY,	/* what came of it before is being checked */
 	SHALE_EVENT_DOWNLOADED, /* it is there, and has its digest */
+	SHALE_EVENT_PREPARED,	/* a blob will be pushed */
+	SHALE_EVENT_PUSH,	/* it is being sent */
+	SHALE_EVENT_PUSHED,	/* the registry has it now */
+	SHALE_EVENT_PUSH_EXISTS, /* the registry had it */
+	SHALE_EVENT_MOUNTED,	/* the registry has it from its repository name */
 	SHALE_EVENT_IMAGE,	/* an image is in the store: id, and name unless it has none */
 	SHALE_EVENT_UNTAGGED,	/* name */
 	SHALE_EVENT_DELETED,	/* id of an image or a layer */
@@ -95,6 +100,8 @@ int shale_import(const struct shale_opts *opts, const struct shale_import_opts *
  * @auth_file:	 a file like docker's config.json.
  * @certs_dir:	 a directory with *.crt, and NAME.cert with NAME.key. Otherwise
  *		 /etc/containers/certs.d/HOST:PORT or /etc/docker/certs.d/HOST:PORT.
+ * @registries_conf: podman's file of mirrors, which are asked first. Otherwise $CONTAINERS_REGISTRIES_CONF,
+ *		 ~/.config/containers/registries.conf or /etc/containers/registries.conf.
  * @is_insecure: certificates are not checked, and plain http will do, also for credentials. Registries on
  *		 this machine (127.0.0.0/8, localhost, ::1) are always talked to in this way.
  * @stall_seconds: give a transfer up in which nothing moves for so long; 0: 60.
@@ -108,6 +115,7 @@ struct shale_registry_opts {
 	const char *registry_token;
 	const char *auth_file;
 	const char *certs_dir;
+	const char *registries_conf;
 	bool is_insecure;
 	unsigned int stall_seconds;
 	unsigned int tries;
@@ -136,6 +144,34 @@ struct shale_pulled {
 };
 int shale_pull(const struct shale_opts *opts, const struct shale_pull_opts *pull,
 	       struct shale_pulled *ret_pulled, struct shale_err *err);
+
+/*
+ * Push an image, or all of an image index that is in the store, byte for byte. What the registry has is not
+ * sent; what another repository of it has, as the store's names tell, is mounted there; an upload that breaks
+ * goes on where it stood.
+ * @name: of the image in the store, which says where to.
+ */
+struct shale_push_opts {
+	const char *name;
+	struct shale_registry_opts registry;
+};
+struct shale_pushed {
+	char digest[SHALE_DIGEST_TEXT]; /* of the manifest */
+	uint64_t size;			/* of the manifest */
+};
+int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push,
+	       struct shale_pushed *ret_pushed, struct shale_err *err);
+
+/*
+ * Ask a registry whether it knows the user of @registry, and keep user and password where docker keeps them:
+ * with the credential helper its config.json names, or in it. Logging out forgets them: ENOENT when there
+ * are none.
+ * @host: as in image names; NULL is docker.io.
+ */
+int shale_login(const struct shale_registry_opts *registry, const char *host,
+		struct shale_err *err);
+int shale_logout(const struct shale_registry_opts *registry, const char *host,
+		 struct shale_err *err);
 
 /* One name of an image; an image without a name has NULL for repository and tag. */
 struct shale_image {

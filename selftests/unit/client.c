@@ -17,7 +17,9 @@
 #include "client/credhelper.h"
 #include "client/document.h"
 #include "client/download_trailer.h"
+#include "client/mirrors.h"
 #include "client/origin.h"
+#include "client/toml.h"
 #include "client/web.h"
 #include "ktap.h"
 
@@ -555,4 +557,128 @@ TEST(trailer, "a trailer that cannot be is none")
 	words[6] = 40;
 	words[2] = UINT64_MAX;
 	EXPECT(!trailer_parse(words, sizeof(words), 100, parts, &count));
+}
+
+static int print_item(void *arg, const struct toml_item *item, struct shale_err *err)
+{
+	struct buf *out = arg;
+
+	(void)err;
+	switch (item->kind) {
+	case TOML_TABLE:
+		return buf_addf(out, "[%s]", item->table);
+	case TOML_TABLE_ELEMENT:
+		return buf_addf(out, "[[%s]]", item->table);
+	case TOML_STRING:
+		return buf_addf(out, "%s='%s';", item->key, item->text);
+	case TOML_BOOLEAN:
+		return buf_addf(out, "%s=%s;", item->key, item->boolean ? "true" : "false");
+	case TOML_INTEGER:
+		return buf_addf(out, "%s=%lld;", item->key, (long long)item->integer);
+	case TOML_ARRAY:
+		return buf_addf(out, "%s:", item->key);
+	case TOML_ELEMENT:
+		return buf_addf(out, "'%s',", item->text);
+	}
+	return -1;
+}
+
+static const struct toml_case {
+	struct ktap_row row;
+	const char *text;
+	const char *items; /* NULL: refused */
+} toml_cases[] = {
+	{ { "empty", "nothing" }, "", "" },
+	{ { "comments", "comments and blank lines" }, "# a\n\n \t# b\r\n", "" },
+	{ { "values", "values of each kind" }, "a = \"x\"\nb=true # c\nc = -12\nd = false",
+	  "a='x';b=true;c=-12;d=false;" },
+	{ { "tables", "tables and lists of tables" }, "[a.b]\nx=1\n[[ c ]]\n[[c.\"d\"]]", NULL },
+	{ { "table_list", "lists of tables" }, "[a.b]\nx=1\n[[c]]\n[[c.d]]",
+	  "[a.b]x=1;[[c]][[c.d]]" },
+	{ { "escapes", "escapes, and none" }, "a=\"x\\t\\\"\"\nb='x\\t'", "a='x\t\"';b='x\\t';" },
+	{ { "arrays", "arrays over several lines" }, "a = [ \"x\", # c\n 'y',\n]\nb=[]",
+	  "a:'x','y',b:" },
+	{ { "quoted_key", "a quoted key" }, "\"a b\" = 1", "a b=1;" },
+	{ { "no_value", "a key without a value" }, "a =", NULL },
+	{ { "no_equals", "a word" }, "a", NULL },
+	{ { "two", "two values" }, "a = 1 2", NULL },
+	{ { "open", "a string that does not end" }, "a = \"x\nb", NULL },
+	{ { "multi", "a string of several lines" }, "a = \"\"\"x\"\"\"", NULL },
+	{ { "inline", "a table within a line" }, "a = { b = 1 }", NULL },
+	{ { "float", "a fraction" }, "a = 1.5", NULL },
+	{ { "bare", "a value that is a word" }, "a = truely", NULL },
+	{ { "mixed", "an array of numbers" }, "a = [1]", NULL },
+	{ { "open_array", "an array that does not end" }, "a = ['x'", NULL },
+	{ { "open_table", "a table that does not end" }, "[a", NULL },
+	{ { "overflow", "too large a number" }, "a = 99999999999999999999", NULL },
+};
+
+TEST_TABLE(toml, struct toml_case, toml_cases, test)
+{
+	__cleanup_buf struct buf out = BUF_INIT;
+	struct shale_err err = { 0 };
+	int ret = toml_parse(test->text, strlen(test->text), "file", print_item, &out, &err);
+
+	EXPECT_EQ(ret, test->items ? 0 : -1);
+	if (test->items)
+		EXPECT_STREQ(buf_str(&out), test->items);
+	else
+		EXPECT_EQ(err.code, EINVAL);
+}
+
+static const struct mirror_case {
+	struct ktap_row row;
+	const char *conf;
+	const char *name;
+	const char *places; /* NULL: refused */
+} mirror_cases[] = {
+	{ { "none", "a registry that is not mentioned" }, "", "q.io/a", "q.io/a" },
+	{ { "mirror", "a mirror, then the registry" },
+	  "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io:5000/cache'\n", "q.io/a/b",
+	  "m.io:5000/cache/a/b q.io/a/b" },
+	{ { "hub", "mirrors of docker.io" },
+	  "[[registry]]\nlocation='docker.io'\n[[registry.mirror]]\nlocation='m.io'\n", "debian",
+	  "m.io/library/debian docker.io/library/debian" },
+	{ { "longest", "the longest prefix counts" },
+	  "[[registry]]\nprefix='q.io/a'\nlocation='x.io'\n[[registry]]\nlocation='q.io'\nblocked=true\n",
+	  "q.io/a/b", "x.io/b" },
+	{ { "whole_words", "a prefix ends where a word does" },
+	  "[[registry]]\nprefix='q.io/a'\nlocation='x.io'\n", "q.io/ab", "q.io/ab" },
+	{ { "port", "a port is another host" }, "[[registry]]\nlocation='q.io'\nblocked=true\n",
+	  "q.io:5000/a", "q.io:5000/a" },
+	{ { "wildcard", "all hosts of a domain" },
+	  "[[registry]]\nprefix='*.q.io'\nlocation='x.io/y'\n", "a.b.q.io/c", "x.io/y/c" },
+	{ { "not_wildcard", "but not the domain" },
+	  "[[registry]]\nprefix='*.q.io'\nlocation='x.io/y'\n", "q.io/c", "q.io/c" },
+	{ { "by_digest", "a mirror for digests is not asked for a tag" },
+	  "[[registry]]\nlocation='q.io'\n[[registry.mirror]]\nlocation='m.io'\n"
+	  "pull-from-mirror='digest-only'\n", "q.io/a:b", "q.io/a" },
+	{ { "blocked", "a registry that is blocked" },
+	  "[[registry]]\nlocation='q.io'\nblocked=true\n", "q.io/a", NULL },
+	{ { "table", "a table instead of a list" }, "[registry]\nlocation='q.io'\n", "q.io/a", NULL },
+	{ { "orphan", "a mirror of nothing" }, "[[registry.mirror]]\nlocation='q.io'\n", "q.io/a",
+	  NULL },
+	{ { "url", "a URL instead of a name" }, "[[registry]]\nlocation='https://q.io'\n", "q.io/a",
+	  NULL },
+};
+
+TEST_TABLE(mirror, struct mirror_case, mirror_cases, test)
+{
+	struct mirror_place places[MIRRORS_MAX_PLACES];
+	__cleanup_mirrors struct mirrors mirrors = { 0 };
+	__cleanup_buf struct buf out = BUF_INIT;
+	size_t count = 0;
+	struct ref ref;
+	int ret;
+
+	ASSERT(ref_parse(test->name, &ref, NULL) == 0);
+	ret = mirrors_parse(test->conf, strlen(test->conf), "file", &mirrors, NULL);
+	if (ret == 0)
+		ret = mirrors_find(&mirrors, &ref, places, &count, NULL);
+	EXPECT_EQ(ret, test->places ? 0 : -1);
+	for (size_t i = 0; i < count; i++)
+		ASSERT(buf_addf(&out, "%s%s/%s", i ? " " : "", places[i].origin.host,
+				places[i].origin.repository) == 0);
+	if (test->places)
+		EXPECT_STREQ(buf_str(&out), test->places);
 }

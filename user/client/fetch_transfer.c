@@ -141,7 +141,7 @@ int transfer_start(struct fetch_transfer *transfer, struct shale_err *err)
 	struct web_request *request = &transfer->request;
 
 	transfer->is_our_fault = transfer->has_no_ranges = false;
-	if (set_range(transfer, err) < 0 ||
+	if (set_range(transfer, err) < 0 || remote_connect(remote, err) < 0 ||
 	    remote_set_url(remote, request, err, "blobs/%s", transfer->blob->text.text) < 0 ||
 	    remote_prepare(remote, request, err) < 0 ||
 	    web_start(transfer->fetch->opts.web, request, err) < 0)

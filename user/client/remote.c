@@ -336,13 +336,15 @@ static int learn(struct remote *remote, struct web_request *request, enum remote
 }
 
 /* https, and where that is not spoken http, if it may be. */
-static int connect_registry(struct remote *remote, struct shale_err *err)
+int remote_connect(struct remote *remote, struct shale_err *err)
 {
 	__cleanup_web_request struct web_request request = WEB_REQUEST_INIT;
 	enum remote_verdict verdict = REMOTE_AGAIN;
 	bool may_be_plain = remote->is_insecure;
 	uint64_t msec = 0;
 
+	if (remote->base)
+		return 0;
 	if (set_base(remote, "https", err) < 0)
 		return -1;
 	for (;;) {
@@ -363,7 +365,7 @@ static int connect_registry(struct remote *remote, struct shale_err *err)
 	}
 }
 
-int remote_open(const struct remote_wish *wish, struct remote *ret_remote, struct shale_err *err)
+int remote_init(const struct remote_wish *wish, struct remote *ret_remote, struct shale_err *err)
 {
 	struct remote remote = {
 		.web = wish->web,
@@ -385,11 +387,23 @@ int remote_open(const struct remote_wish *wish, struct remote *ret_remote, struc
 	if (wish->actions && remote_add_scope(&remote, remote.origin.repository, wish->actions,
 					      err) < 0)
 		goto fail;
-	if (connect_registry(&remote, err) < 0)
-		goto fail;
 	*ret_remote = remote;
 	return 0;
 fail:
 	remote_close(&remote);
 	return -1;
+}
+
+int remote_open(const struct remote_wish *wish, struct remote *ret_remote, struct shale_err *err)
+{
+	struct remote remote;
+
+	if (remote_init(wish, &remote, err) < 0)
+		return -1;
+	if (remote_connect(&remote, err) < 0) {
+		remote_close(&remote);
+		return -1;
+	}
+	*ret_remote = remote;
+	return 0;
 }

@@ -58,6 +58,9 @@ struct remote_wish {
 	bool is_insecure;
 };
 int remote_open(const struct remote_wish *wish, struct remote *ret_remote, struct shale_err *err);
+/* The same in two steps: without a word to anybody, and what was left out, once it is needed. */
+int remote_init(const struct remote_wish *wish, struct remote *ret_remote, struct shale_err *err);
+int remote_connect(struct remote *remote, struct shale_err *err);
 void remote_close(struct remote *remote);
 /* Another repository whose blobs are to be read, for the next token. */
 int remote_add_scope(struct remote *remote, const char *repository, const char *actions,

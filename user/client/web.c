@@ -233,6 +233,9 @@ static int rewind_body(void *arg, curl_off_t offset, int origin)
 {
 	struct web_request *request = arg;
 
+	/* What the other side may have taken already must not come twice. */
+	if (request->is_once && request->body_done)
+		return CURL_SEEKFUNC_FAIL;
 	if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > request->body_len)
 		return CURL_SEEKFUNC_FAIL;
 	request->body_done = offset;
@@ -394,6 +397,7 @@ static const struct {
 	{ CURLE_GOT_NOTHING, ECONNRESET, false, true, "closes the connection without an answer" },
 	{ CURLE_RECV_ERROR, ECONNRESET, false, true, "breaks the connection" },
 	{ CURLE_SEND_ERROR, ECONNRESET, false, true, "breaks the connection" },
+	{ CURLE_SEND_FAIL_REWIND, ECONNRESET, false, true, "breaks the connection" },
 	{ CURLE_PARTIAL_FILE, ECONNRESET, false, true, "ends before all was sent" },
 	{ CURLE_HTTP2, EPROTO, false, true, "breaks the rules of HTTP/2" },
 	{ CURLE_HTTP2_STREAM, ECONNRESET, false, true, "breaks the connection" },

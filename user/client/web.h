@@ -70,6 +70,7 @@ struct web_request {
 	uint64_t body_len;
 	int body_fd;
 	uint64_t body_at; /* where in the file it begins */
+	bool is_once;	  /* not to be sent again by itself */
 	char *own_body;	  /* freed with the request, or NULL */
 
 	/*
@@ -116,6 +117,11 @@ struct web_request {
 
 int web_open(const struct web_opts *opts, struct web **ret_web, struct shale_err *err);
 void web_close(struct web *web);
+
+static inline void web_closep(struct web **web)
+{
+	web_close(*web);
+}
 
 int web_add_header(struct web_request *request, const char *name, const char *value,
 		   struct shale_err *err);

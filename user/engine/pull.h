@@ -7,11 +7,12 @@
 
 #include "client/document.h"
 #include "client/fetch.h"
+#include "client/mirrors.h"
 #include "engine/import.h"
 #include "engine/platform.h"
 
-/* Places an image may come from: mirrors and the registry itself. */
-#define PULL_MAX_REMOTES 9
+/* A mirror is not tried for long: the next one may have it. */
+#define PULL_MIRROR_TRIES 2
 
 struct pull {
 	const struct shale_pull_opts *what;
@@ -20,8 +21,9 @@ struct pull {
 	struct platform platform;
 	struct web *web;
 	size_t remote_count;
-	struct remote remotes[PULL_MAX_REMOTES]; /* from the one that knew the image on */
-	struct digest top;			 /* what the name stands for */
+	struct remote remotes[MIRRORS_MAX_PLACES]; /* from the one that knew the image on */
+	struct shale_registry_opts mirror_opts;
+	struct digest top; /* what the name stands for */
 	struct document manifest;
 	struct digest id;
 	struct buf config;

@@ -24,6 +24,11 @@ static const char *const words[] = {
 	[SHALE_EVENT_DOWNLOAD] = "Downloading",
 	[SHALE_EVENT_VERIFY] = "Verifying Checksum",
 	[SHALE_EVENT_DOWNLOADED] = "Download complete",
+	[SHALE_EVENT_PREPARED] = "Preparing",
+	[SHALE_EVENT_PUSH] = "Pushing",
+	[SHALE_EVENT_PUSHED] = "Pushed",
+	[SHALE_EVENT_PUSH_EXISTS] = "Layer already exists",
+	[SHALE_EVENT_MOUNTED] = "Mounted",
 };
 
 static const char *word_of(enum shale_event_kind kind)
@@ -35,7 +40,7 @@ static const char *word_of(enum shale_event_kind kind)
 static bool has_bar(enum shale_event_kind kind)
 {
 	return kind <= SHALE_EVENT_UNPACK || kind == SHALE_EVENT_DOWNLOAD ||
-	       kind == SHALE_EVENT_VERIFY;
+	       kind == SHALE_EVENT_VERIFY || kind == SHALE_EVENT_PUSH;
 }
 
 void progress_init(struct progress *progress, FILE *out)
