@@ -35,6 +35,18 @@ enum shale_event_kind {
 	SHALE_EVENT_WAIT,	/* another command is bringing the layer in */
 	SHALE_EVENT_UNPACK,	/* a layer is being unpacked; done counts compressed bytes */
 	SHALE_EVENT_LAYER_DONE, /* it is complete */
+	SHALE_EVENT_CONNECT,	/* a registry is waited for: name of the image, nothing moves */
+	SHALE_EVENT_RESOLVED,	/* what the name stands for is known: its layers follow */
+	SHALE_EVENT_PLANNED,	/* a layer will be brought */
+	SHALE_EVENT_EXISTS,	/* a layer's blob is there already */
+	SHALE_EVENT_DOWNLOAD,	/* a layer's blob is being downloaded */
+	SHALE_EVENT_VERIFY,	/* what came of it before is being checked */
+	SHALE_EVENT_DOWNLOADED, /* it is there, and has its digest */
+	SHALE_EVENT_PREPARED,	/* a blob will be pushed */
+	SHALE_EVENT_PUSH,	/* it is being sent */
+	SHALE_EVENT_PUSHED,	/* the registry has it now */
+	SHALE_EVENT_PUSH_EXISTS, /* the registry had it */
+	SHALE_EVENT_MOUNTED,	/* the registry has it from its repository name */
 	SHALE_EVENT_IMAGE,	/* an image is in the store: id, and name unless it has none */
 	SHALE_EVENT_MADE,	/* an image was made from a tar of files: id */
 	SHALE_EVENT_UNTAGGED,	/* name */
@@ -82,6 +94,89 @@ struct shale_import_opts {
 	const char *message; /* for the history of one; NULL: where it came from */
 };
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *import,
+		 struct shale_err *err);
+
+/*
+ * How registries are talked to. All fields may be 0.
+ * @username, @password, @identity_token, @registry_token: who we are: user and password, an OAuth2 refresh
+ *		 token, or a bearer token that is sent as it is. Otherwise: auth_file; $REGISTRY_AUTH_FILE;
+ *		 $XDG_RUNTIME_DIR/containers/auth.json; $DOCKER_CONFIG/config.json or
+ *		 ~/.docker/config.json; and the credential helpers these name. The first that knows the
+ *		 registry.
+ * @auth_file:	 a file like docker's config.json.
+ * @certs_dir:	 a directory with *.crt, and NAME.cert with NAME.key. Otherwise
+ *		 /etc/containers/certs.d/HOST:PORT or /etc/docker/certs.d/HOST:PORT.
+ * @registries_conf: podman's file of mirrors, which are asked first. Otherwise $CONTAINERS_REGISTRIES_CONF,
+ *		 ~/.config/containers/registries.conf or /etc/containers/registries.conf.
+ * @is_insecure: certificates are not checked, and plain http will do, also for credentials. Registries on
+ *		 this machine (127.0.0.0/8, localhost, ::1) are always talked to in this way.
+ * @stall_seconds: give a transfer up in which nothing moves for so long; 0: 60.
+ * @tries:	 how often a request is sent that fails for no fault of its own, when nothing comes of it; 0: 5.
+ *		 Between tries the time doubles from half a second, or is what the registry asks for.
+ */
+struct shale_registry_opts {
+	const char *username;
+	const char *password;
+	const char *identity_token;
+	const char *registry_token;
+	const char *auth_file;
+	const char *certs_dir;
+	const char *registries_conf;
+	bool is_insecure;
+	unsigned int stall_seconds;
+	unsigned int tries;
+};
+
+/*
+ * Pull an image from a registry. What was downloaded outlives a failure, a kill and a restart, and the next
+ * pull goes on from there; a week after the last byte it is deleted. Of several pulls of one image at a time,
+ * in any number of processes, one does the work and the others wait for it.
+ * @name:	as people write it: NAME, NAME:TAG or NAME@DIGEST.
+ * @platform:	OS/ARCH[/VARIANT] to choose of an index, and to insist on; NULL: what runs here.
+ * @is_download_only: leave the layers' blobs where the next pull finds them, and make no image.
+ * @max_layer_bytes: as of shale_import_opts; for a layer's blob as well.
+ */
+struct shale_pull_opts {
+	const char *name;
+	const char *platform;
+	bool is_download_only;
+	uint64_t max_layer_bytes;
+	struct shale_registry_opts registry;
+};
+struct shale_pulled {
+	char digest[SHALE_DIGEST_TEXT]; /* of what the name stands for in the registry, maybe an index */
+	char id[SHALE_DIGEST_TEXT];	/* of the image */
+	bool is_new;			/* the name stood for another image, or for none */
+};
+int shale_pull(const struct shale_opts *opts, const struct shale_pull_opts *pull,
+	       struct shale_pulled *ret_pulled, struct shale_err *err);
+
+/*
+ * Push an image, or all of an image index that is in the store, byte for byte. What the registry has is not
+ * sent; what another repository of it has, as the store's names tell, is mounted there; an upload that breaks
+ * goes on where it stood.
+ * @name: of the image in the store, which says where to.
+ */
+struct shale_push_opts {
+	const char *name;
+	struct shale_registry_opts registry;
+};
+struct shale_pushed {
+	char digest[SHALE_DIGEST_TEXT]; /* of the manifest */
+	uint64_t size;			/* of the manifest */
+};
+int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push,
+	       struct shale_pushed *ret_pushed, struct shale_err *err);
+
+/*
+ * Ask a registry whether it knows the user of @registry, and keep user and password where docker keeps them:
+ * with the credential helper its config.json names, or in it. Logging out forgets them: ENOENT when there
+ * are none.
+ * @host: as in image names; NULL is docker.io.
+ */
+int shale_login(const struct shale_registry_opts *registry, const char *host,
+		struct shale_err *err);
+int shale_logout(const struct shale_registry_opts *registry, const char *host,
 		 struct shale_err *err);
 
 /* One name of an image; an image without a name has NULL for repository and tag. */

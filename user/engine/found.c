@@ -62,9 +62,9 @@ bool found_name(const struct index_entry *entry, char ret_name[FOUND_NAME])
 {
 	struct ref ref;
 
-	if (!entry->name || ref_parse(entry->name, &ref, NULL) < 0)
+	if (!entry->name || ref_parse(entry->name, &ref, NULL) < 0 || !*ref.tag)
 		return false;
-	snprintf(ret_name, FOUND_NAME, "%s:%s", ref_familiar(&ref), ref.tag);
+	snprintf(ret_name, FOUND_NAME, "%s", ref_shown(&ref).text);
 	return true;
 }
 

@@ -35,9 +35,9 @@ void found_release(struct found *found);
 /* The config, as a document. */
 int found_config(const struct store *store, const struct image *image, json_t **ret_config,
 		 struct shale_err *err);
-/* An array of "debian:12": all names of the image with this manifest. */
+/* An array of "debian:12": all names, with tags, of the image with this manifest. */
 json_t *found_names(const struct index *index, const struct digest *manifest);
-/* "debian:12" of an entry of the index; false: it has no name. */
+/* "debian:12" of an entry of the index; false: it has no name with a tag. */
 bool found_name(const struct index_entry *entry, char ret_name[FOUND_NAME]);
 /* Bytes of file content in all layers; those of their blobs where the layers are not unpacked. */
 uint64_t found_size(const struct store *store, const struct image *image);

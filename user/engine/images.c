@@ -37,8 +37,8 @@ static int fill(const struct store *store, const struct index_entry *entry,
 	if (!entry->name || ref_parse(entry->name, &ref, NULL) < 0)
 		return 0;
 	out->repository = strdup(ref_familiar(&ref));
-	out->tag = strdup(ref.tag);
-	if (!out->repository || !out->tag)
+	out->tag = *ref.tag ? strdup(ref.tag) : NULL;
+	if (!out->repository || (*ref.tag && !out->tag))
 		return shale_err_errno(err, "listing images");
 	return 0;
 }

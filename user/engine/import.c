@@ -2,14 +2,14 @@
 /*
  * The verb import: plan what the source has, bring layers in by several threads, and at the end, in
  * one step under the store's lock, make everything visible and enter the names. Until that step
- * nothing of an import can be seen, and after a failure or a kill nothing stays.
+ * nothing of an import can be seen, and after a failure or a kill nothing stays. pull.c uses the second
+ * half, from a plan on; see import.h.
  */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/blob.h"
 #include "engine/implied.h"
 #include "engine/import.h"
 #include "store/index.h"
@@ -256,7 +256,7 @@ static void report_images(struct verb *verb)
 		const struct plan_image *image = &verb->plan.images[i];
 		struct digest_text id = digest_text(&image->image.config);
 		struct shale_event event = { .kind = SHALE_EVENT_IMAGE, .id = id.text };
-		char name[sizeof(struct ref_text)];
+		struct ref_text name;
 
 		if (verb->source.is_rootfs) {
 			event.kind = SHALE_EVENT_MADE;
@@ -266,9 +266,8 @@ static void report_images(struct verb *verb)
 		if (!image->name_count)
 			task_report(&verb->task, &event, NULL);
 		for (size_t n = 0; n < image->name_count; n++) {
-			snprintf(name, sizeof(name), "%s:%s", ref_familiar(&image->names[n]),
-				 image->names[n].tag);
-			event.name = name;
+			name = ref_shown(&image->names[n]);
+			event.name = name.text;
 			task_report(&verb->task, &event, NULL);
 		}
 	}

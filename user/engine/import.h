@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The second half of an import, for who has a plan already: layers are brought in and everything is made visible in
- * one step, or nothing.
+ * one step, or nothing. Called by the verbs import, commit and pull.
  */
 #ifndef SHALE_ENGINE_IMPORT_H
 #define SHALE_ENGINE_IMPORT_H

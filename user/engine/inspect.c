@@ -42,28 +42,38 @@ static json_t *run_config(const json_t *config)
 	return NULL;
 }
 
-/* "debian@sha256:..." for each repository the image has a name in. */
+/* "debian@sha256:..."; what was pulled by a digest goes by that, which may be an index's. */
+static json_t *repo_digest(const struct ref *ref, const struct digest *manifest)
+{
+	struct digest_text text = digest_text(ref->has_digest ? &ref->digest : manifest);
+
+	return json_sprintf("%s@%s", ref_familiar(ref), text.text);
+}
+
+/* For each repository the image has a name in. */
 static json_t *repo_digests(const struct index *index, const struct digest *manifest)
 {
-	struct digest_text digest = digest_text(manifest);
-	json_t *names = found_names(index, manifest);
-	json_t *out = json_array();
 	json_t *seen = json_object();
-	int ret = names && out && seen ? 0 : -1;
+	json_t *out = json_array();
+	struct index_entry entry;
+	int ret = out && seen ? 0 : -1;
+	struct ref ref;
 
-	for (size_t i = 0; !ret && i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-		json_t *text = json_sprintf("%.*s@%s", (int)(strrchr(name, ':') - name), name,
-					    digest.text);
+	for (size_t i = 0; !ret && i < index_count(index); i++) {
+		json_t *text;
 
+		if (index_get(index, i, &entry, NULL) < 0 || !entry.name ||
+		    !digest_is_equal(&entry.digest, manifest) ||
+		    ref_parse(entry.name, &ref, NULL) < 0)
+			continue;
+		text = repo_digest(&ref, manifest);
 		if (text && json_object_get(seen, json_string_value(text))) {
 			json_decref(text);
 			continue;
 		}
-		ret = json_object_set(seen, json_string_value(text), json_true()) ||
+		ret = !text || json_object_set(seen, json_string_value(text), json_true()) ||
 		      json_array_append_new(out, text);
 	}
-	json_decref(names);
 	json_decref(seen);
 	if (!ret)
 		return out;

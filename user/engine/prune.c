@@ -110,8 +110,7 @@ static int take_entries(struct pruning *pruning, struct index *index, struct buf
 		if (index_get(index, i, &entry, NULL) < 0 || !is_chosen(pruning, &entry.digest))
 			continue;
 		if (entry.name && ref_parse(entry.name, &ref, NULL) == 0 &&
-		    (buf_addf(names, "%s:%s", ref_familiar(&ref), ref.tag) < 0 ||
-		     buf_addc(names, '\0') < 0))
+		    (buf_adds(names, ref_shown(&ref).text) < 0 || buf_addc(names, '\0') < 0))
 			return shale_err_errno(err, "removing images");
 		index_remove(index, i);
 	}

@@ -68,7 +68,7 @@ static void print_name(const struct index *index, size_t i, char *name)
 	name[0] = '\0';
 	if (index_get(index, i, &entry, NULL) == 0 && entry.name &&
 	    ref_parse(entry.name, &ref, NULL) == 0)
-		snprintf(name, NAME_BYTES, "%s:%s", ref_familiar(&ref), ref.tag);
+		snprintf(name, NAME_BYTES, "%s", ref_shown(&ref).text);
 }
 
 /* Takes every entry of an image out of the index and returns their names, NAME_BYTES each. */

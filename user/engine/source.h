@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where an import reads from: a set of files by path, which is either a directory or what spool.c
- * took out of a tar; or the tar itself, where it has the files of a root directory. What the files
- * mean is plan.c's.
+ * took out of a tar; or the tar itself, where it has the files of a root directory; or blobs of a registry
+ * (pull.c). What the files mean is plan.c's.
  */
 #ifndef SHALE_ENGINE_SOURCE_H
 #define SHALE_ENGINE_SOURCE_H
@@ -31,6 +31,9 @@ struct source {
 	size_t file_count;
 	size_t file_cap;
 	struct source_file *files;
+	/* Where blobs are not files yet: brings one into the session or the store, checked; else NULL. */
+	int (*bring)(void *arg, const struct digest *blob, struct shale_err *err);
+	void *arg;
 };
 
 #define __cleanup_source __attribute__((cleanup(source_close)))

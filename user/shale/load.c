@@ -5,28 +5,11 @@
  */
 #include "shale/load.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shale/interrupt.h"
 #include "shale/progress.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
-/* A second signal kills: SA_RESETHAND. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 struct load_view {
 	struct progress progress;
@@ -40,7 +23,7 @@ static int show(void *arg, const struct shale_event *event)
 	if (event->kind != SHALE_EVENT_IMAGE && event->kind != SHALE_EVENT_MADE) {
 		if (view->says == LOAD_NAMES)
 			progress_show(&view->progress, event);
-		return interrupted;
+		return interrupt_came();
 	}
 	if (view->says == LOAD_IDS || event->kind == SHALE_EVENT_MADE)
 		puts(event->id);
@@ -58,7 +41,7 @@ int load_run(const struct cli *cli, const struct shale_import_opts *import, enum
 	struct shale_err err = { 0 };
 
 	progress_init(&view.progress, stderr);
-	catch_signals();
+	interrupt_catch();
 	if (shale_import(&opts, import, &err) < 0)
 		return cli_fail(&err);
 	return EXIT_SUCCESS;

@@ -71,7 +71,8 @@ static int get_entry(const json_t *json, const char *what, struct index_entry *r
 	    json_get_text(annotations, ANNOTATION_NAME, true, what, &entry.image_name, err) < 0 ||
 	    json_get_object(json, "platform", true, what, &platform, err) < 0 ||
 	    json_get_text(platform, "os", true, what, &entry.os, err) < 0 ||
-	    json_get_text(platform, "architecture", true, what, &entry.architecture, err) < 0)
+	    json_get_text(platform, "architecture", true, what, &entry.architecture, err) < 0 ||
+	    json_get_text(platform, "variant", true, what, &entry.variant, err) < 0)
 		return -1;
 	*ret_entry = entry;
 	return 0;
@@ -93,7 +94,8 @@ static bool has_name(const struct index_entry *entry, const struct ref *ref)
 
 	if (!entry->name || ref_parse(entry->name, &own, NULL) < 0)
 		return false;
-	return !strcmp(own.name, ref->name) && !strcmp(own.tag, ref->tag);
+	return !strcmp(own.name, ref->name) && !strcmp(own.tag, ref->tag) &&
+	       (*ref->tag || digest_is_equal(&own.digest, &ref->digest));
 }
 
 static bool is_elsewhere(const struct index *index, size_t self, const struct digest *digest)

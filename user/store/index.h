@@ -34,6 +34,7 @@ struct index_entry {
 	const char *image_name; /* io.containerd.image.name or NULL */
 	const char *os;		/* of its platform, or NULL */
 	const char *architecture;
+	const char *variant;
 };
 
 /* @what names the document in messages. */
