@@ -340,7 +340,7 @@ struct shale_df_container {
 	bool is_mounted;
 };
 struct shale_df {
-	struct shale_df_total images;     /* content of the files in layers */
+	struct shale_df_total images;     /* content of the files in layers, and in drivers' whole trees */
 	struct shale_df_total blobs;      /* the layers as they came, and documents */
 	struct shale_df_total containers; /* content of the files in writable layers */
 	size_t image_count;

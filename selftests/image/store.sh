@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 72
+ktap_plan 85
 
 status_of() {
 	"$@" >/dev/null 2>&1
@@ -100,16 +100,57 @@ ktap_is "prune says what it freed" "untagged: one:1 untagged: two:1" "$(shale sy
 fresh
 mkdir -p "$root/containers/0123456789ab/upper" "$root/containers/0123456789ab/work" "$root/containers/ba9876543210/upper"
 head -c 5000 /dev/zero >"$root/containers/0123456789ab/upper/file"
-sql "INSERT INTO container SELECT '0123456789ab', config, 'shale', 1 FROM image LIMIT 1"
+sql "INSERT INTO container VALUES ('0123456789ab', x'$(basename "$(blob_of one:1 config)")', 'vfs', 1)"
+# note DIR NAME: made.json of something that vfs made of an image.
+note() {
+	python3 - "$(blob_of "$2" manifest)" "$(blob_of "$2" config)" >"$root/$1/made.json" <<-'END'
+		import json, os, sys
+		print(json.dumps({"driver": "vfs", "xattrs": "trusted.", "image": "sha256:" + os.path.basename(sys.argv[1]),
+		                  "layers": json.load(open(sys.argv[2]))["rootfs"]["diff_ids"]}))
+	END
+}
+note containers/0123456789ab one:1
 ktap_is "df of writable layers" "Containers 1 0 5kB 5kB (100%)" "$(shale system df | sed -n 3p | xargs)"
 ktap_is "an image with one is active" "Images 2 1" "$(shale system df | sed -n 2p | cut -c1-30 | xargs)"
 ktap_is "one without a row is told" "container ba9876543210: nothing needs it" "$(said)"
 ktap_is "and removed" "0123456789ab" "$(shale system check --repair >/dev/null; ls "$root/containers")"
+rm "$root/containers/0123456789ab/made.json"
+ktap_is "one without its note is told" "container 0123456789ab: nobody knows what it was made of: made.json is missing or damaged" "$(said)"
+ktap_is "and stays, since what was written to it is somebody's" "1 5000" "$(status_of shale system check --repair) $(stat -c %s "$root/containers/0123456789ab/upper/file")"
+note containers/0123456789ab one:1
+ktap_is "with it all is well" "0 No problems found." "$(status_of shale system check) $(shale system check)"
+before=$(rows | grep '^container ')
+rm "$root"/store.db*
+ktap_is "a new database knows its image and its driver from it" "$(sed 's/ created=[0-9]*//' <<<"$before")" "$(names >/dev/null; rows | grep ^container | sed 's/ created=[0-9]*//')"
 ktap_is "prune removes those that are not mounted" "0123456789ab" "$(shale system prune -f | sed -n 2p)"
 ktap_is "with their files" "" "$(ls "$root/containers")"
 sql "INSERT INTO container VALUES ('0123456789ab', NULL, 'shale', 1)"
 ktap_is "a row without its directory is told" "container 0123456789ab: its directory is missing" "$(said)"
 ktap_is "and dropped" "0 No problems found." "$(status_of shale system check --repair) $(shale system check)"
+
+# --- whole trees, which drivers without a union keep
+fresh
+tree=trees/vfs/$(printf '3%.0s' {1..64})
+make_tree() {
+	mkdir -p "$root/$tree/root" && head -c 7000 /dev/zero >"$root/$tree/root/file"
+}
+make_tree && note "$tree" one:1
+ktap_is "df counts them with images" "Images 2 0 10kB 10kB (100%)" "$(shale system df | sed -n 2p | xargs)"
+ktap_is "check has nothing to say of one" "0 No problems found." "$(status_of shale system check) $(shale system check)"
+shale rmi two:1 >/dev/null
+ktap_ok "it stays when another image goes" test -e "$root/$tree/root/file"
+ktap_ok "and through a repair" sh -c "'$program' --root '$root' system check --repair && test -e '$root/$tree/root/file'"
+shale rmi one:1 >/dev/null
+ktap_ok "and goes with its own" test ! -e "$root/$tree"
+fresh && make_tree && note "$tree" one:1
+freed=$(shale system prune -a -f | sed -n 's/Total reclaimed space: \([0-9]*\).*kB$/\1/p')
+ktap_ok "prune takes it, too, and counts it" test "$freed" -ge 10 -a ! -e "$root/$tree"
+fresh && make_tree
+ktap_is "one without its note is told" "tree vfs/HEX: nothing needs it" "$(said)"
+ktap_is "and removed" "0 No problems found. " "$(status_of shale system check --repair) $(shale system check) $(ls "$root/trees/vfs")"
+fresh && make_tree && note "$tree" one:1
+sed -i 's/sha256:[0-9a-f]*"]/sha256:'"$(printf '4%.0s' {1..64})"'"]/' "$root/$tree/made.json"
+ktap_is "one of a layer that no image has is told" "tree vfs/HEX: nothing needs it" "$(said)"
 
 # --- damage: damaged WHAT WANT-SAID WANT-NAMES COMMAND...
 damaged() {

@@ -6,7 +6,7 @@
 # what Debian's base has is used.
 
 # Checks of one driver.
-DRIVER_CHECKS=43
+DRIVER_CHECKS=46
 
 # Everything about a tree but what a filesystem chooses by itself; names are bytes, so the text is only for comparison.
 describe()
@@ -168,6 +168,9 @@ suite_driver()
 	ktap_ok "$d: it can be written" suite_change "$work/m"
 	ktap_is "$d: diff by ID" "$(sort -k2 <<<"$suite_changes")" "$(shale diff "$id")"
 	ktap_is "$d: diff by mount point" "$(sort -k2 <<<"$suite_changes")" "$(shale diff "$work/m")"
+	ktap_is "$d: system prune leaves it while it is mounted" "0 1" "$(says shale system prune -f | cut -d' ' -f1) $(containers)"
+	ktap_is "$d: system df says so" "1 1" "$(shale system df | awk '$1 == "Containers" { print $2, $3 }')"
+	ktap_is "$d: system check finds nothing" "0 No problems found." "$(says shale system check)"
 	ktap_ok "$d: it takes something now" test "$(shale diff --size "$id" | cut -d' ' -f1)" -gt 8
 	id2=$(shale mount -s "$d" --rw base:1 "$work/m2")
 	ktap_is "$d: a second one shows nothing of it" "$whole" "$(describe "$work/m2")"
@@ -207,7 +210,7 @@ suite_driver()
 	ktap_is "$d: a commit of nothing new" "4" "$(shale umount "$work/m"; id2=$(shale mount -s "$d" --rw third:1 "$work/m"); shale commit "$id2" fourth:1 >/dev/null; shale inspect -f '{{len .RootFS.Layers}}' fourth:1)"
 	ktap_is "$d: umount of the rest" 0 "$(says shale umount "$work/m")"
 	shale rmi made:1 third:1 fourth:1 >/dev/null
-	rm -rf "${root:?}/containers/$id"
+	shale system prune -f >/dev/null
 	ktap_is "$d: nothing is left" "0 0" "$(containers) $(find "$root/tmp" -mindepth 1 | wc -l)"
 }
 

@@ -15,8 +15,6 @@
 #include "kapi/mountinfo.h"
 #include "store/mountline.h"
 
-#define FIELD_ROOT 3
-
 static int fail_other(const char *what, struct shale_err *err)
 {
 	return shale_err_set(err, EINVAL, "not a mount point of %s", what);
@@ -53,7 +51,7 @@ static bool names_store(const struct store *store, const char *line)
 static bool shows_store(const struct store *store, int fd, const char *line)
 {
 	static const char *const rooms[] = { "/containers/", "/trees/" };
-	__cleanup_free char *root = mountline_field(line, FIELD_ROOT);
+	__cleanup_free char *root = mountline_field(line, MOUNTLINE_ROOT);
 	struct stat there, here;
 	const char *at;
 

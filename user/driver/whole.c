@@ -5,7 +5,6 @@
  */
 #include "driver/whole.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,10 +15,10 @@
 #include "archive/apply.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include "driver/made.h"
 #include "driver/where.h"
+#include "store/trees.h"
 
-#define ROOM	 "trees"
+#define ROOM	 TREES_ROOM
 #define MAKING	 "tree"
 #define STAMP	 "copied"
 #define TREE_DIR (sizeof(ROOM) + 32 + DIGEST_HEX)
@@ -284,55 +283,5 @@ int whole_usage(const struct whole_kind *kind, const struct driver_work *work,
 	    whole_diff(work, base, -1, add_usage, &usage, err) < 0)
 		return -1;
 	*ret_usage = usage;
-	return 0;
-}
-
-/* One that cannot be read is none that anybody could use. */
-static bool is_garbage(const struct store *store, const char *dir)
-{
-	__cleanup_made struct made made = { .count = 0 };
-
-	if (made_load(store, dir, &made, NULL) < 0)
-		return true;
-	for (size_t i = 0; i < made.count; i++)
-		if (!store_has_layer(store, &made.layers[i]))
-			return true;
-	return false;
-}
-
-static int sweep_kind(struct session *session, const char *driver)
-{
-	const struct store *store = session->store;
-	char room[sizeof(ROOM) + 256], dir[sizeof(room) + 256], grave[sizeof("tree..") + 512];
-	__cleanup(dir_closep) DIR *names = NULL;
-	struct dirent *entry;
-	int fd;
-
-	snprintf(room, sizeof(room), ROOM "/%s", driver);
-	fd = fs_open_beneath(store->dirfd, room, O_RDONLY | O_DIRECTORY, 0);
-	names = fd < 0 ? NULL : fdopendir(fd);
-	if (!names) {
-		fd_closep(&fd);
-		return -1;
-	}
-	while (errno = 0, (entry = readdir(names))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(dir, sizeof(dir), "%s/%s", room, entry->d_name);
-		snprintf(grave, sizeof(grave), "tree.%s.%s", driver, entry->d_name);
-		if (is_garbage(store, dir) &&
-		    renameat(store->dirfd, dir, session->trash_fd, grave) < 0)
-			return -1;
-	}
-	return errno ? -1 : 0;
-}
-
-int whole_sweep_locked(struct session *session, struct shale_err *err)
-{
-	static const char *const kinds[] = { "btrfs", "vfs" };
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (sweep_kind(session, kinds[i]) < 0 && errno != ENOENT)
-			return shale_err_errno(err, "removing trees of %s", kinds[i]);
 	return 0;
 }

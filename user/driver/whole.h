@@ -3,10 +3,10 @@
  * What the drivers that keep whole trees share. An image's tree is made when it is mounted for the first time:
  *
  *	trees/DRIVER/HEX/root		all layers applied; HEX is their chain id, as OCI defines it
- *	trees/DRIVER/HEX/made.json	see made.h
+ *	trees/DRIVER/HEX/made.json	see store/made.h
  *
- * A writable layer starts as a copy of it, and what changed is found by comparing the two. A tree whose layers are
- * not all in the store any more is garbage; it can be made again at any time.
+ * A writable layer starts as a copy of it, and what changed is found by comparing the two. A tree can be made again at
+ * any time; the store's collector (store/gc.h) takes it with the first of its layers.
  */
 #ifndef SHALE_DRIVER_WHOLE_H
 #define SHALE_DRIVER_WHOLE_H
@@ -35,11 +35,5 @@ int whole_remove(const struct whole_kind *kind, const struct store *store, const
 		 struct shale_err *err);
 int whole_usage(const struct whole_kind *kind, const struct driver_work *work,
 		struct driver_usage *ret_usage, struct shale_err *err);
-
-/*
- * Removes the trees of all drivers that are garbage. The caller holds the exclusive lock; deleting is the end of the
- * session's.
- */
-int whole_sweep_locked(struct session *session, struct shale_err *err);
 
 #endif

@@ -21,6 +21,7 @@
 #include "store/image.h"
 #include "store/layer.h"
 #include "store/lease.h"
+#include "store/made.h"
 #include "store/mounts.h"
 
 #define CHECK_CHUNK (256 << 10)
@@ -431,6 +432,35 @@ static int check_layers(struct checking *checking, const struct check_names *nam
 
 /* --- writable layers */
 
+/* The note beside it comes and goes under the lock; who has removed both is told from damage by that. */
+static bool has_note(const struct checking *checking, const char *id)
+{
+	char path[sizeof(CONTAINER_ROOM "/") + CONTAINER_ID_TEXT];
+	__cleanup_made struct made made = { .count = 0 };
+
+	snprintf(path, sizeof(path), CONTAINER_ROOM "/%.12s", id);
+	return made_load(&checking->store, path, &made, NULL) == 0 ||
+	       faccessat(checking->store.dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+/* What was written to it is somebody's: without its note it stays until it is pruned. */
+static int check_note(struct checking *checking, const char *id, struct shale_err *err)
+{
+	__cleanup_fd int lock = -1;
+
+	if (has_note(checking, id))
+		return 0;
+	lock = store_lock(&checking->store, LOCK_EX, err);
+	if (lock < 0)
+		return -1;
+	if (!has_note(checking, id))
+		check_report(checking, "container", id,
+			     "nobody knows what it was made of: " MADE_FILE " is missing or damaged",
+			     checking->opts->is_repairing ? SHALE_FINDING_LEFT :
+							    SHALE_FINDING_FOUND);
+	return 0;
+}
+
 static int check_containers(struct checking *checking, const struct check_names *names,
 			    struct shale_err *err)
 {
@@ -440,8 +470,11 @@ static int check_containers(struct checking *checking, const struct check_names 
 
 	for (; id && id < end; id += strlen(id) + 1) {
 		snprintf(path, sizeof(path), CONTAINER_ROOM "/%.12s/upper", id);
-		if (faccessat(checking->store.dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (faccessat(checking->store.dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+			if (check_note(checking, id, err) < 0)
+				return -1;
 			continue;
+		}
 		if (checking->opts->is_repairing &&
 		    container_remove(&checking->store, id, err) < 0)
 			return -1;

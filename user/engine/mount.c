@@ -11,11 +11,11 @@
 #include <sys/mount.h>
 
 #include "driver/driver.h"
-#include "driver/made.h"
 #include "engine/found.h"
 #include "engine/work.h"
 #include "kapi/mountinfo.h"
 #include "kapi/parse.h"
+#include "store/made.h"
 
 struct mounting {
 	struct parsed parsed;
@@ -120,16 +120,20 @@ static struct driver_image image_of(struct mounting *mounting)
 				      mounting->made.layers };
 }
 
-/* The collector takes directories without a row, unless the store is locked. */
+/* The collector takes directories without a row, and a check misses their notes, unless the store is locked. */
 static int container_make(struct mounting *mounting, const char *base, struct shale_err *err)
 {
 	const struct store *store = &mounting->found.store;
 	__cleanup_fd int lock = store_lock(store, LOCK_SH, err);
+	char dir[sizeof(CONTAINER_ROOM "/") + CONTAINER_ID_TEXT];
 
 	if (lock < 0 || container_create(store, base, &mounting->container, err))
 		return -1;
+	snprintf(dir, sizeof(dir), CONTAINER_ROOM "/%s", mounting->container.id);
+	if (made_save(store, dir, &mounting->made, err))
+		return -1;
 	return container_set_image(store, mounting->container.id, &mounting->found.image.config,
-				   err);
+				   mounting->made.driver, err);
 }
 
 static void container_unmake(struct mounting *mounting)
@@ -146,20 +150,16 @@ static int own_layer_make(struct mounting *mounting, struct driver_work *ret_wor
 	const struct store *store = &mounting->found.store;
 	const struct digest *top = &mounting->made.layers[mounting->made.count - 1];
 	__cleanup_free char *base = store_layer_path(store, top);
-	char dir[sizeof("containers/") + CONTAINER_ID_TEXT];
 
 	if (!base)
 		return shale_err_set(err, ENOMEM, "out of memory");
 	if (container_make(mounting, base, err))
 		return -1;
-	snprintf(dir, sizeof(dir), "containers/%s", mounting->container.id);
 	*ret_work = (struct driver_work){
 		.image = image_of(mounting),
 		.container = &mounting->container,
 		.xattr_prefix = mounting->made.xattr_prefix,
 	};
-	if (made_save(store, dir, &mounting->made, err))
-		return -1;
 	return mounting->driver->create(ret_work, err);
 }
 

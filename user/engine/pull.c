@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "store/index.h"
+#include "store/layer.h"
 
 /* Between two looks at an image that another process pulls. */
 #define PULL_BUSY_MSEC 100
@@ -99,13 +100,21 @@ static int wait_turn(struct pull *pull, struct shale_err *err)
 static bool is_complete(const struct store *store, const struct digest *manifest)
 {
 	__cleanup_image struct image image = { 0 };
+	__cleanup_txn struct txn txn = TXN_NONE;
+	bool entered;
 
-	if (image_load(store, manifest, &image, NULL) < 0)
+	if (image_load(store, manifest, &image, NULL) < 0 ||
+	    txn_begin(&txn, store->db, TXN_READ, NULL) < 0)
 		return false;
-	for (size_t i = 0; i < image.layer_count; i++)
-		if (!store_has_blob(store, &image.layers[i].blob) ||
-		    !store_has_layer(store, &image.layers[i].diff_id))
+	for (size_t i = 0; i < image.layer_count; i++) {
+		const struct image_layer *layer = &image.layers[i];
+
+		/* A layer without a row may be half a layer. */
+		if (!store_has_blob(store, &layer->blob) ||
+		    !store_has_layer(store, &layer->diff_id) ||
+		    layer_is_entered(txn.db, &layer->diff_id, &entered, NULL) < 0 || !entered)
 			return false;
+	}
 	return true;
 }
 

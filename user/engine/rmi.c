@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "driver/whole.h"
 #include "engine/engine.h"
 #include "store/gc.h"
 #include "store/image.h"
@@ -126,7 +125,7 @@ static int remove_image(struct removal *removal, struct index *index, const stru
 		report(removal, SHALE_EVENT_UNTAGGED, NULL, names + i * NAME_BYTES);
 	report(removal, SHALE_EVENT_DELETED, id.text, NULL);
 	report_layers(removal, &layers);
-	ret = whole_sweep_locked(&removal->session, err);
+	ret = 0;
 out_free:
 	buf_release(&layers);
 	free(names);

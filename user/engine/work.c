@@ -17,7 +17,6 @@
 #include "store/mounts.h"
 
 #define ROOM	   "/containers/"
-#define FIELD_ROOT 3
 
 void work_release(struct work *work)
 {
@@ -27,12 +26,6 @@ void work_release(struct work *work)
 	container_release(&work->container);
 	session_end(&work->session);
 	store_close(&work->store);
-}
-
-static bool is_id(const char *text)
-{
-	return strlen(text) == CONTAINER_ID_TEXT - 1 &&
-	       strspn(text, "0123456789abcdef") == CONTAINER_ID_TEXT - 1;
 }
 
 /* "...PREFIX/containers/ID/upper": a directory by that name in the options, or what a bind mount shows. */
@@ -48,7 +41,7 @@ static bool find_id(const char *text, const char *prefix, char ret_id[CONTAINER_
 	while ((at = strstr(at, wanted))) {
 		at += strlen(wanted);
 		snprintf(ret_id, CONTAINER_ID_TEXT, "%s", at);
-		if (is_id(ret_id) && !strncmp(at + CONTAINER_ID_TEXT - 1, "/upper", 6))
+		if (container_is_id(ret_id) && !strncmp(at + CONTAINER_ID_TEXT - 1, "/upper", 6))
 			return true;
 	}
 	return false;
@@ -57,7 +50,7 @@ static bool find_id(const char *text, const char *prefix, char ret_id[CONTAINER_
 bool work_of_mount(const struct store *store, const char *line, char ret_id[CONTAINER_ID_TEXT])
 {
 	__cleanup_free char *options = mountline_options(line);
-	__cleanup_free char *root = mountline_field(line, FIELD_ROOT);
+	__cleanup_free char *root = mountline_field(line, MOUNTLINE_ROOT);
 
 	if (!options || !root)
 		return false;
@@ -148,7 +141,7 @@ int work_open(const struct shale_opts *opts, const char *name, struct work *ret_
 			return shale_err_set(err, ENOENT, "no such container or mount: %.300s", name);
 		return shale_err_set(err, why.code, "%s", why.msg);
 	}
-	if (is_id(name) && has_container(&ret_work->store, name))
+	if (container_is_id(name) && has_container(&ret_work->store, name))
 		memcpy(id, name, sizeof(id));
 	else if (id_of_directory(&ret_work->store, name, id, err))
 		return -1;

@@ -7,7 +7,7 @@
 #define SHALE_ENGINE_WORK_H
 
 #include "driver/driver.h"
-#include "driver/made.h"
+#include "store/made.h"
 
 struct work {
 	struct store store;

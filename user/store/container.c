@@ -72,6 +72,13 @@ int container_enter(struct db *db, const char *id, time_t created, struct shale_
 		      DB_TEXT(id), DB_INT(created));
 }
 
+int container_describe(struct db *db, const char *id, const struct digest *image,
+		       const char *driver, struct shale_err *err)
+{
+	return db_run(db, err, "UPDATE container SET image = ?, driver = ? WHERE id = ?",
+		      DB_DIGEST(image), DB_TEXT(driver), DB_TEXT(id));
+}
+
 int container_leave(struct db *db, const char *id, struct shale_err *err)
 {
 	return db_run(db, err, "DELETE FROM container WHERE id = ?", DB_TEXT(id));
@@ -124,13 +131,12 @@ static int row_remove(const struct store *store, const char *id, struct shale_er
 }
 
 int container_set_image(const struct store *store, const char *id, const struct digest *image,
-			struct shale_err *err)
+			const char *driver, struct shale_err *err)
 {
 	__cleanup_txn struct txn txn = TXN_NONE;
 
 	if (txn_begin(&txn, store->db, TXN_VOLATILE, err) < 0 ||
-	    db_run(txn.db, err, "UPDATE container SET image = ? WHERE id = ?", DB_DIGEST(image),
-		   DB_TEXT(id)) < 0)
+	    container_describe(txn.db, id, image, driver, err) < 0)
 		return -1;
 	return txn_commit(&txn, err);
 }

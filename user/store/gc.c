@@ -19,6 +19,7 @@
 #include "store/layer.h"
 #include "store/lease.h"
 #include "store/mounts.h"
+#include "store/trees.h"
 
 struct digest_set {
 	struct digest *items;
@@ -180,12 +181,36 @@ static int sweep_container(void *arg, int dirfd, const char *name)
 	return bury(sweep, dirfd, name) < 0 && errno != ENOENT ? -1 : 0;
 }
 
+/* Without its note nobody can use it. */
+static bool has_all_layers(const struct marks *marks, const struct made *made)
+{
+	for (size_t i = 0; made && i < made->count; i++)
+		if (!set_has(&marks->live, &made->layers[i]))
+			return false;
+	return made;
+}
+
+static int sweep_tree(void *arg, const struct tree *tree)
+{
+	const struct sweep *sweep = arg;
+	__cleanup_buf struct buf name = BUF_INIT;
+
+	if (has_all_layers(sweep->marks, tree->made))
+		return 0;
+	if (buf_addf(&name, sweep->stray ? "%s/%s" : "tree-%s-%s", tree->driver, tree->name) < 0)
+		return -1;
+	if (sweep->stray)
+		return sweep->stray(sweep->arg, "tree", buf_str(&name));
+	return renameat(tree->dirfd, tree->name, sweep->trash_fd, buf_str(&name));
+}
+
 static int sweep_all(const struct store *store, struct sweep *layers, struct sweep *blobs,
 		     struct sweep *containers, struct shale_err *err)
 {
 	if (fs_each_name(store->layers_fd, ".", sweep_digest, layers) < 0 ||
 	    fs_each_name(store->blobs_fd, ".", sweep_digest, blobs) < 0 ||
-	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, containers) < 0)
+	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, containers) < 0 ||
+	    trees_each(store, sweep_tree, containers) < 0)
 		return shale_err_errno(err, "collecting garbage in %s", store->path);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Garbage: blobs and layers which no image, no session's lease and no mount needs, and writable layers
- * without a row.
+ * Garbage: blobs and layers which no image, no session's lease and no mount needs, writable layers
+ * without a row, and whole trees of which a layer is garbage.
  */
 #ifndef SHALE_STORE_GC_H
 #define SHALE_STORE_GC_H
@@ -26,7 +26,7 @@ int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 int gc_save_locked(struct session *session, const struct index *index, gc_removed_fn removed,
 		   void *arg, struct shale_err *err);
 
-/* What would be taken: kind is "blob", "layer" or "container". Changes nothing. */
+/* What would be taken: kind is "blob", "layer", "container" or "tree", whose name is DRIVER/HEX. Changes nothing. */
 typedef int (*gc_stray_fn)(void *arg, const char *kind, const char *name);
 int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err);
 

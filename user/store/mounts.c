@@ -19,7 +19,6 @@
 #include "store/mountline.h"
 
 #define LAYERS_PATH "/layers/sha256/"
-#define FIELD_ROOT  3
 /* Beside a directory that is mounted by itself; a store's longest image has 4096 layers. */
 #define NOTE	    "made.json"
 #define NOTE_MAX    (1u << 20)
@@ -56,7 +55,7 @@ int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn se
 static int scan_note(const char *line, const char *store_path, mounts_seen_fn seen, void *arg)
 {
 	static const char *const rooms[] = { "/containers/", "/trees/" };
-	__cleanup_free char *root = mountline_field(line, FIELD_ROOT);
+	__cleanup_free char *root = mountline_field(line, MOUNTLINE_ROOT);
 	__cleanup_free char *target = mountline_field(line, MOUNTLINE_TARGET);
 	__cleanup_buf struct buf path = BUF_INIT;
 	__cleanup_buf struct buf note = BUF_INIT;

@@ -16,6 +16,7 @@
 #include "store/container.h"
 #include "store/image.h"
 #include "store/layer.h"
+#include "store/made.h"
 
 struct rebuilding {
 	const struct store *store;
@@ -38,6 +39,20 @@ static int add_layer(void *arg, int dirfd, const char *name)
 	return layer_enter(rebuilding->db, &digest, content, rebuilding->err);
 }
 
+/* As far as the note beside it tells, and the image is still there. */
+static int describe_container(const struct rebuilding *rebuilding, const char *id)
+{
+	char dir[sizeof(CONTAINER_ROOM "/") + CONTAINER_ID_TEXT];
+	__cleanup_made struct made made = { .count = 0 };
+	__cleanup_image struct image image = { 0 };
+
+	snprintf(dir, sizeof(dir), CONTAINER_ROOM "/%s", id);
+	if (made_load(rebuilding->store, dir, &made, NULL) < 0 || !made.has_image ||
+	    image_load(rebuilding->store, &made.image, &image, NULL) < 0)
+		return 0;
+	return container_describe(rebuilding->db, id, &image.config, made.driver, rebuilding->err);
+}
+
 static int add_container(void *arg, int dirfd, const char *name)
 {
 	const struct rebuilding *rebuilding = arg;
@@ -46,7 +61,9 @@ static int add_container(void *arg, int dirfd, const char *name)
 	if (!container_is_id(name) || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISDIR(st.st_mode))
 		return 0;
-	return container_enter(rebuilding->db, name, st.st_mtime, rebuilding->err);
+	if (container_enter(rebuilding->db, name, st.st_mtime, rebuilding->err) < 0)
+		return -1;
+	return describe_container(rebuilding, name);
 }
 
 /* What a manifest says it is; most say it. */

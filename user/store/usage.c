@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Adds up the store; see usage.h. Layers' sizes are in their rows; blobs and writable layers are looked
- * at. Called by the engine's df and prune.
+ * Adds up the store; see usage.h. Layers' sizes are in their rows; blobs, whole trees and writable layers are
+ * looked at. Called by the engine's df and prune.
  */
 #include "store/usage.h"
 
@@ -15,7 +15,9 @@
 #include "base/fs.h"
 #include "store/inuse.h"
 #include "store/layer.h"
+#include "store/mountline.h"
 #include "store/mounts.h"
+#include "store/trees.h"
 
 static const char tables[] =
 	"CREATE TEMP TABLE IF NOT EXISTS mounted (diff_id BLOB PRIMARY KEY) WITHOUT ROWID;"
@@ -64,6 +66,47 @@ static int sum_images(struct db *db, struct usage_sum *sum, struct shale_err *er
 		      "                WHERE image IN (SELECT image FROM active))") < 0)
 		return -1;
 	*sum = (struct usage_sum){ total, active, size, size - used };
+	return 0;
+}
+
+/* A driver's whole tree of an image is in use while all layers it was made of are. */
+struct tree_sum {
+	struct db *db;
+	struct usage_sum *sum;
+	struct shale_err *err;
+};
+
+static int is_tree_used(const struct tree_sum *trees, const struct made *made, bool *ret_used)
+{
+	int64_t used = 1;
+
+	*ret_used = made;
+	for (size_t i = 0; *ret_used && i < made->count; i++) {
+		if (db_number(trees->db, trees->err, &used,
+			      "SELECT (SELECT count(*) FROM mounted WHERE diff_id = ?1)"
+			      " + (SELECT count(*) FROM image_layer WHERE diff_id = ?1"
+			      "    AND image IN (SELECT image FROM active))",
+			      DB_DIGEST(&made->layers[i])) < 0)
+			return -1;
+		*ret_used = used > 0;
+	}
+	return 0;
+}
+
+static int add_tree(void *arg, const struct tree *tree)
+{
+	const struct tree_sum *trees = arg;
+	__cleanup_buf struct buf path = BUF_INIT;
+	uint64_t size = 0;
+	bool used;
+
+	if (is_tree_used(trees, tree->made, &used) < 0 || buf_addf(&path, "%s/root", tree->name) < 0)
+		return -1;
+	/* The collector may be taking it. */
+	if (du_tree(tree->dirfd, buf_str(&path), &size) < 0 && errno != ENOENT)
+		return -1;
+	trees->sum->size += size;
+	trees->sum->reclaimable += used ? 0 : size;
 	return 0;
 }
 
@@ -124,6 +167,36 @@ int usage_of_container(const struct store *store, const char *id, uint64_t *ret_
 	return 0;
 }
 
+/* A driver without a union mounts the directory itself, which its root in mountinfo tells. */
+struct bind_search {
+	char wanted[sizeof("/" CONTAINER_ROOM "//upper") + CONTAINER_ID_TEXT];
+	bool found;
+};
+
+static int look_at_root(void *arg, const char *line, const char *root_dir)
+{
+	__cleanup_free char *root = mountline_field(line, MOUNTLINE_ROOT);
+	struct bind_search *search = arg;
+
+	(void)root_dir;
+	if (!root)
+		return -1;
+	mountline_unescape(root);
+	search->found |= strstr(root, search->wanted) != NULL;
+	return 0;
+}
+
+static int is_bound(const char *id, bool *ret_bound, struct shale_err *err)
+{
+	struct bind_search search = { .found = false };
+
+	snprintf(search.wanted, sizeof(search.wanted), "/" CONTAINER_ROOM "/%.12s/upper", id);
+	if (mounts_each_line(look_at_root, &search, err) < 0)
+		return -1;
+	*ret_bound = search.found;
+	return 0;
+}
+
 int usage_is_mounted(const struct store *store, const char *id, bool *ret_mounted,
 		     struct shale_err *err)
 {
@@ -141,7 +214,7 @@ int usage_is_mounted(const struct store *store, const char *id, bool *ret_mounte
 	if (inuse_dir_get(fd, &dir, err) < 0 || inuse_find(&dir, &use, &target, err) < 0)
 		return shale_err_wrap(err, "%s/%s", store->path, path);
 	*ret_mounted = use != INUSE_NOT;
-	return 0;
+	return *ret_mounted ? 0 : is_bound(id, ret_mounted, err);
 }
 
 struct container_sum {
@@ -172,10 +245,14 @@ int usage_sum_up(const struct store *store, struct db *db, struct usage *ret_usa
 	struct shale_err why = { 0 };
 	struct blob_walk blobs = { db, &usage.blobs, &why };
 	struct container_sum containers = { store, &usage.containers };
+	struct tree_sum trees = { db, &usage.images, &why };
 
 	if (sum_images(db, &usage.images, err) < 0 ||
 	    container_each(db, add_container, &containers, err) < 0)
 		return -1;
+	if (trees_each(store, add_tree, &trees) < 0)
+		return why.code ? shale_err_set(err, why.code, "%s", why.msg) :
+				  shale_err_errno(err, "looking at the trees of %s", store->path);
 	if (fs_each_name(store->blobs_fd, ".", add_blob, &blobs) < 0)
 		return why.code ? shale_err_set(err, why.code, "%s", why.msg) :
 				  shale_err_errno(err, "looking at the blobs of %s", store->path);

@@ -18,7 +18,7 @@ struct usage_sum {
 };
 
 struct usage {
-	struct usage_sum images; /* their layers' file content */
+	struct usage_sum images; /* file content of their layers, and of whole trees of them */
 	struct usage_sum blobs;
 	struct usage_sum containers;
 };

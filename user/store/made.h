@@ -7,8 +7,8 @@
  *
  * with the layers base first. The image is the manifest's digest; a whole tree has none.
  */
-#ifndef SHALE_DRIVER_MADE_H
-#define SHALE_DRIVER_MADE_H
+#ifndef SHALE_STORE_MADE_H
+#define SHALE_STORE_MADE_H
 
 #include "store/image.h"
 

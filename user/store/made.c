@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Notes; see made.h. Called by whole.c for trees and by the engine for writable layers.
+ * Notes; see made.h. Called by the drivers for whole trees, by the engine for writable layers, and by who collects,
+ * counts and checks.
  */
-#include "driver/made.h"
+#include "store/made.h"
 
 #include <errno.h>
 #include <fcntl.h>
