@@ -89,7 +89,14 @@ static int add_empty(struct session *session, struct mount_spec *spec, struct sh
 	return mount_spec_add_layer(spec, path, err);
 }
 
-/* ENOSYS by the kernel before 6.5, which knows no lowerdir+. */
+/* A kernel that knows the option does not take it without a value; one before 6.5 takes whatever it is told. */
+static bool takes_layers_singly(void)
+{
+	__cleanup_fd int fd = fsopen(FSTYPE, FSOPEN_CLOEXEC);
+
+	return fd < 0 || fsconfig(fd, FSCONFIG_SET_FLAG, "lowerdir+", NULL, 0) < 0;
+}
+
 static int mount_by_layer(const struct mount_spec *spec, const char *prefix, int *ret_mntfd,
 			  struct shale_err *err)
 {
@@ -97,9 +104,7 @@ static int mount_by_layer(const struct mount_spec *spec, const char *prefix, int
 
 	if (fd < 0)
 		return shale_err_errno(err, "overlayfs cannot be mounted");
-	if (spec->nr_layers && fsconfig(fd, FSCONFIG_SET_STRING, "lowerdir+", spec->layers[0], 0) < 0)
-		return shale_err_set(err, ENOSYS, "overlayfs takes all layers at once");
-	for (size_t i = 1; i < spec->nr_layers; i++)
+	for (size_t i = 0; i < spec->nr_layers; i++)
 		if (overlay_set(fd, "lowerdir+", spec->layers[i], err))
 			return -1;
 	if (overlay_set(fd, "source", spec->source ? spec->source : FSTYPE, err))
@@ -180,16 +185,12 @@ static int mount_by_page(struct session *session, const struct mount_spec *spec,
 static int overlay_open(struct session *session, struct mount_spec *spec, const char *prefix,
 			int *ret_mntfd, struct shale_err *err)
 {
-	struct shale_err why = { 0 };
-
 	if (spec->nr_layers > LAYERS_MAX)
 		return shale_err_set(err, E2BIG, "%zu layers: overlayfs takes %d", spec->nr_layers,
 				     LAYERS_MAX);
-	if (mount_by_layer(spec, prefix, ret_mntfd, &why) == 0)
-		return 0;
-	if (why.code == ENOSYS)
-		return mount_by_page(session, spec, prefix, ret_mntfd, err);
-	return shale_err_set(err, why.code, "%s", why.msg);
+	if (takes_layers_singly())
+		return mount_by_layer(spec, prefix, ret_mntfd, err);
+	return mount_by_page(session, spec, prefix, ret_mntfd, err);
 }
 
 static char *probe_path(const struct session *session, const char *name)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/shale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,9 @@ static int count_dir(struct counting *counting)
 			    counting->walk.err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
+		/* The module's own is no file of the layer's. */
+		if (!counting->walk.path.len && !strcmp(names.items[i], SHALE_PRIVATE_DIR))
+			continue;
 		before = walk_down(&counting->walk, names.items[i]);
 		if (before < 0 || count_name(counting) < 0)
 			return -1;
