@@ -67,6 +67,10 @@ bench: selftests ## instructions and device bytes of common operations beside ov
 	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 3600 --disk ext4:8G -- \
 		build/selftests/bench/promotions /mnt/0
 
+bench-pull: user ## CPU and memory of shale pull beside skopeo, TURNS=3
+	@$(call setup,build test demo)
+	@selftests/bench/pull.sh $(TURNS)
+
 demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
 	@$(call setup,build module vm demo)
 	@K=$(firstword $(K)) scripts/demo
@@ -100,4 +104,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash faults kills oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash faults kills oracle bench bench-pull demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help

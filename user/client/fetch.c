@@ -245,7 +245,7 @@ static int start_transfers(struct fetch *fetch, struct shale_err *err)
  * Bytes that an earlier run, or a mirror, has left may be the reason: then everything is fetched once more,
  * the next time by nobody but us and the registry itself.
  */
-static int retry_wrong(struct fetch *fetch, struct fetch_blob *blob, struct shale_err *err)
+static int retry_wrong(struct fetch *fetch, struct fetch_blob *blob)
 {
 	bool is_excused = blob->download.is_resumed || blob->remote + 1 < fetch->opts.remote_count;
 
@@ -253,8 +253,6 @@ static int retry_wrong(struct fetch *fetch, struct fetch_blob *blob, struct shal
 	forget_transfers(blob);
 	if (blob->was_wrong || !is_excused)
 		return -1;
-	if (err)
-		*err = (struct shale_err){ 0 };
 	blob->was_wrong = true;
 	blob->remote = fetch->opts.remote_count - 1;
 	blob->state = FETCH_IDLE;
@@ -264,7 +262,7 @@ static int retry_wrong(struct fetch *fetch, struct fetch_blob *blob, struct shal
 static int finish_blob(struct fetch *fetch, struct fetch_blob *blob, struct shale_err *err)
 {
 	if (download_finish(&blob->download, err) < 0)
-		return err->code == EBADMSG ? retry_wrong(fetch, blob, err) : -1;
+		return err->code == EBADMSG ? retry_wrong(fetch, blob) : -1;
 	if (!fetch->opts.is_download_only &&
 	    download_link(&blob->download, fetch->opts.session->blobs_fd, err) < 0)
 		return -1;

@@ -41,7 +41,7 @@ int fetch_open(const struct fetch_opts *opts, struct fetch **ret_fetch, struct s
 /* One more blob; twice the same is once. */
 int fetch_add(struct fetch *fetch, const struct digest *digest, uint64_t size,
 	      struct shale_err *err);
-/* Until all are there, or one cannot be had. */
+/* Until all are there, or one cannot be had; err is not NULL. */
 int fetch_run(struct fetch *fetch, struct shale_err *err);
 /* Until a blob is in the session or the store; -1 when fetch_run() has ended without it. */
 int fetch_wait(struct fetch *fetch, const struct digest *digest, struct shale_err *err);

@@ -327,7 +327,10 @@ int shale_pull(const struct shale_opts *opts, const struct shale_pull_opts *what
 		.downloads_fd = -1,
 		.image_lock = -1,
 	};
+	struct shale_err unread;
 
+	/* What went wrong also decides what is tried next. */
+	err = err ? err : &unread;
 	if (ref_parse(what->name, &pull.ref, err) < 0 ||
 	    platform_parse(what->platform, &pull.platform, err) < 0)
 		return -1;

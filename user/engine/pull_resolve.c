@@ -176,7 +176,7 @@ int pull_resolve(struct pull *pull, struct shale_err *err)
 	while (fetch_documents(pull, &pull->remotes[i], err) < 0) {
 		document_release(&pull->manifest);
 		buf_release(&pull->config);
-		if (++i == pull->remote_count || (err && err->code == ECANCELED))
+		if (++i == pull->remote_count || err->code == ECANCELED)
 			return -1;
 	}
 	drop_remotes(pull, i);
