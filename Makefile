@@ -49,6 +49,10 @@ faults: selftests ## memory, requests and disks that fail, MINUTES=5 on each fil
 	@$(call setup,build module vm test)
 	@selftests/faults/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
 
+kills: user ## commands on the store killed at random moments: KILLS=200 SEED=n
+	@$(call setup,build test)
+	@KILLS=$(or $(KILLS),200) SEED=$(SEED) selftests/image/kills.sh
+
 oracle: selftests ## random operations on file contents against a model: OPERATIONS=20000 SEED=n K= FS=
 	@$(call setup,build module vm test)
 	@selftests/oracle/run $(kernels) $(backings) --operations $(or $(OPERATIONS),20000) \
@@ -62,6 +66,10 @@ bench: selftests ## instructions and device bytes of common operations beside ov
 	@scripts/vm --kernel $(K) --mem 2048 --timeout 900 --disk ext4:1G -- build/selftests/bench/sharing /mnt/0
 	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 3600 --disk ext4:8G -- \
 		build/selftests/bench/promotions /mnt/0
+
+bench-pull: user ## CPU and memory of shale pull beside skopeo, TURNS=3
+	@$(call setup,build test demo)
+	@selftests/bench/pull.sh $(TURNS)
 
 demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
 	@$(call setup,build module vm demo)
@@ -96,4 +104,4 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash faults oracle bench demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash faults kills oracle bench bench-pull demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help

@@ -135,11 +135,16 @@ static int read_ids(struct archive_entry *entry, struct attr *attr, struct shale
 	return 0;
 }
 
-/* Out of range nanoseconds would make utimensat fail; libarchive does not check them. */
+/*
+ * Out of range nanoseconds would make utimensat fail; libarchive does not check them. Of "-1.75" it makes -1 and
+ * 0.75 seconds, where a struct timespec has -2 and 0.25. Of "-0.75" nothing is left to tell it from 0.75.
+ */
 static struct timespec make_time(time_t seconds, long nanoseconds)
 {
 	if (nanoseconds < 0 || nanoseconds > 999999999)
 		nanoseconds = 0;
+	if (seconds < 0 && nanoseconds)
+		return (struct timespec){ seconds - 1, 1000000000 - nanoseconds };
 	return (struct timespec){ seconds, nanoseconds };
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Owner, mode, times and xattrs (ACLs and file capabilities among them) of one tar entry, and how
- * they get onto a file. Without privilege owners, trusted.* and security.* are left out: everything
+ * Owner, mode, times and xattrs (ACLs and file capabilities among them) of one tar entry or of a file,
+ * and how they get onto a file. Without privilege owners, trusted.* and security.* are left out: everything
  * then belongs to the caller.
  */
 #ifndef SHALE_ARCHIVE_ATTR_H
@@ -42,6 +42,17 @@ int attr_from_entry(struct archive_entry *entry, struct attr *ret_attr, struct s
 
 /* Whether a name is private to the union and never comes from, or goes into, a tar. */
 bool attr_is_private_xattr(const char *name);
+
+/*
+ * Of a file that is there: FD may be O_PATH, ST is what stat says of it. Xattrs are sorted by name; left out
+ * are those of a union, and those which belong to the filesystem or the machine that it is on.
+ */
+int attr_from_fd(int fd, const struct stat *st, struct attr *ret_attr, struct shale_err *err);
+/* Removes the xattrs that attr_from_fd() would find on an open file or directory. */
+int attr_drop_xattrs(int fd, struct shale_err *err);
+/* Owner, mode and xattrs, not times: 1 if they are the same, 0 if not, -1 with err. */
+int attr_is_same(int fd_a, const struct stat *a, int fd_b, const struct stat *b,
+		 struct shale_err *err);
 
 /* An open file or directory. */
 int attr_apply_fd(const struct attr *attr, int fd, bool is_root, struct shale_err *err);

@@ -34,7 +34,9 @@ static int add_component(struct buf *path, const char *text, size_t len, struct 
 {
 	if (is_word(text, len, ".."))
 		return shale_err_set(err, EINVAL, "the name contains '..'");
-	if (len > NAME_MAX_COMPONENT)
+	/* What a whiteout is of may have a name of full length. */
+	if (len > NAME_MAX_COMPONENT +
+			  (has_prefix(text, AUFS_WHITEOUT_PREFIX) ? strlen(AUFS_WHITEOUT_PREFIX) : 0))
 		return shale_err_set(err, ENAMETOOLONG, "a component is longer than %d bytes",
 				     NAME_MAX_COMPONENT);
 	if (path->len + 1 + len > NAME_MAX_PATH)

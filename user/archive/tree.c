@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "archive/name.h"
+#include "archive/walk.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
 
@@ -134,7 +135,7 @@ static int make_dir(struct tree *tree, int dirfd, const char *name, bool opaque,
 
 	if (mkdirat(dirfd, name, 0700) < 0)
 		return shale_err_errno(err, "making a directory");
-	if (!opaque)
+	if (!opaque || tree->is_flat)
 		return 0;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -287,6 +288,7 @@ int tree_add_dir(struct tree *tree, const char *path, const struct attr *attr,
 			return -1;
 		}
 	}
+	tree->has_root |= !*path;
 	return add_pending(tree, path, attr, err);
 }
 
@@ -377,6 +379,38 @@ static bool is_cut_off(const struct tree *tree, const char *path)
 	return fd < 0 && (errno == ELOOP || errno == ENOTDIR);
 }
 
+/* In a whole tree what is gone is gone; where there is no way to it, it was not there. */
+static int remove_flat(const struct tree *tree, const char *path, struct shale_err *err)
+{
+	__cleanup_free char *way = strdup(path);
+	__cleanup_fd int fd = -1;
+
+	if (!way)
+		return shale_err_errno(err, "removing");
+	fd = fs_open_beneath(tree->root_fd, dirname(way), O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ?
+			       0 :
+			       shale_err_errno(err, "removing");
+	return fs_remove_tree(fd, name_base(path)) < 0 ? shale_err_errno(err, "removing") : 0;
+}
+
+static int empty_flat(struct tree *tree, const char *path, struct shale_err *err)
+{
+	__cleanup_walk_names struct walk_names names = { 0 };
+	__cleanup_fd int fd = -1;
+
+	if (walk_names_read(tree->root_fd, path, &names, err) < 0)
+		return -1;
+	fd = fs_open_beneath(tree->root_fd, *path ? path : ".", O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return shale_err_errno(err, "emptying a directory");
+	for (size_t i = 0; i < names.count; i++)
+		if (fs_remove_tree(fd, names.items[i]) < 0)
+			return shale_err_errno(err, "emptying a directory");
+	return 0;
+}
+
 /*
  * A whiteout speaks of the layers below, whatever its place in the tar: over a file of this layer it
  * says nothing, over a directory of this layer it says that nothing below shows through.
@@ -386,6 +420,10 @@ int tree_add_whiteout(struct tree *tree, const char *path, struct shale_err *err
 	const char *name;
 	struct stat st;
 
+	if (tree->is_flat) {
+		forget_parent(tree);
+		return remove_flat(tree, path, err);
+	}
 	if (is_cut_off(tree, path))
 		return 0;
 	if (open_parent(tree, path, &name, err) < 0)
@@ -404,6 +442,10 @@ int tree_add_opaque(struct tree *tree, const char *path, struct shale_err *err)
 	__cleanup_fd int fd = -1;
 	int way = -1;
 
+	if (tree->is_flat) {
+		forget_parent(tree);
+		return empty_flat(tree, path, err);
+	}
 	if (walk_parents(tree, path, strlen(path), &way, err) < 0)
 		return -1;
 	fd = openat(way, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -436,6 +478,9 @@ static int finish_dir(struct tree *tree, const struct tree_pending *pending,
 		return 0;
 	if (fd < 0)
 		return shale_err_errno(err, "opening a directory");
+	/* It may have been there before, with others. */
+	if (tree->is_flat && attr_drop_xattrs(fd, err) < 0)
+		return -1;
 	return attr_apply_fd(&pending->attr, fd, tree->is_root, err);
 }
 
@@ -453,8 +498,10 @@ int tree_finish(struct tree *tree, tree_implied_fn implied, void *arg, struct sh
 {
 	const char *last = NULL;
 
-	if (mark_root(tree, err) < 0)
+	if (!tree->is_flat && mark_root(tree, err) < 0)
 		return -1;
+	if (!tree->has_root && implied && implied(arg, "") < 0)
+		return shale_err_errno(err, "remembering a directory");
 	if (tree->pending_count)
 		qsort(tree->pending, tree->pending_count, sizeof(*tree->pending), compare_pending);
 	for (size_t i = 0; i < tree->pending_count; i++) {

@@ -5,6 +5,9 @@
  * and opaque directories in overlayfs's format. Last entry wins, as in tar; what a whiteout or a
  * replaced file hid stays hidden.
  *
+ * The same is used for a whole tree to which layers are applied one after the other, which then has
+ * no whiteouts: what one hides is removed.
+ *
  * Attributes are attr.c's; those of directories wait until tree_finish(), since writing into a
  * directory changes them.
  */
@@ -24,13 +27,15 @@
 
 struct tree_pending;
 
-/* Told of a directory which the tar uses and does not list; -1 stops. */
+/* Told of a directory which the tar uses and does not list, the root ("") among them; -1 stops. */
 typedef int (*tree_implied_fn)(void *arg, const char *path);
 
 struct tree {
 	int root_fd;
 	const char *xattr_prefix; /* "trusted." or "user." */
 	bool is_root;		  /* owners, devices and all xattrs can be set */
+	bool is_flat;		  /* of whole trees: what is hidden goes, and nothing marks it */
+	bool has_root;		  /* its attributes were given */
 	struct buf parent;	  /* the directory that parent_fd has open */
 	int parent_fd;
 	struct tree_pending *pending;

@@ -67,6 +67,42 @@ static int write_at(int fd, const char *data, size_t len, off_t offset)
 	return 0;
 }
 
+/*
+ * Zeros of this length are left out, since the file is a hole to begin with: many writers of layers know no holes.
+ * Shorter ones would make more extents than they save blocks.
+ */
+#define UNTAR_HOLE_MIN	 (64 << 10)
+#define UNTAR_HOLE_BLOCK 4096
+
+static bool is_zero(const char *data, size_t len)
+{
+	return !*data && !memcmp(data, data + 1, len - 1);
+}
+
+static int write_sparse(int fd, const char *data, size_t len, off_t offset)
+{
+	size_t start = 0, zeros = 0, piece;
+
+	for (size_t done = 0; done < len; done += piece) {
+		piece = UNTAR_HOLE_BLOCK - (offset + done) % UNTAR_HOLE_BLOCK;
+		if (piece > len - done)
+			piece = len - done;
+		if (is_zero(data + done, piece)) {
+			zeros += piece;
+			continue;
+		}
+		if (zeros >= UNTAR_HOLE_MIN) {
+			if (write_at(fd, data + start, done - zeros - start, offset + start) < 0)
+				return -1;
+			start = done;
+		}
+		zeros = 0;
+	}
+	if (zeros < UNTAR_HOLE_MIN)
+		zeros = 0;
+	return write_at(fd, data + start, len - zeros - start, offset + start);
+}
+
 /* Blocks come with offsets; what lies between them is a hole and stays one. */
 static int write_data(struct untar *ut, int fd, int64_t size)
 {
@@ -87,7 +123,7 @@ static int write_data(struct untar *ut, int fd, int64_t size)
 			return fail_reading(ut);
 		if (offset < 0 || offset > size || len > (uint64_t)(size - offset))
 			return shale_err_set(ut->err, EINVAL, "its data is longer than its size");
-		if (write_at(fd, data, len, offset) < 0)
+		if (write_sparse(fd, data, len, offset) < 0)
 			return shale_err_errno(ut->err, "writing");
 	}
 }

@@ -132,7 +132,7 @@ int fs_read_file(int dirfd, const char *path, size_t max, struct buf *buf, struc
 	return -1;
 }
 
-static int write_synced(int dirfd, const char *path, const void *data, size_t len)
+int fs_write_synced(int dirfd, const char *path, const void *data, size_t len)
 {
 	__cleanup_fd int fd = -1;
 
@@ -151,13 +151,32 @@ int fs_replace_file(int dirfd, const char *path, const void *data, size_t len,
 
 	if (buf_addf(&temp, "%s.new", path) < 0)
 		return shale_err_errno(err, "replacing %s", path);
-	if (write_synced(dirfd, buf_str(&temp), data, len) < 0 ||
+	if (fs_write_synced(dirfd, buf_str(&temp), data, len) < 0 ||
 	    renameat(dirfd, buf_str(&temp), dirfd, path) < 0 || fs_sync_dir(dirfd) < 0) {
 		shale_err_errno(err, "replacing %s", path);
 		unlinkat(dirfd, buf_str(&temp), 0);
 		return -1;
 	}
 	return 0;
+}
+
+int fs_each_name(int dirfd, const char *path, fs_name_fn each, void *arg)
+{
+	__cleanup(dir_closep) DIR *dir = NULL;
+	struct dirent *entry;
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -1;
+	}
+	while (errno = 0, (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && each(arg, fd, entry->d_name) < 0)
+			return -1;
+	return errno ? -1 : 0;
 }
 
 int fs_mkdir(int dirfd, const char *path, mode_t mode)

@@ -33,6 +33,16 @@ int fs_read_file(int dirfd, const char *path, size_t max, struct buf *buf, struc
 int fs_replace_file(int dirfd, const char *path, const void *data, size_t len,
 		    struct shale_err *err);
 
+/* A file of the given bytes, on the disk when this returns; its name may not be. */
+int fs_write_synced(int dirfd, const char *path, const void *data, size_t len);
+
+/*
+ * Calls each() for every name in a directory that does not begin with a dot; less than 0 from it ends
+ * that with -1. An absent directory has none.
+ */
+typedef int (*fs_name_fn)(void *arg, int dirfd, const char *name);
+int fs_each_name(int dirfd, const char *path, fs_name_fn each, void *arg);
+
 /* mkdir that is content with an existing directory. */
 int fs_mkdir(int dirfd, const char *path, mode_t mode);
 

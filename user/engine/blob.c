@@ -2,7 +2,8 @@
 /*
  * Blobs on their way into the store; see blob.h. A blob's digest is checked before its first byte is
  * given to a decompressor, the digest of the plain tar after the last one went to disk; the session
- * is thrown away when that fails. Called by import.c's workers.
+ * is thrown away when that fails. What another session is bringing in is waited for. Called by
+ * import.c's workers.
  */
 #include "engine/blob.h"
 
@@ -10,12 +11,18 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
 
 #include "archive/codec.h"
 #include "archive/untar.h"
+#include "base/du.h"
 #include "base/fs.h"
+#include "store/lease.h"
 
 #define BLOB_CHUNK (256 << 10)
+/* How often to ask whether another session is done with what we need too. */
+#define CLAIM_PAUSE_NSEC 50000000
 
 #define __cleanup_hasher __attribute__((cleanup(hasher_release)))
 
@@ -70,6 +77,29 @@ static ssize_t codec_from_fd(void *arg, void *data, size_t len, struct shale_err
 	return read_chunk(*(int *)arg, data, len, err);
 }
 
+int blob_probe_xattrs(const struct session *session, const char **ret_prefix,
+		      struct shale_err *err)
+{
+	static const struct {
+		const char *prefix;
+		const char *name;
+	} choices[] = {
+		{ "trusted.", "trusted.shale.probe" },
+		{ "user.", "user.shale.probe" },
+	};
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
+		if (fsetxattr(session->fd, choices[i].name, "", 0, 0) == 0) {
+			*ret_prefix = choices[i].prefix;
+			return 0;
+		}
+		if (errno != EPERM)
+			break;
+	}
+	return shale_err_errno(err, "the filesystem of %s cannot hold extended attributes",
+			       session->store->path);
+}
+
 int blob_examine(const struct source *source, struct task *task, const char *path,
 		 struct blob_facts *ret_facts, struct shale_err *err)
 {
@@ -93,6 +123,45 @@ int blob_examine(const struct source *source, struct task *task, const char *pat
 	if (codec_open(codec_from_fd, &fd, &codec, err) < 0)
 		return shale_err_wrap(err, "%.200s", path);
 	*ret_facts = (struct blob_facts){ copy.digest, size, codec_name(codec) };
+	return 0;
+}
+
+static int hash_plain(struct codec *codec, struct task *task, struct shale_event *event,
+		      struct digest *ret_digest, struct shale_err *err)
+{
+	__cleanup_hasher struct hasher hasher = { NULL };
+	__cleanup_free char *chunk = malloc(BLOB_CHUNK);
+	ssize_t got;
+
+	if (!chunk)
+		return shale_err_errno(err, "reading");
+	if (hasher_init(&hasher, err) < 0)
+		return -1;
+	while ((got = codec_read(codec, chunk, BLOB_CHUNK, err)) > 0) {
+		hasher_update(&hasher, chunk, got);
+		event->done += got;
+		if (task_report(task, event, err) < 0)
+			return -1;
+	}
+	if (got < 0)
+		return -1;
+	hasher_final(&hasher, ret_digest);
+	return 0;
+}
+
+int blob_diff_id(const struct source *source, struct task *task, const char *path,
+		 struct digest *ret_digest, struct shale_err *err)
+{
+	__attribute__((cleanup(codec_closep))) struct codec *codec = NULL;
+	struct shale_event event = { .kind = SHALE_EVENT_READ, .id = path };
+	__cleanup_fd int fd = -1;
+	uint64_t size = 0;
+
+	if (source_open_file(source, path, &fd, &size, err) < 0)
+		return -1;
+	if (codec_open(codec_from_fd, &fd, &codec, err) < 0 ||
+	    hash_plain(codec, task, &event, ret_digest, err) < 0)
+		return shale_err_wrap(err, "%.200s", path);
 	return 0;
 }
 
@@ -148,6 +217,8 @@ static int copy_blob(const struct blob_job *job, const struct digest_text *text,
 		return -1;
 	if (!digest_is_equal(&copy.digest, &job->layer.blob))
 		return shale_err_set(err, EINVAL, "it does not have its digest");
+	if (fsync(to >= 0 ? to : from) < 0)
+		return shale_err_errno(err, "syncing it");
 	return 0;
 }
 
@@ -256,11 +327,17 @@ static int plain_check(struct plain *plain, struct shale_err *err)
 			     wanted.text);
 }
 
+/* What the tar had and then replaced is not there; without privilege not everything can be looked at. */
 static int write_size(int dirfd, uint64_t bytes)
 {
+	uint64_t found;
 	__cleanup_fd int fd = openat(dirfd, "size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0)
+		return -1;
+	if (du_tree(dirfd, "diff", &found) == 0)
+		bytes = found;
+	else if (errno != EACCES)
 		return -1;
 	return dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
 }
@@ -315,18 +392,54 @@ static int unpack_into(struct blob_job *job, struct plain *plain, int dirfd,
 	return plain_check(plain, err);
 }
 
-/* Two blobs of one image may hold the same tar: the second is only checked. */
-static int unpack(struct blob_job *job, const struct digest_text *text, bool present,
-		  struct shale_err *err)
+/* Asks until it is decided who brings it; another session may take as long as it needs. */
+static int claim(struct blob_job *job, enum lease_kind kind, const struct digest *digest,
+		 enum lease_claim *ret_claim, struct shale_err *err)
 {
-	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
+	static const struct timespec pause = { .tv_nsec = CLAIM_PAUSE_NSEC };
+	struct digest_text text = digest_text(&job->layer.blob);
+	struct shale_event event = { .kind = SHALE_EVENT_WAIT, .id = text.text };
+
+	for (;;) {
+		if (lease_claim(job->session, kind, digest, ret_claim, err) < 0)
+			return -1;
+		if (*ret_claim == LEASE_PRESENT || *ret_claim == LEASE_MINE)
+			return 0;
+		/* A layer of ours is only verified; of two sessions that hold back what the other needs
+		 * neither may wait.
+		 */
+		if (kind == LEASE_LAYER &&
+		    (*ret_claim == LEASE_OURS || atomic_load(&job->session->holds_back)))
+			return 0;
+		if (task_report(job->task, &event, err) < 0)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int bring_blob(struct blob_job *job, const struct digest_text *text, struct shale_err *err)
+{
+	const struct source *source = job->source;
+	enum lease_claim whose;
+
+	/* Who fetches it has leased it, and knows of others who do. */
+	if (source->bring)
+		return source->bring(source->arg, &job->layer.blob, err);
+	if (claim(job, LEASE_BLOB, &job->layer.blob, &whose, err) < 0)
+		return -1;
+	if (whose == LEASE_PRESENT)
+		return 0;
+	if (copy_blob(job, text, err) == 0)
+		return session_publish_blob(job->session, &job->layer.blob, err);
+	lease_settle(job->session, LEASE_BLOB, &job->layer.blob, false, NULL);
+	return -1;
+}
+
+static int unpack(struct blob_job *job, struct plain *plain, struct shale_err *err)
+{
 	struct digest_text diff_id = digest_text(&job->layer.diff_id);
 	__cleanup_fd int dirfd = -1;
 
-	if (plain_open(job, text, &plain, err) < 0)
-		return -1;
-	if (present)
-		return plain_check(plain, err);
 	if (mkdirat(job->session->layers_fd, digest_hex(&diff_id), 0700) < 0) {
 		if (errno == EEXIST)
 			return plain_check(plain, err);
@@ -339,6 +452,48 @@ static int unpack(struct blob_job *job, const struct digest_text *text, bool pre
 	return unpack_into(job, plain, dirfd, err);
 }
 
+int blob_unpack_again(struct blob_job *job, struct shale_err *err)
+{
+	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
+	struct digest_text text = digest_text(&job->layer.blob);
+
+	if (plain_open(job, &text, &plain, err) < 0 || unpack(job, plain, err) < 0)
+		return shale_err_wrap(err, "layer %s", text.text);
+	return 0;
+}
+
+/* Ours alone, or a copy of what another session is making as well, which commits whichever is first. */
+static int make_layer(struct blob_job *job, struct plain *plain, bool is_mine,
+		      struct shale_err *err)
+{
+	if (unpack(job, plain, err) < 0)
+		return -1;
+	/* What depends on layers below is not finished before they are (implied.h). */
+	if (!job->implied.count && is_mine)
+		return session_publish_layer(job->session, &job->layer.diff_id, err);
+	if (is_mine)
+		atomic_store(&job->session->holds_back, true);
+	return 0;
+}
+
+static int bring_layer(struct blob_job *job, const struct digest_text *text, struct shale_err *err)
+{
+	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
+	enum lease_claim whose;
+
+	if (claim(job, LEASE_LAYER, &job->layer.diff_id, &whose, err) < 0)
+		return -1;
+	/* Two blobs may hold the same tar: the second is only checked. */
+	if (plain_open(job, text, &plain, err) == 0 &&
+	    (whose == LEASE_PRESENT || whose == LEASE_OURS ?
+		     plain_check(plain, err) :
+		     make_layer(job, plain, whose == LEASE_MINE, err)) == 0)
+		return 0;
+	if (whose == LEASE_MINE)
+		lease_settle(job->session, LEASE_LAYER, &job->layer.diff_id, false, NULL);
+	return -1;
+}
+
 int blob_import(struct blob_job *job, struct shale_err *err)
 {
 	struct digest_text text = digest_text(&job->layer.blob);
@@ -348,15 +503,8 @@ int blob_import(struct blob_job *job, struct shale_err *err)
 		.done = job->layer.size,
 		.total = job->layer.size,
 	};
-	bool has_layer = false;
-	bool has_blob = false;
 
-	if (session_lease_blob(job->session, &job->layer.blob, &has_blob, err) < 0 ||
-	    session_lease_layer(job->session, &job->layer.diff_id, &has_layer, err) < 0)
-		return -1;
-	if (!has_blob && copy_blob(job, &text, err) < 0)
-		return shale_err_wrap(err, "layer %s", text.text);
-	if (unpack(job, &text, has_layer, err) < 0)
+	if (bring_blob(job, &text, err) < 0 || bring_layer(job, &text, err) < 0)
 		return shale_err_wrap(err, "layer %s", text.text);
 	return task_report(job->task, &done, err);
 }

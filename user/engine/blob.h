@@ -25,6 +25,13 @@ struct blob_facts {
 int blob_examine(const struct source *source, struct task *task, const char *path,
 		 struct blob_facts *ret_facts, struct shale_err *err);
 
+/* The digest of what a file of the source is when it is not compressed. */
+int blob_diff_id(const struct source *source, struct task *task, const char *path,
+		 struct digest *ret_digest, struct shale_err *err);
+/* Which private xattrs this process can write on the store's filesystem: see untar.h. */
+int blob_probe_xattrs(const struct session *session, const char **ret_prefix,
+		      struct shale_err *err);
+
 /* One layer of an import and the session it goes into. */
 struct blob_job {
 	struct task *task;
@@ -37,8 +44,10 @@ struct blob_job {
 	struct blob_paths implied; /* filled: directories the tar does not list, if it was unpacked */
 };
 
-/* Brings the layer's blob and tree into the session, unless the store has them; checks both digests. */
+/* Brings the layer's blob and tree in, unless the store has them; checks both digests. */
 int blob_import(struct blob_job *job, struct shale_err *err);
+/* Unpacks the store's blob once more, into the session, whatever the store has; it needs no source. */
+int blob_unpack_again(struct blob_job *job, struct shale_err *err);
 void blob_paths_release(struct blob_paths *paths);
 
 /* A document into the session, unless the store has it. */

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "store/image.h"
-#include "store/index.h"
+#include "engine/found.h"
 
 void shale_image_list_free(struct shale_image_list *list)
 {
@@ -18,32 +17,6 @@ void shale_image_list_free(struct shale_image_list *list)
 	}
 	free(list->images);
 	*list = (struct shale_image_list){ 0 };
-}
-
-static int sum_layers(const struct store *store, const struct image *image, uint64_t *ret_size)
-{
-	uint64_t total = 0;
-	uint64_t size = 0;
-
-	for (size_t i = 0; i < image->layer_count; i++) {
-		if (store_layer_size(store, &image->layers[i].diff_id, &size, NULL) < 0)
-			return -1;
-		total += size;
-	}
-	*ret_size = total;
-	return 0;
-}
-
-/* An image another tool put into the layout has no layers yet; its blobs are what it takes. */
-static uint64_t image_size(const struct store *store, const struct image *image)
-{
-	uint64_t size = 0;
-
-	if (sum_layers(store, image, &size) == 0)
-		return size;
-	for (size_t i = 0; i < image->layer_count; i++)
-		size += image->layers[i].size;
-	return size;
 }
 
 static int fill(const struct store *store, const struct index_entry *entry,
@@ -60,12 +33,12 @@ static int fill(const struct store *store, const struct index_entry *entry,
 	text = digest_text(&entry->digest);
 	memcpy(out->digest, text.text, sizeof(out->digest));
 	out->created = image.created;
-	out->size = image_size(store, &image);
+	out->size = found_size(store, &image);
 	if (!entry->name || ref_parse(entry->name, &ref, NULL) < 0)
 		return 0;
 	out->repository = strdup(ref_familiar(&ref));
-	out->tag = strdup(ref.tag);
-	if (!out->repository || !out->tag)
+	out->tag = *ref.tag ? strdup(ref.tag) : NULL;
+	if (!out->repository || (*ref.tag && !out->tag))
 		return shale_err_errno(err, "listing images");
 	return 0;
 }
@@ -118,14 +91,6 @@ static int compare_images(const void *a, const void *b)
 		      right->repository ? right->repository : "");
 }
 
-/* Whether a name that is known to be good has a tag. */
-static bool has_tag(const char *name)
-{
-	const char *slash = strrchr(name, '/');
-
-	return strchr(slash ? slash : name, ':');
-}
-
 int shale_images(const struct shale_opts *opts, const char *filter,
 		 struct shale_image_list *ret_list, struct shale_err *err)
 {
@@ -144,7 +109,7 @@ int shale_images(const struct shale_opts *opts, const char *filter,
 		return 0;
 	}
 	lock = store_lock(&store, LOCK_SH, err);
-	if (lock < 0 || list_locked(&store, filter ? &ref : NULL, filter && !has_tag(filter),
+	if (lock < 0 || list_locked(&store, filter ? &ref : NULL, filter && !ref_has_tag(filter),
 				    &list, err) < 0)
 		return -1;
 	qsort(list.images, list.count, sizeof(*list.images), compare_images);

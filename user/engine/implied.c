@@ -48,7 +48,7 @@ enum found { FOUND_DIR, FOUND_NOTHING, FOUND_END };
  */
 static enum found look(int layer, const char *path, const char *prefix, int *ret_fd)
 {
-	__cleanup_fd int fd = fcntl(layer, F_DUPFD_CLOEXEC, 3);
+	__cleanup_fd int fd = openat(layer, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__cleanup_free char *copy = strdup(path);
 	bool opaque = false;
 	char *save = NULL;

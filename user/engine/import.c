@@ -2,29 +2,23 @@
 /*
  * The verb import: plan what the source has, bring layers in by several threads, and at the end, in
  * one step under the store's lock, make everything visible and enter the names. Until that step
- * nothing of an import can be seen, and after a failure or a kill nothing stays.
+ * nothing of an import can be seen, and after a failure or a kill nothing stays. pull.c uses the second
+ * half, from a plan on; see import.h.
  */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 
-#include "engine/blob.h"
 #include "engine/implied.h"
-#include "engine/plan.h"
+#include "engine/import.h"
 #include "store/index.h"
 
 /* More threads than this only fight for the disk. */
 #define IMPORT_MAX_WORKERS 4
 
 struct import {
-	const struct shale_import_opts *opts;
-	struct task task;
-	struct store store;
-	struct session session;
-	struct source source;
-	struct plan plan;
+	const struct import_input *input;
 	const char *xattr_prefix;
 	size_t job_count;
 	struct blob_job *jobs;
@@ -33,35 +27,6 @@ struct import {
 	struct shale_err first_err;
 	bool has_failed;
 };
-
-static uint64_t max_bytes(const struct import *import)
-{
-	return import->opts->max_layer_bytes ? import->opts->max_layer_bytes :
-					       SHALE_MAX_LAYER_BYTES;
-}
-
-/* Which private xattrs this process can write on this filesystem. */
-static int probe_xattrs(struct import *import, struct shale_err *err)
-{
-	static const struct {
-		const char *prefix;
-		const char *name;
-	} choices[] = {
-		{ "trusted.", "trusted.shale.probe" },
-		{ "user.", "user.shale.probe" },
-	};
-
-	for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
-		if (fsetxattr(import->session.fd, choices[i].name, "", 0, 0) == 0) {
-			import->xattr_prefix = choices[i].prefix;
-			return 0;
-		}
-		if (errno != EPERM)
-			break;
-	}
-	return shale_err_errno(err, "the filesystem of %s cannot hold extended attributes",
-			       import->store.path);
-}
 
 static bool is_planned(const struct import *import, const struct image_layer *layer)
 {
@@ -76,24 +41,24 @@ static int plan_jobs(struct import *import, struct shale_err *err)
 {
 	size_t total = 0;
 
-	for (size_t i = 0; i < import->plan.count; i++)
-		total += import->plan.images[i].image.layer_count;
+	for (size_t i = 0; i < import->input->plan->count; i++)
+		total += import->input->plan->images[i].image.layer_count;
 	import->jobs = calloc(total + 1, sizeof(*import->jobs));
 	if (!import->jobs)
 		return shale_err_errno(err, "planning layers");
-	for (size_t i = 0; i < import->plan.count; i++) {
-		const struct plan_image *image = &import->plan.images[i];
+	for (size_t i = 0; i < import->input->plan->count; i++) {
+		const struct plan_image *image = &import->input->plan->images[i];
 
 		for (size_t l = 0; l < image->image.layer_count; l++) {
 			if (is_planned(import, &image->image.layers[l]))
 				continue;
 			import->jobs[import->job_count++] = (struct blob_job){
-				.task = &import->task,
-				.session = &import->session,
-				.source = &import->source,
+				.task = import->input->task,
+				.session = import->input->session,
+				.source = import->input->source,
 				.path = image->paths[l],
 				.layer = image->image.layers[l],
-				.max_bytes = max_bytes(import),
+				.max_bytes = import->input->max_bytes,
 				.xattr_prefix = import->xattr_prefix,
 			};
 		}
@@ -109,7 +74,7 @@ static void note_failure(struct import *import, const struct shale_err *err)
 		import->first_err = *err;
 	import->has_failed = true;
 	pthread_mutex_unlock(&import->err_lock);
-	task_stop(&import->task);
+	task_stop(import->input->task);
 }
 
 static void *work(void *arg)
@@ -118,7 +83,7 @@ static void *work(void *arg)
 	struct shale_err err = { 0 };
 	size_t i;
 
-	while (!atomic_load(&import->task.stopped)) {
+	while (!atomic_load(&import->input->task->stopped)) {
 		i = atomic_fetch_add(&import->next_job, 1);
 		if (i >= import->job_count)
 			break;
@@ -153,7 +118,7 @@ static int run_jobs(struct import *import, struct shale_err *err)
 	work(import);
 	while (started)
 		pthread_join(threads[--started], NULL);
-	if (!import->has_failed && atomic_load(&import->task.stopped))
+	if (!import->has_failed && atomic_load(&import->input->task->stopped))
 		return shale_err_set(err, ECANCELED, "cancelled");
 	if (!import->has_failed)
 		return 0;
@@ -172,13 +137,13 @@ static const struct blob_job *find_job(const struct import *import, const struct
 
 static int settle_implied(struct import *import, struct shale_err *err)
 {
-	for (size_t i = 0; i < import->plan.count; i++) {
-		const struct image *image = &import->plan.images[i].image;
+	for (size_t i = 0; i < import->input->plan->count; i++) {
+		const struct image *image = &import->input->plan->images[i].image;
 
 		for (size_t l = 0; l < image->layer_count; l++) {
 			const struct blob_job *job = find_job(import, &image->layers[l].diff_id);
 
-			if (job && implied_settle(&import->session, image, l, job, err) < 0)
+			if (job && implied_settle(import->input->session, image, l, job, err) < 0)
 				return -1;
 		}
 	}
@@ -187,11 +152,11 @@ static int settle_implied(struct import *import, struct shale_err *err)
 
 static int add_documents(struct import *import, struct shale_err *err)
 {
-	for (size_t i = 0; i < import->plan.count; i++) {
-		struct plan_image *image = &import->plan.images[i];
+	for (size_t i = 0; i < import->input->plan->count; i++) {
+		struct plan_image *image = &import->input->plan->images[i];
 
-		if (blob_add(&import->session, &image->image.config, &image->config, err) < 0 ||
-		    blob_add(&import->session, &image->image.manifest, &image->manifest, err) < 0)
+		if (blob_add(import->input->session, &image->image.config, &image->config, err) < 0 ||
+		    blob_add(import->input->session, &image->image.manifest, &image->manifest, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -216,76 +181,23 @@ static int enter_image(struct index *index, const struct plan_image *image,
 
 static int commit(struct import *import, struct shale_err *err)
 {
+	struct session *session = import->input->session;
 	__cleanup_index struct index index = { 0 };
 	__cleanup_fd int lock = -1;
 
-	if (session_sync(&import->session, err) < 0)
+	if (session_sync(session, err) < 0)
 		return -1;
-	lock = store_lock(&import->store, LOCK_EX, err);
-	if (lock < 0 || index_load(&import->store, &index, err) < 0)
+	lock = store_lock(session->store, LOCK_EX, err);
+	if (lock < 0 || index_load(session->store, &index, err) < 0)
 		return -1;
-	for (size_t i = 0; i < import->plan.count; i++)
-		if (enter_image(&index, &import->plan.images[i], err) < 0)
+	for (size_t i = 0; i < import->input->plan->count; i++)
+		if (enter_image(&index, &import->input->plan->images[i], err) < 0)
 			return -1;
-	if (session_commit_locked(&import->session, err) == 0 &&
-	    index_save(&import->store, &index, err) == 0)
+	if (session_commit_locked(session, err) == 0 &&
+	    index_save(session->store, &index, err) == 0)
 		return 0;
-	session_revert_locked(&import->session);
+	session_revert_locked(session);
 	return -1;
-}
-
-static int rename_image(struct import *import, struct shale_err *err)
-{
-	if (!import->opts->name)
-		return 0;
-	if (import->plan.count != 1)
-		return shale_err_set(err, EINVAL,
-				     "it has %zu images, which cannot all be called '%s'",
-				     import->plan.count, import->opts->name);
-	import->plan.images[0].name_count = 0;
-	return plan_add_name(&import->plan.images[0], import->opts->name, err);
-}
-
-/* The import is done: a wish to cancel it comes too late. */
-static void report_images(struct import *import)
-{
-	for (size_t i = 0; i < import->plan.count; i++) {
-		const struct plan_image *image = &import->plan.images[i];
-		struct digest_text id = digest_text(&image->image.config);
-		struct shale_event event = { .kind = SHALE_EVENT_IMAGE, .id = id.text };
-		char name[sizeof(struct ref_text)];
-
-		if (!image->name_count)
-			task_report(&import->task, &event, NULL);
-		for (size_t n = 0; n < image->name_count; n++) {
-			snprintf(name, sizeof(name), "%s:%s", ref_familiar(&image->names[n]),
-				 image->names[n].tag);
-			event.name = name;
-			task_report(&import->task, &event, NULL);
-		}
-	}
-}
-
-static int import_run(struct import *import, struct shale_err *err)
-{
-	if (session_begin(&import->store, &import->session, err) < 0 ||
-	    probe_xattrs(import, err) < 0)
-		return -1;
-	if (source_open(import->opts->source, &import->session, &import->task, max_bytes(import),
-			&import->source, err) < 0)
-		return -1;
-	if (plan_make(&import->source, &import->task, &import->plan, err) < 0 ||
-	    rename_image(import, err) < 0)
-		return shale_err_wrap(err, "%s", import->opts->source);
-	if (plan_jobs(import, err) < 0)
-		return -1;
-	if (run_jobs(import, err) < 0)
-		return shale_err_wrap(err, "%s", import->opts->source);
-	if (settle_implied(import, err) < 0 || add_documents(import, err) < 0 ||
-	    commit(import, err) < 0)
-		return -1;
-	report_images(import);
-	return 0;
 }
 
 static void import_release(struct import *import)
@@ -293,10 +205,106 @@ static void import_release(struct import *import)
 	for (size_t i = 0; i < import->job_count; i++)
 		blob_paths_release(&import->jobs[i].implied);
 	free(import->jobs);
-	plan_release(&import->plan);
-	source_close(&import->source);
-	session_end(&import->session);
-	store_close(&import->store);
+}
+
+int import_planned(const struct import_input *input, struct shale_err *err)
+{
+	__attribute__((cleanup(import_release))) struct import import = {
+		.input = input,
+		.err_lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+
+	if (blob_probe_xattrs(input->session, &import.xattr_prefix, err) < 0 || plan_jobs(&import, err) < 0 ||
+	    run_jobs(&import, err) < 0)
+		return -1;
+	if (settle_implied(&import, err) < 0 || add_documents(&import, err) < 0)
+		return -1;
+	return commit(&import, err);
+}
+
+/* The verb: from the source to the plan, and what is said at the end. */
+struct verb {
+	const struct shale_import_opts *opts;
+	struct task task;
+	struct store store;
+	struct session session;
+	struct source source;
+	struct plan plan;
+};
+
+static uint64_t max_bytes(const struct verb *verb)
+{
+	return verb->opts->max_layer_bytes ? verb->opts->max_layer_bytes : SHALE_MAX_LAYER_BYTES;
+}
+
+static int rename_image(struct verb *verb, struct shale_err *err)
+{
+	if (!verb->opts->name)
+		return 0;
+	if (verb->plan.count != 1)
+		return shale_err_set(err, EINVAL,
+				     "it has %zu images, which cannot all be called '%s'",
+				     verb->plan.count, verb->opts->name);
+	verb->plan.images[0].name_count = 0;
+	return plan_add_name(&verb->plan.images[0], verb->opts->name, err);
+}
+
+/* The import is done: a wish to cancel it comes too late. */
+static void report_images(struct verb *verb)
+{
+	for (size_t i = 0; i < verb->plan.count; i++) {
+		const struct plan_image *image = &verb->plan.images[i];
+		struct digest_text id = digest_text(&image->image.config);
+		struct shale_event event = { .kind = SHALE_EVENT_IMAGE, .id = id.text };
+		struct ref_text name;
+
+		if (verb->source.is_rootfs) {
+			event.kind = SHALE_EVENT_MADE;
+			task_report(&verb->task, &event, NULL);
+			continue;
+		}
+		if (!image->name_count)
+			task_report(&verb->task, &event, NULL);
+		for (size_t n = 0; n < image->name_count; n++) {
+			name = ref_shown(&image->names[n]);
+			event.name = name.text;
+			task_report(&verb->task, &event, NULL);
+		}
+	}
+}
+
+static int verb_run(struct verb *verb, struct shale_err *err)
+{
+	struct plan_opts plan_opts = {
+		.only_images = verb->opts->only_images,
+		.message = verb->opts->message,
+	};
+	struct import_input input = {
+		.task = &verb->task,
+		.session = &verb->session,
+		.source = &verb->source,
+		.plan = &verb->plan,
+		.max_bytes = max_bytes(verb),
+	};
+
+	if (session_begin(&verb->store, &verb->session, err) < 0)
+		return -1;
+	if (source_open(verb->opts->source, &verb->session, &verb->task, max_bytes(verb),
+			&verb->source, err) < 0)
+		return -1;
+	if (plan_make(&verb->source, &verb->task, &plan_opts, &verb->plan, err) < 0 ||
+	    rename_image(verb, err) < 0 || import_planned(&input, err) < 0)
+		return shale_err_wrap(err, "%s", verb->opts->source);
+	report_images(verb);
+	return 0;
+}
+
+static void verb_release(struct verb *verb)
+{
+	plan_release(&verb->plan);
+	source_close(&verb->source);
+	session_end(&verb->session);
+	store_close(&verb->store);
 }
 
 static int check_name(const char *name, struct shale_err *err)
@@ -315,18 +323,17 @@ static int check_name(const char *name, struct shale_err *err)
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *what,
 		 struct shale_err *err)
 {
-	__attribute__((cleanup(import_release))) struct import import = {
+	__attribute__((cleanup(verb_release))) struct verb verb = {
 		.opts = what,
 		.task = TASK_INIT(opts),
 		.store = STORE_CLOSED,
 		.session = SESSION_NONE,
 		.source = { .dirfd = -1 },
-		.err_lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 
 	if (check_name(what->name, err) < 0)
 		return -1;
-	if (store_open(opts->root, true, &import.store, err) < 0)
+	if (store_open(opts->root, true, &verb.store, err) < 0)
 		return -1;
-	return import_run(&import, err);
+	return verb_run(&verb, err);
 }

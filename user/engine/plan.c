@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Plans from an OCI layout; see plan.h. A docker-archive is plan_docker.c's; an archive that is both,
- * as newer dockers write, is taken as OCI, whose index has everything the other has. Of an index of
+ * Plans from an OCI layout; see plan.h. A docker-archive is plan_docker.c's, the tar of a root directory
+ * plan_rootfs.c's. An archive that is both, as newer dockers write, is taken as OCI, whose index has everything the other has. Of an index of
  * platforms only the one of this machine is taken.
  */
 #include "engine/plan.h"
@@ -9,23 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PLAN_OS "linux"
-#if defined(__x86_64__)
-#define PLAN_ARCH "amd64"
-#elif defined(__aarch64__)
-#define PLAN_ARCH "arm64"
-#elif defined(__riscv)
-#define PLAN_ARCH "riscv64"
-#elif defined(__powerpc64__)
-#define PLAN_ARCH "ppc64le"
-#elif defined(__s390x__)
-#define PLAN_ARCH "s390x"
-#elif defined(__arm__)
-#define PLAN_ARCH "arm"
-#elif defined(__i386__)
-#define PLAN_ARCH "386"
-#endif
 
 /* An index within the index, as multi-platform images have; more would only be a loop. */
 #define PLAN_MAX_DEPTH 2
@@ -303,13 +286,15 @@ static int make_oci(const struct source *source, struct plan *plan, struct shale
 	return walk_index(&walk, &index, err);
 }
 
-int plan_make(const struct source *source, struct task *task, struct plan *ret_plan,
-	      struct shale_err *err)
+int plan_make(const struct source *source, struct task *task, const struct plan_opts *opts,
+	      struct plan *ret_plan, struct shale_err *err)
 {
 	__cleanup_plan struct plan plan = { 0 };
 	int ret;
 
-	if (source_has(source, "oci-layout"))
+	if (source->is_rootfs && !opts->only_images)
+		ret = plan_make_rootfs(source, task, opts, &plan, err);
+	else if (source_has(source, "oci-layout"))
 		ret = make_oci(source, &plan, err);
 	else if (source_has(source, "manifest.json"))
 		ret = plan_make_docker(source, task, &plan, err);

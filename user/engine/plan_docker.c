@@ -10,39 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/codec.h"
 #include "archive/name.h"
 #include "engine/blob.h"
-
-static const struct {
-	const char *codec;
-	const char *media_type;
-} layer_types[] = {
-	{ "none", "application/vnd.oci.image.layer.v1.tar" },
-	{ "gzip", "application/vnd.oci.image.layer.v1.tar+gzip" },
-	{ "zstd", "application/vnd.oci.image.layer.v1.tar+zstd" },
-};
-
-static const char *layer_type(const char *codec)
-{
-	for (size_t i = 0; i < sizeof(layer_types) / sizeof(*layer_types); i++)
-		if (!strcmp(layer_types[i].codec, codec))
-			return layer_types[i].media_type;
-	return layer_types[0].media_type;
-}
 
 static int add_layer(const struct source *source, struct task *task, const char *path,
 		     json_t *layers, struct shale_err *err)
 {
 	struct blob_facts facts;
-	struct digest_text text;
 
 	if (blob_examine(source, task, path, &facts, err) < 0)
 		return -1;
-	text = digest_text(&facts.digest);
-	if (json_array_append_new(layers, json_pack("{s:s, s:s, s:I}", "mediaType",
-						    layer_type(facts.codec), "digest", text.text,
-						    "size", (json_int_t)facts.size)) < 0)
+	if (json_array_append_new(layers, plan_layer(&facts)) < 0)
 		return shale_err_set(err, ENOMEM, "writing a manifest");
 	return 0;
 }
@@ -60,37 +38,6 @@ static int copy_path(const json_t *json, const char *what, char **ret_path, stru
 	return *ret_path ? 0 : shale_err_errno(err, "manifest.json");
 }
 
-static int write_manifest(struct plan_image *image, json_t *layers, struct shale_err *err)
-{
-	struct digest_text config;
-	__cleanup_json json_t *json = NULL;
-	__cleanup_free char *text = NULL;
-	struct digest digest;
-
-	if (digest_of(buf_str(&image->config), image->config.len, &digest, err) < 0)
-		return -1;
-	config = digest_text(&digest);
-	image->media_type = "application/vnd.oci.image.manifest.v1+json";
-	json = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "mediaType",
-			 image->media_type, "config", "mediaType",
-			 "application/vnd.oci.image.config.v1+json", "digest", config.text, "size",
-			 (json_int_t)image->config.len, "layers", layers);
-	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	if (!text || buf_adds(&image->manifest, text) < 0)
-		return shale_err_set(err, ENOMEM, "writing a manifest");
-	return digest_of(text, strlen(text), &image->image.manifest, err);
-}
-
-static int parse_both(struct plan_image *image, struct shale_err *err)
-{
-	struct digest manifest = image->image.manifest;
-
-	if (image_parse_manifest(image->manifest.data, image->manifest.len, &image->image, err) < 0)
-		return -1;
-	image->image.manifest = manifest;
-	return image_parse_config(buf_str(&image->config), image->config.len, &image->image, err);
-}
-
 /* The paths are the image's only after its layers are counted, for they are freed by that count. */
 static int read_layers(const struct source *source, struct task *task, const json_t *list,
 		       struct plan_image *image, struct shale_err *err)
@@ -106,7 +53,7 @@ static int read_layers(const struct source *source, struct task *task, const jso
 		if (copy_path(json_array_get(list, i), "a layer", &paths[i], err) < 0 ||
 		    add_layer(source, task, paths[i], layers, err) < 0)
 			goto out_free;
-	if (write_manifest(image, layers, err) < 0 || parse_both(image, err) < 0)
+	if (plan_write_manifest(image, layers, err) < 0)
 		goto out_free;
 	image->paths = paths;
 	return 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The verb rmi: take a name, or an image with its last name, out of the index, then whatever nothing
- * needs any more out of the store. The index is written first: killed in between, the store has
- * garbage, which the next verb at work collects, and never an image with a layer missing.
+ * needs any more out of the store. The rows go first: killed in between, the store has garbage,
+ * which the next verb at work collects, and never an image with a layer missing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -44,11 +44,18 @@ static void report(struct removal *removal, enum shale_event_kind kind, const ch
 	task_report(&removal->task, &event, NULL);
 }
 
-static void report_layer(void *arg, const struct digest *diff_id)
+/* Told after their image, which is where they went with; a message less if there is no memory for it. */
+static void note_layer(void *arg, const struct digest *diff_id)
 {
 	struct digest_text text = digest_text(diff_id);
 
-	report(arg, SHALE_EVENT_DELETED, text.text, NULL);
+	buf_add(arg, &text, sizeof(text));
+}
+
+static void report_layers(struct removal *removal, const struct buf *layers)
+{
+	for (size_t at = 0; at < layers->len; at += sizeof(struct digest_text))
+		report(removal, SHALE_EVENT_DELETED, layers->data + at, NULL);
 }
 
 /* An entry's name as people write it; "" when it has none. */
@@ -60,7 +67,7 @@ static void print_name(const struct index *index, size_t i, char *name)
 	name[0] = '\0';
 	if (index_get(index, i, &entry, NULL) == 0 && entry.name &&
 	    ref_parse(entry.name, &ref, NULL) == 0)
-		snprintf(name, NAME_BYTES, "%s:%s", ref_familiar(&ref), ref.tag);
+		snprintf(name, NAME_BYTES, "%s", ref_shown(&ref).text);
 }
 
 /* Takes every entry of an image out of the index and returns their names, NAME_BYTES each. */
@@ -104,20 +111,23 @@ static int remove_image(struct removal *removal, struct index *index, const stru
 			struct shale_err *err)
 {
 	struct digest_text id = digest_text(&image->config);
+	struct buf layers = BUF_INIT;
 	char *names = NULL;
 	size_t count = 0;
 	int ret = -1;
 
 	if (take_entries(index, &image->manifest, &names, &count, err) < 0)
 		return -1;
-	if (gc_check_unmounted_locked(&removal->session, index, image, removal->name, err) < 0 ||
-	    index_save(&removal->store, index, err) < 0)
+	if (gc_check_unmounted_locked(&removal->session, image, removal->name, err) < 0 ||
+	    gc_save_locked(&removal->session, index, note_layer, &layers, err) < 0)
 		goto out_free;
 	for (size_t i = 0; i < count; i++)
 		report(removal, SHALE_EVENT_UNTAGGED, NULL, names + i * NAME_BYTES);
 	report(removal, SHALE_EVENT_DELETED, id.text, NULL);
-	ret = gc_collect_locked(&removal->session, report_layer, removal, err);
+	report_layers(removal, &layers);
+	ret = 0;
 out_free:
+	buf_release(&layers);
 	free(names);
 	return ret;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "engine/peek.h"
 #include "engine/spool.h"
 #include "store/json.h"
 
@@ -27,11 +28,74 @@ void source_close(struct source *source)
 	*source = (struct source){ .dirfd = -1 };
 }
 
+/* A pipe is read once, so it becomes a file first. */
+static int take_stream(struct spool *spool, int *fd, struct shale_err *err)
+{
+	struct source *source = spool->source;
+	int copy;
+
+	if (spool_whole(spool, SOURCE_ROOTFS, err) < 0)
+		return -1;
+	copy = openat(source->dirfd, source->files[0].spooled, O_RDONLY | O_CLOEXEC);
+	if (copy < 0)
+		return shale_err_errno(err, "copying into the store");
+	close(*fd);
+	*fd = copy;
+	return 0;
+}
+
+/* The copy of a pipe that turned out to be an archive: its members take its place. */
+static int drop_copy(struct source *source, struct shale_err *err)
+{
+	if (!source->file_count)
+		return 0;
+	if (unlinkat(source->dirfd, source->files[0].spooled, 0) < 0)
+		return shale_err_errno(err, "copying into the store");
+	free(source->files[0].path);
+	source->file_count = 0;
+	return 0;
+}
+
+static int open_tar(struct spool *spool, bool is_stream, struct shale_err *err)
+{
+	struct source *source = spool->source;
+	enum peek peek;
+
+	source->is_spooled = true;
+	if (is_stream && take_stream(spool, &spool->fd, err) < 0)
+		return -1;
+	if (peek_tar(spool->fd, source->name, spool->task, &peek, err) < 0)
+		return -1;
+	source->is_rootfs = peek == PEEK_ROOTFS;
+	spool->done = 0;
+	if (!source->is_rootfs)
+		return drop_copy(source, err) < 0 ? -1 : spool_fill(spool, err);
+	return source->file_count ? 0 : spool_whole(spool, SOURCE_ROOTFS, err);
+}
+
+static int open_file(struct spool *spool, int fd, const struct stat *st, struct shale_err *err)
+{
+	bool is_stream = !S_ISREG(st->st_mode);
+	int ret;
+
+	spool->fd = fd;
+	spool->total = is_stream ? 0 : st->st_size;
+	ret = open_tar(spool, is_stream, err);
+	fd_closep(&spool->fd);
+	return ret;
+}
+
 int source_open(const char *path, struct session *session, struct task *task, uint64_t max_bytes,
 		struct source *ret_source, struct shale_err *err)
 {
 	__cleanup_source struct source source = { .dirfd = -1 };
-	__cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct spool spool = {
+		.session = session,
+		.task = task,
+		.source = &source,
+		.max_bytes = max_bytes,
+	};
+	__cleanup_fd int fd = open(strcmp(path, "-") ? path : "/dev/stdin", O_RDONLY | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -39,22 +103,10 @@ int source_open(const char *path, struct session *session, struct task *task, ui
 	source.name = strdup(path);
 	if (!source.name)
 		return shale_err_errno(err, "opening %s", path);
-	if (S_ISDIR(st.st_mode)) {
+	if (S_ISDIR(st.st_mode))
 		source.dirfd = steal_fd(&fd);
-	} else {
-		struct spool spool = {
-			.session = session,
-			.task = task,
-			.source = &source,
-			.fd = fd,
-			.max_bytes = max_bytes,
-			.total = st.st_size,
-		};
-
-		source.is_spooled = true;
-		if (spool_fill(&spool, err) < 0)
-			return shale_err_wrap(err, "reading %s", path);
-	}
+	else if (open_file(&spool, steal_fd(&fd), &st, err) < 0)
+		return shale_err_wrap(err, "reading %s", path);
 	*ret_source = source;
 	source = (struct source){ .dirfd = -1 };
 	return 0;
@@ -103,8 +155,8 @@ static int open_path(const struct source *source, const char *path)
 	return openat(source->dirfd, file->spooled, O_RDONLY | O_CLOEXEC);
 }
 
-int source_open_file(const struct source *source, const char *path, int *ret_fd,
-		     uint64_t *ret_size, struct shale_err *err)
+int source_open_file(const struct source *source, const char *path, int *ret_fd, uint64_t *ret_size,
+		     struct shale_err *err)
 {
 	__cleanup_fd int fd = open_path(source, path);
 	struct stat st;

@@ -71,8 +71,7 @@ static int fail_reading(struct spool_reader *reader, struct shale_err *err)
 	return shale_err_set(err, EINVAL, "not an image archive: %s", why ? why : "bad tar");
 }
 
-static struct source_file *add_file(struct source *source, const char *path,
-				    struct shale_err *err)
+static struct source_file *add_file(struct source *source, const char *path, struct shale_err *err)
 {
 	struct source_file *files = source->files;
 
@@ -170,8 +169,8 @@ static int spool_link(struct spool_reader *reader, const char *path, const char 
 	return file->link ? 0 : shale_err_errno(err, "listing files");
 }
 
-static int spool_entry(struct spool_reader *reader, struct archive_entry *entry,
-		       const char *name, struct shale_err *err)
+static int spool_entry(struct spool_reader *reader, struct archive_entry *entry, const char *name,
+		       struct shale_err *err)
 {
 	__cleanup_buf struct buf target = BUF_INIT;
 	__cleanup_buf struct buf path = BUF_INIT;
@@ -214,6 +213,8 @@ static int spool_entries(struct spool_reader *reader, struct shale_err *err)
 
 static int open_dir(struct spool *spool, struct shale_err *err)
 {
+	if (spool->source->dirfd >= 0)
+		return 0;
 	if (mkdirat(spool->session->fd, SPOOL_DIR, 0700) < 0)
 		return shale_err_errno(err, "copying into the store");
 	spool->source->dirfd =
@@ -244,11 +245,46 @@ int spool_fill(struct spool *spool, struct shale_err *err)
 	reader->archive = archive_read_new();
 	if (!reader->archive)
 		return shale_err_set(err, ENOMEM, "reading");
-	if (open_dir(spool, err) < 0 ||
-	    codec_open(read_archive, spool, &reader->codec, err) < 0)
+	if (open_dir(spool, err) < 0 || codec_open(read_archive, spool, &reader->codec, err) < 0)
 		return -1;
 	if (archive_read_support_format_tar(reader->archive) != ARCHIVE_OK ||
 	    archive_read_open(reader->archive, reader, NULL, read_plain, NULL) != ARCHIVE_OK)
 		return fail_reading(reader, err);
 	return spool_entries(reader, err);
+}
+
+static int copy_whole(struct spool *spool, int to, struct shale_err *err)
+{
+	__cleanup_free char *chunk = malloc(SPOOL_CHUNK);
+	ssize_t got;
+
+	if (!chunk)
+		return shale_err_errno(err, "reading");
+	for (;;) {
+		got = read_archive(spool, chunk, SPOOL_CHUNK, err);
+		if (got <= 0)
+			return got;
+		if (spool->done > spool->max_bytes)
+			return shale_err_set(err, EFBIG, "larger than the limit of %llu bytes",
+					     (unsigned long long)spool->max_bytes);
+		if (fs_write_full(to, chunk, got) < 0)
+			return shale_err_errno(err, "copying into the store");
+	}
+}
+
+int spool_whole(struct spool *spool, const char *path, struct shale_err *err)
+{
+	struct source_file *file;
+	__cleanup_fd int to = -1;
+
+	if (open_dir(spool, err) < 0)
+		return -1;
+	file = add_file(spool->source, path, err);
+	if (!file)
+		return -1;
+	to = openat(spool->source->dirfd, file->spooled, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		    0644);
+	if (to < 0)
+		return shale_err_errno(err, "copying into the store");
+	return copy_whole(spool, to, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Takes the files out of an archive's outer tar, plain or compressed, into the session.
+ * Takes the files out of an archive's outer tar, plain or compressed, into the session; or the
+ * whole of it, as it is.
  */
 #ifndef SHALE_ENGINE_SPOOL_H
 #define SHALE_ENGINE_SPOOL_H
@@ -18,5 +19,7 @@ struct spool {
 };
 
 int spool_fill(struct spool *spool, struct shale_err *err);
+/* Takes the whole as one member, under this path. */
+int spool_whole(struct spool *spool, const char *path, struct shale_err *err);
 
 #endif

@@ -41,7 +41,7 @@ int mountinfo_parse(char *line, struct mountinfo *ret_info)
 	return 0;
 }
 
-int mountinfo_get(int fd, struct mountinfo *ret_info, struct shale_err *err)
+int mountinfo_line(int fd, char **ret_line, struct shale_err *err)
 {
 	__cleanup(file_closep) FILE *file = fopen("/proc/self/mountinfo", "re");
 	__cleanup_free char *line = NULL;
@@ -51,11 +51,23 @@ int mountinfo_get(int fd, struct mountinfo *ret_info, struct shale_err *err)
 	if (!file || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st))
 		return shale_err_errno(err, "cannot read the mount's options");
 	while (getline(&line, &size, file) > 0)
-		if (strtoull(line, NULL, 10) == st.stx_mnt_id && !mountinfo_parse(line, ret_info)) {
-			line = NULL;
+		if (strtoull(line, NULL, 10) == st.stx_mnt_id) {
+			*ret_line = steal_ptr(line);
 			return 0;
 		}
 	return shale_err_set(err, ENOENT, "the mount is not in /proc/self/mountinfo");
+}
+
+int mountinfo_get(int fd, struct mountinfo *ret_info, struct shale_err *err)
+{
+	__cleanup_free char *line = NULL;
+
+	if (mountinfo_line(fd, &line, err))
+		return -1;
+	if (mountinfo_parse(line, ret_info))
+		return shale_err_set(err, ENOENT, "the mount is not in /proc/self/mountinfo");
+	line = NULL;
+	return 0;
 }
 
 void mountinfo_release(struct mountinfo *info)

@@ -16,6 +16,8 @@ struct mountinfo {
 
 #define __cleanup_mountinfo __attribute__((cleanup(mountinfo_release)))
 
+/* The line of the mount that fd is on, as it is; to be freed. */
+int mountinfo_line(int fd, char **ret_line, struct shale_err *err);
 int mountinfo_get(int fd, struct mountinfo *ret_info, struct shale_err *err);
 /* Takes a line apart in place; -1 if it is none. For tests too. */
 int mountinfo_parse(char *line, struct mountinfo *ret_info);

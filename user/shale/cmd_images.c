@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shale images: docker's columns, or one JSON object a line with docker's keys.
+ * shale images: docker's columns, JSON with docker's keys, or what a template makes of them.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "shale/shale.h"
+#include "base/err.h"
+#include "shale/format.h"
 #include "shale/table.h"
 
 #define SHORT_ID 12
@@ -18,7 +20,7 @@ struct images_view {
 	bool quiet;
 	bool no_trunc;
 	bool digests;
-	bool json;
+	const char *wanted; /* --format */
 	int64_t now;
 };
 
@@ -46,78 +48,60 @@ static void print_created(int64_t created, char *text, size_t len)
 		snprintf(text, len, "N/A");
 }
 
-static int print_json(const struct images_view *view, const struct shale_image *image)
+static const struct format_field fields[] = {
+	{ "ID", "IMAGE ID" },
+	{ "Repository", "REPOSITORY" },
+	{ "Tag", "TAG" },
+	{ "Digest", "DIGEST" },
+	{ "CreatedSince", "CREATED" },
+	{ "CreatedAt", "CREATED AT" },
+	{ "Size", "SIZE" },
+	{ "Containers", "CONTAINERS" },
+	{ "SharedSize", "SHARED SIZE" },
+	{ "UniqueSize", "UNIQUE SIZE" },
+	{ NULL, NULL },
+};
+
+#define TABLE_TEXT "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+#define TABLE_DIGESTS_TEXT                                                                         \
+	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+
+static json_t *make_row(const struct images_view *view, const struct shale_image *image)
 {
 	char id[SHALE_DIGEST_TEXT], created[64], age[64], size[32];
-	json_t *json;
 
 	print_id(view, image, id, sizeof(id));
 	print_created(image->created, created, sizeof(created));
-	json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Containers", "N/A",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Containers", "N/A",
 			 "CreatedAt", created, "CreatedSince",
 			 table_age(image->created, view->now, age, sizeof(age)), "Digest",
 			 view->digests ? image->digest : "<none>", "ID", id, "Repository",
 			 or_none(image->repository), "SharedSize", "N/A", "Size",
 			 table_size(image->size, size, sizeof(size)), "Tag", or_none(image->tag),
 			 "UniqueSize", "N/A");
-	if (!json)
-		return -1;
-	json_dumpf(json, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(json);
-	return 0;
 }
 
-static int add_row(const struct images_view *view, const struct shale_image *image,
-		   struct table *table)
+static int print_images(const struct cli *cli, const struct images_view *view,
+			const struct shale_image_list *list)
 {
-	char id[SHALE_DIGEST_TEXT], age[64], size[32];
-	const char *cells[TABLE_MAX_COLUMNS];
-	size_t n = 0;
+	struct format format = {
+		.wanted = view->quiet ? "{{.ID}}" : view->wanted,
+		.table = view->digests ? TABLE_DIGESTS_TEXT : TABLE_TEXT,
+		.fields = fields,
+	};
+	struct shale_err err = { 0 };
+	json_t *rows = json_array();
+	int status = EXIT_SUCCESS;
 
-	print_id(view, image, id, sizeof(id));
-	cells[n++] = or_none(image->repository);
-	cells[n++] = or_none(image->tag);
-	if (view->digests)
-		cells[n++] = image->digest;
-	cells[n++] = id;
-	cells[n++] = table_age(image->created, view->now, age, sizeof(age));
-	cells[n++] = table_size(image->size, size, sizeof(size));
-	return table_add(table, cells);
-}
-
-static int print_table(const struct images_view *view, const struct shale_image_list *list)
-{
-	static const char *const plain[] = { "REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE" };
-	static const char *const digests[] = { "REPOSITORY", "TAG",	"DIGEST",
-					       "IMAGE ID",   "CREATED", "SIZE" };
-	struct table table;
-	int ret = 0;
-
-	table_init(&table, view->digests ? 6 : 5);
-	ret = table_add(&table, view->digests ? digests : plain);
-	for (size_t i = 0; !ret && i < list->count; i++)
-		ret = add_row(view, &list->images[i], &table);
-	if (!ret)
-		table_print(&table);
-	table_release(&table);
-	return ret;
-}
-
-static int print_lines(const struct images_view *view, const struct shale_image_list *list)
-{
-	char id[SHALE_DIGEST_TEXT];
-
-	for (size_t i = 0; i < list->count; i++) {
-		if (view->json && !view->quiet) {
-			if (print_json(view, &list->images[i]) < 0)
-				return -1;
-			continue;
+	for (size_t i = 0; status == EXIT_SUCCESS && i < list->count; i++)
+		if (json_array_append_new(rows, make_row(view, &list->images[i]))) {
+			shale_err_set(&err, ENOMEM, "out of memory");
+			status = cli_fail(&err);
 		}
-		print_id(view, &list->images[i], id, sizeof(id));
-		puts(id);
-	}
-	return 0;
+	if (status == EXIT_SUCCESS)
+		status = format_print(cli, &format, rows);
+	json_decref(rows);
+	return status;
 }
 
 static int list_images(const struct cli *cli, struct images_view *view, const char *filter)
@@ -125,17 +109,14 @@ static int list_images(const struct cli *cli, struct images_view *view, const ch
 	struct shale_opts opts = { .root = cli->root };
 	struct shale_image_list list = { 0 };
 	struct shale_err err = { 0 };
-	int ret;
+	int status;
 
 	if (shale_images(&opts, filter, &list, &err) < 0)
 		return cli_fail(&err);
 	view->now = time(NULL);
-	ret = view->quiet || view->json ? print_lines(view, &list) : print_table(view, &list);
+	status = print_images(cli, view, &list);
 	shale_image_list_free(&list);
-	if (!ret)
-		return EXIT_SUCCESS;
-	fputs("shale: out of memory\n", stderr);
-	return EXIT_FAILURE;
+	return status;
 }
 
 enum { OPT_NO_TRUNC = 1, OPT_DIGESTS, OPT_FORMAT };
@@ -166,10 +147,7 @@ int cmd_images(struct cli *cli, int argc, char **argv)
 			view.digests = true;
 			break;
 		case OPT_FORMAT:
-			view.json = !strcmp(optarg, "json");
-			if (!view.json && strcmp(optarg, "table"))
-				return cli_usage(cli, "--format is 'table' or 'json', not '%s'",
-						 optarg);
+			view.wanted = optarg;
 			break;
 		default:
 			return status;

@@ -1,57 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shale import: shows progress on a terminal, cancels cleanly on SIGINT and SIGTERM, and prints the
- * images it brought in.
+ * shale import: images from an archive or a layout, or one made from the tar of a root directory.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "shale/progress.h"
-#include "shale/shale.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
-/* A second signal kills: SA_RESETHAND. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-struct import_view {
-	struct progress progress;
-	bool quiet;
-};
-
-static int show(void *arg, const struct shale_event *event)
-{
-	struct import_view *view = arg;
-
-	if (event->kind != SHALE_EVENT_IMAGE) {
-		if (!view->quiet)
-			progress_show(&view->progress, event);
-		return interrupted;
-	}
-	if (view->quiet)
-		puts(event->id);
-	else if (event->name)
-		printf("Loaded image: %s\n", event->name);
-	else
-		printf("Loaded image ID: %s\n", event->id);
-	return 0;
-}
+#include "shale/load.h"
 
 static const struct {
 	char suffix;
@@ -80,53 +35,61 @@ static bool parse_size(const char *text, uint64_t *ret_size)
 	return true;
 }
 
-static int run_import(const struct cli *cli, const struct shale_import_opts *import, bool quiet)
-{
-	struct import_view view = { .quiet = quiet };
-	struct shale_opts opts = { .root = cli->root, .progress = show, .arg = &view };
-	struct shale_err err = { 0 };
-
-	progress_init(&view.progress, stderr);
-	catch_signals();
-	if (shale_import(&opts, import, &err) < 0)
-		return cli_fail(&err);
-	return EXIT_SUCCESS;
-}
-
 enum { OPT_MAX_LAYER = 1 };
+
+static const struct option longs[] = {
+	CLI_LONGS,
+	{ "tag", required_argument, NULL, 't' },
+	{ "message", required_argument, NULL, 'm' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "max-layer-size", required_argument, NULL, OPT_MAX_LAYER },
+	{ 0 },
+};
+
+/* CLI_DONE with the exit status in *ret_status when there is nothing to import. */
+static int parse_options(struct cli *cli, int argc, char **argv, struct shale_import_opts *import,
+			 enum load_says *ret_says, int *ret_status)
+{
+	int opt;
+
+	while ((opt = cli_getopt(cli, argc, argv, ":t:m:q", longs, ret_status)) != -1) {
+		switch (opt) {
+		case 't':
+			import->name = optarg;
+			break;
+		case 'm':
+			import->message = optarg;
+			break;
+		case 'q':
+			*ret_says = LOAD_IDS;
+			break;
+		case OPT_MAX_LAYER:
+			if (parse_size(optarg, &import->max_layer_bytes))
+				break;
+			*ret_status = cli_usage(cli, "'%s' is not a size", optarg);
+			return CLI_DONE;
+		default:
+			return CLI_DONE;
+		}
+	}
+	return 0;
+}
 
 int cmd_import(struct cli *cli, int argc, char **argv)
 {
-	static const struct option longs[] = {
-		CLI_LONGS,
-		{ "tag", required_argument, NULL, 't' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "max-layer-size", required_argument, NULL, OPT_MAX_LAYER },
-		{ 0 },
-	};
 	struct shale_import_opts import = { 0 };
-	bool quiet = false;
+	enum load_says says = LOAD_NAMES;
 	int status = 0;
-	int opt;
 
-	while ((opt = cli_getopt(cli, argc, argv, ":t:q", longs, &status)) != -1) {
-		switch (opt) {
-		case 't':
-			import.name = optarg;
-			break;
-		case 'q':
-			quiet = true;
-			break;
-		case OPT_MAX_LAYER:
-			if (!parse_size(optarg, &import.max_layer_bytes))
-				return cli_usage(cli, "'%s' is not a size", optarg);
-			break;
-		default:
-			return status;
-		}
-	}
-	if (argc - optind != 1)
+	if (parse_options(cli, argc, argv, &import, &says, &status) == CLI_DONE)
+		return status;
+	if (argc - optind != 1 && argc - optind != 2)
 		return cli_usage(cli, "one archive or directory to import is needed");
 	import.source = argv[optind];
-	return run_import(cli, &import, quiet);
+	if (argc - optind == 2 && import.name)
+		return cli_usage(cli, "the name is given twice: '%s' and '%s'", import.name,
+				 argv[optind + 1]);
+	if (argc - optind == 2)
+		import.name = argv[optind + 1];
+	return load_run(cli, &import, says);
 }

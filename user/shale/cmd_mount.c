@@ -3,6 +3,7 @@
  * shale mount: mounts an image on a directory. With --rw it prints the ID of the writable layer.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "shale/shale.h"
 
@@ -12,19 +13,22 @@ int cmd_mount(struct cli *cli, int argc, char **argv)
 		CLI_LONGS,
 		{ "rw", no_argument, NULL, 'w' },
 		{ "options", required_argument, NULL, 'o' },
+		{ "storage-driver", required_argument, NULL, 's' },
 		{ 0 },
 	};
 	struct shale_opts opts = { 0 };
-	struct shale_mount_opts mount = { 0 };
+	struct shale_mount_opts mount = { .driver = getenv("SHALE_STORAGE_DRIVER") };
 	struct shale_mounted mounted;
 	struct shale_err err = { 0 };
 	int opt, status;
 
-	while ((opt = cli_getopt(cli, argc, argv, ":o:w", longs, &status)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, ":o:s:w", longs, &status)) != -1) {
 		if (opt == CLI_DONE)
 			return status;
 		if (opt == 'o')
 			mount.options = optarg;
+		else if (opt == 's')
+			mount.driver = optarg;
 		else
 			mount.is_writable = true;
 	}

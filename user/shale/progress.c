@@ -16,9 +16,32 @@
 static const char *const words[] = {
 	[SHALE_EVENT_READ] = "Reading",
 	[SHALE_EVENT_COPY] = "Copying",
+	[SHALE_EVENT_WAIT] = "Waiting",
 	[SHALE_EVENT_UNPACK] = "Unpacking",
 	[SHALE_EVENT_LAYER_DONE] = "Done",
+	[SHALE_EVENT_PLANNED] = "Pulling fs layer",
+	[SHALE_EVENT_EXISTS] = "Already exists",
+	[SHALE_EVENT_DOWNLOAD] = "Downloading",
+	[SHALE_EVENT_VERIFY] = "Verifying Checksum",
+	[SHALE_EVENT_DOWNLOADED] = "Download complete",
+	[SHALE_EVENT_PREPARED] = "Preparing",
+	[SHALE_EVENT_PUSH] = "Pushing",
+	[SHALE_EVENT_PUSHED] = "Pushed",
+	[SHALE_EVENT_PUSH_EXISTS] = "Layer already exists",
+	[SHALE_EVENT_MOUNTED] = "Mounted",
 };
+
+static const char *word_of(enum shale_event_kind kind)
+{
+	return kind < sizeof(words) / sizeof(*words) ? words[kind] : NULL;
+}
+
+/* The end of something has no bar. */
+static bool has_bar(enum shale_event_kind kind)
+{
+	return kind <= SHALE_EVENT_UNPACK || kind == SHALE_EVENT_DOWNLOAD ||
+	       kind == SHALE_EVENT_VERIFY || kind == SHALE_EVENT_PUSH;
+}
 
 void progress_init(struct progress *progress, FILE *out)
 {
@@ -81,7 +104,7 @@ static void draw_bar(FILE *out, const struct shale_event *event)
 	char done[32], total[32];
 	int full;
 
-	if (!event->total || event->kind == SHALE_EVENT_LAYER_DONE)
+	if (!event->total || !has_bar(event->kind))
 		return;
 	full = event->done >= event->total ? BAR_WIDTH : event->done * BAR_WIDTH / event->total;
 	fprintf(out, " [%.*s>%*s] %s/%s", full, "========================================",
@@ -94,13 +117,13 @@ void progress_show(struct progress *progress, const struct shale_event *event)
 	struct progress_line *line;
 	size_t up;
 
-	if (!progress->is_tty || event->kind > SHALE_EVENT_LAYER_DONE)
+	if (!progress->is_tty || !word_of(event->kind))
 		return;
 	line = find_line(progress, event->id);
 	if (!line || is_too_soon(line, event))
 		return;
 	up = progress->lines + progress->count - line;
-	fprintf(progress->out, "\033[%zuA\r\033[2K%s: %s", up, line->id, words[event->kind]);
+	fprintf(progress->out, "\033[%zuA\r\033[2K%s: %s", up, line->id, word_of(event->kind));
 	draw_bar(progress->out, event);
 	fprintf(progress->out, "\033[%zuB\r", up);
 	fflush(progress->out);

@@ -39,12 +39,22 @@ int table_add(struct table *table, const char *const *cells)
 	return 0;
 }
 
+/* Characters, as docker counts them, not the bytes of their UTF-8. */
+static size_t count_chars(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += (*text & 0xc0) != 0x80;
+	return count;
+}
+
 static size_t column_width(const struct table *table, size_t column)
 {
 	size_t width = TABLE_MIN_WIDTH - TABLE_GUTTER;
 
 	for (size_t row = 0; row < table->rows; row++) {
-		size_t len = strlen(table->cells[row * table->columns + column]);
+		size_t len = count_chars(table->cells[row * table->columns + column]);
 
 		if (len > width)
 			width = len;
@@ -65,7 +75,7 @@ void table_print(const struct table *table)
 			if (i + 1 == table->columns)
 				puts(cell);
 			else
-				printf("%-*s", (int)width[i], cell);
+				printf("%s%*s", cell, (int)(width[i] - count_chars(cell)), "");
 		}
 	}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes and removes the directories of writable layers. Called by the engine's mount and umount.
+ * Makes and removes writable layers; see container.h. The row comes after the directory and goes
+ * before it. Called by the engine's mount and umount, and by who counts and checks.
  */
 #include "store/container.h"
 
@@ -13,8 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
-
-#define DIRECTORY "containers"
+#include "store/layer.h"
 
 static int id_make(char id[CONTAINER_ID_TEXT], struct shale_err *err)
 {
@@ -31,7 +31,7 @@ static char *path_make(const struct store *store, const char *id, const char *na
 {
 	char *path;
 
-	return asprintf(&path, "%s/" DIRECTORY "/%s/%s", store->path, id, name) < 0 ? NULL : path;
+	return asprintf(&path, "%s/" CONTAINER_ROOM "/%s/%s", store->path, id, name) < 0 ? NULL : path;
 }
 
 /* The union shows the upper's root as its own, so it has to be like the image's. */
@@ -53,15 +53,92 @@ static int dirs_make(const struct store *store, const char *id, const char *base
 	__cleanup_fd int all = -1;
 	__cleanup_fd int own = -1;
 
-	if (fs_mkdir(store->dirfd, DIRECTORY, 0700))
-		return shale_err_errno(err, "%s/" DIRECTORY, store->path);
-	all = openat(store->dirfd, DIRECTORY, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fs_mkdir(store->dirfd, CONTAINER_ROOM, 0700))
+		return shale_err_errno(err, "%s/" CONTAINER_ROOM, store->path);
+	all = openat(store->dirfd, CONTAINER_ROOM, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (all < 0 || mkdirat(all, id, 0700))
-		return shale_err_errno(err, "%s/" DIRECTORY "/%s", store->path, id);
+		return shale_err_errno(err, "%s/" CONTAINER_ROOM "/%s", store->path, id);
 	own = openat(all, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (own < 0 || mkdirat(own, "upper", 0700) || mkdirat(own, "work", 0700))
-		return shale_err_errno(err, "%s/" DIRECTORY "/%s", store->path, id);
+		return shale_err_errno(err, "%s/" CONTAINER_ROOM "/%s", store->path, id);
 	return root_like(own, base, err);
+}
+
+int container_enter(struct db *db, const char *id, time_t created, struct shale_err *err)
+{
+	return db_run(db, err,
+		      "INSERT INTO container (id, driver, created) VALUES (?, '" LAYER_DRIVER "', ?)"
+		      " ON CONFLICT DO NOTHING",
+		      DB_TEXT(id), DB_INT(created));
+}
+
+int container_describe(struct db *db, const char *id, const struct digest *image,
+		       const char *driver, struct shale_err *err)
+{
+	return db_run(db, err, "UPDATE container SET image = ?, driver = ? WHERE id = ?",
+		      DB_DIGEST(image), DB_TEXT(driver), DB_TEXT(id));
+}
+
+int container_leave(struct db *db, const char *id, struct shale_err *err)
+{
+	return db_run(db, err, "DELETE FROM container WHERE id = ?", DB_TEXT(id));
+}
+
+struct container_walk {
+	container_fn each;
+	void *arg;
+};
+
+static int walk_row(void *arg, struct sqlite3_stmt *stmt, struct shale_err *err)
+{
+	const struct container_walk *walk = arg;
+	struct container_row row = {
+		.id = db_row_text(stmt, 0),
+		.created = db_row_number(stmt, 1),
+		.has_image = !db_row_is_null(stmt, 2),
+	};
+
+	if (row.has_image && db_row_digest(stmt, 2, &row.image, err) < 0)
+		return -1;
+	return walk->each(walk->arg, &row, err);
+}
+
+int container_each(struct db *db, container_fn each, void *arg, struct shale_err *err)
+{
+	struct container_walk walk = { each, arg };
+
+	return db_each(db, err, walk_row, &walk,
+		       "SELECT id, created, image FROM container ORDER BY created, id");
+}
+
+static int row_add(const struct store *store, const char *id, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, store->db, TXN_WRITE, err) < 0 ||
+	    container_enter(txn.db, id, time(NULL), err) < 0)
+		return -1;
+	return txn_commit(&txn, err);
+}
+
+static int row_remove(const struct store *store, const char *id, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, store->db, TXN_WRITE, err) < 0 || container_leave(txn.db, id, err) < 0)
+		return -1;
+	return txn_commit(&txn, err);
+}
+
+int container_set_image(const struct store *store, const char *id, const struct digest *image,
+			const char *driver, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, store->db, TXN_VOLATILE, err) < 0 ||
+	    container_describe(txn.db, id, image, driver, err) < 0)
+		return -1;
+	return txn_commit(&txn, err);
 }
 
 int container_create(const struct store *store, const char *base, struct container *ret_container,
@@ -75,7 +152,7 @@ int container_create(const struct store *store, const char *base, struct contain
 	container.work = path_make(store, container.id, "work");
 	if (!container.upper || !container.work)
 		return shale_err_set(err, ENOMEM, "out of memory");
-	if (dirs_make(store, container.id, base, err)) {
+	if (dirs_make(store, container.id, base, err) || row_add(store, container.id, err)) {
 		container_remove(store, container.id, NULL);
 		return -1;
 	}
@@ -93,22 +170,30 @@ void container_release(struct container *container)
 
 int container_remove(const struct store *store, const char *id, struct shale_err *err)
 {
-	char path[sizeof(DIRECTORY) + CONTAINER_ID_TEXT];
+	char path[sizeof(CONTAINER_ROOM) + CONTAINER_ID_TEXT];
 
-	snprintf(path, sizeof(path), DIRECTORY "/%s", id);
+	snprintf(path, sizeof(path), CONTAINER_ROOM "/%s", id);
+	if (row_remove(store, id, err) < 0)
+		return -1;
 	if (fs_remove_tree(store->dirfd, path))
 		return shale_err_errno(err, "cannot remove %s/%s", store->path, path);
 	return 0;
+}
+
+bool container_is_id(const char *text)
+{
+	return strlen(text) == CONTAINER_ID_TEXT - 1 &&
+	       strspn(text, "0123456789abcdef") == CONTAINER_ID_TEXT - 1;
 }
 
 bool container_of_upper(const struct store *store, const char *upper,
 			char ret_id[CONTAINER_ID_TEXT])
 {
 	size_t len = strlen(store->path);
-	const char *id = upper + len + sizeof("/" DIRECTORY "/") - 1;
+	const char *id = upper + len + sizeof("/" CONTAINER_ROOM "/") - 1;
 
 	if (strncmp(upper, store->path, len) ||
-	    strncmp(upper + len, "/" DIRECTORY "/", sizeof("/" DIRECTORY "/") - 1))
+	    strncmp(upper + len, "/" CONTAINER_ROOM "/", sizeof("/" CONTAINER_ROOM "/") - 1))
 		return false;
 	if (strspn(id, "0123456789abcdef") != CONTAINER_ID_TEXT - 1 ||
 	    strcmp(id + CONTAINER_ID_TEXT - 1, "/upper"))

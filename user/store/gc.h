@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Garbage: blobs and layers which no image of the index, no session's lease and no mount needs.
+ * Garbage: blobs and layers which no image, no session's lease and no mount needs, writable layers
+ * without a row, and whole trees of which a layer is garbage.
  */
 #ifndef SHALE_STORE_GC_H
 #define SHALE_STORE_GC_H
@@ -19,10 +20,21 @@ int gc_collect_locked(struct session *session, gc_removed_fn removed, void *arg,
 		      struct shale_err *err);
 
 /*
- * Whether an image can go: EBUSY when a layer of it is mounted that neither an image in @index, which
- * no longer has it, nor a session needs. @name is for the message.
+ * Saves an index that has lost images, and collects what they alone needed, in one transaction: without
+ * room on the disk nothing is changed.
  */
-int gc_check_unmounted_locked(struct session *session, const struct index *index,
-			      const struct image *image, const char *name, struct shale_err *err);
+int gc_save_locked(struct session *session, const struct index *index, gc_removed_fn removed,
+		   void *arg, struct shale_err *err);
+
+/* What would be taken: kind is "blob", "layer", "container" or "tree", whose name is DRIVER/HEX. Changes nothing. */
+typedef int (*gc_stray_fn)(void *arg, const char *kind, const char *name);
+int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err);
+
+/*
+ * Whether an image can go: EBUSY when a layer of it is mounted that neither another image nor a
+ * session needs. @name is for the message.
+ */
+int gc_check_unmounted_locked(struct session *session, const struct image *image,
+			      const char *name, struct shale_err *err);
 
 #endif

@@ -203,8 +203,8 @@ static bool read_zone(const char *text, long *ret_seconds)
 	return true;
 }
 
-/* RFC 3339, "2024-05-06T07:08:09.123Z". The time of an image is for show: 0 when it is not one. */
-static time_t read_time(const char *text)
+/* The time of an image is for show. */
+time_t image_time(const char *text)
 {
 	struct tm tm = { 0 };
 	long zone;
@@ -245,7 +245,7 @@ int image_parse_config(const void *data, size_t len, struct image *image, struct
 	free(image->architecture);
 	image->os = strdup(os ? os : "");
 	image->architecture = strdup(arch ? arch : "");
-	image->created = created ? read_time(created) : 0;
+	image->created = created ? image_time(created) : 0;
 	if (!image->os || !image->architecture)
 		return shale_err_set(err, ENOMEM, "config");
 	return 0;
@@ -271,26 +271,41 @@ int image_load(const struct store *store, const struct digest *manifest, struct 
 	return 0;
 }
 
+/* How well an entry's name fits: 2 as it is, 1 by its digest, which it has beside a tag; 0 not. */
+static int fit_name(const struct ref *own, const struct index_entry *entry, const struct ref *ref)
+{
+	if (strcmp(own->name, ref->name) || (*ref->tag && strcmp(own->tag, ref->tag)))
+		return 0;
+	if (!ref->has_digest)
+		return 2;
+	/* What was pulled by a digest goes by that, which may be an index's. */
+	if (own->has_digest && digest_is_equal(&own->digest, &ref->digest))
+		return 2;
+	return digest_is_equal(&entry->digest, &ref->digest);
+}
+
 static bool find_by_name(const struct index *index, const char *name, size_t *ret_entry)
 {
 	struct index_entry entry;
 	struct ref ref;
 	struct ref own;
+	int best = 0;
 
 	if (ref_parse(name, &ref, NULL) < 0)
 		return false;
-	for (size_t i = 0; i < index_count(index); i++) {
+	for (size_t i = 0; i < index_count(index) && best < 2; i++) {
+		int fits;
+
 		if (index_get(index, i, &entry, NULL) < 0 || !entry.name ||
-		    ref_parse(entry.name, &own, NULL) < 0 || strcmp(own.name, ref.name))
+		    ref_parse(entry.name, &own, NULL) < 0)
 			continue;
-		if (*ref.tag && strcmp(own.tag, ref.tag))
+		fits = fit_name(&own, &entry, &ref);
+		if (fits <= best)
 			continue;
-		if (ref.has_digest && !digest_is_equal(&entry.digest, &ref.digest))
-			continue;
+		best = fits;
 		*ret_entry = i;
-		return true;
 	}
-	return false;
+	return best;
 }
 
 /* The bare digits of an ID or of its beginning; NULL when it cannot be one. */

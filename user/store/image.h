@@ -12,6 +12,8 @@
 
 /* As many as one mount can have. */
 #define IMAGE_MAX_LAYERS 4096
+/* Entries of its history: each layer's, and steps that made none. */
+#define IMAGE_MAX_HISTORY 65536
 
 struct image_layer {
 	struct digest blob;
@@ -42,6 +44,9 @@ int image_parse_manifest(const void *data, size_t len, struct image *ret_image,
 			 struct shale_err *err);
 /* Adds the rest to an image whose manifest was parsed. */
 int image_parse_config(const void *data, size_t len, struct image *image, struct shale_err *err);
+
+/* RFC 3339, "2024-05-06T07:08:09.123Z", in seconds since the epoch; 0 when it is not one. */
+time_t image_time(const char *text);
 
 /* Read both from the store. */
 int image_load(const struct store *store, const struct digest *manifest, struct image *ret_image,

@@ -6,11 +6,7 @@
 #include "store/index.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "base/fs.h"
 
 #define INDEX_FILE	"index.json"
 #define ANNOTATION_REF	"org.opencontainers.image.ref.name"
@@ -42,7 +38,7 @@ int index_parse(const void *data, size_t len, const char *what, struct index *re
 	return 0;
 }
 
-static int index_create(struct index *ret_index, struct shale_err *err)
+int index_create(struct index *ret_index, struct shale_err *err)
 {
 	static const char empty[] = "{\"schemaVersion\":2,"
 				    "\"mediaType\":\"application/vnd.oci.image.index.v1+json\","
@@ -51,45 +47,19 @@ static int index_create(struct index *ret_index, struct shale_err *err)
 	return index_parse(empty, strlen(empty), INDEX_FILE, ret_index, err);
 }
 
-int index_load(const struct store *store, struct index *ret_index, struct shale_err *err)
-{
-	__cleanup_buf struct buf text = BUF_INIT;
-
-	if (faccessat(store->dirfd, INDEX_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-		return index_create(ret_index, err);
-	if (fs_read_file(store->dirfd, INDEX_FILE, JSON_MAX_BYTES, &text, err) < 0 ||
-	    index_parse(text.data, text.len, INDEX_FILE, ret_index, err) < 0)
-		return shale_err_wrap(err, "the index of %s", store->path);
-	return 0;
-}
-
-int index_save(const struct store *store, const struct index *index, struct shale_err *err)
-{
-	__cleanup_free char *text = json_dumps(index->root, JSON_COMPACT);
-
-	if (!text)
-		return shale_err_set(err, ENOMEM, "writing the index of %s", store->path);
-	if (strlen(text) > JSON_MAX_BYTES)
-		return shale_err_set(err, EFBIG, "too many images in %s", store->path);
-	return fs_replace_file(store->dirfd, INDEX_FILE, text, strlen(text), err);
-}
-
 size_t index_count(const struct index *index)
 {
 	return json_array_size(index->manifests);
 }
 
-int index_get(const struct index *index, size_t i, struct index_entry *ret_entry,
-	      struct shale_err *err)
+static int get_entry(const json_t *json, const char *what, struct index_entry *ret_entry,
+		     struct shale_err *err)
 {
-	const json_t *json = json_array_get(index->manifests, i);
 	struct index_entry entry = { 0 };
 	json_t *annotations = NULL;
 	json_t *platform = NULL;
 	const char *digest = NULL;
-	char what[32];
 
-	snprintf(what, sizeof(what), "manifests[%zu]", i);
 	if (!json_is_object(json))
 		return shale_err_set(err, EINVAL, "%s is not an object", what);
 	if (json_get_text(json, "digest", false, what, &digest, err) < 0 ||
@@ -101,10 +71,20 @@ int index_get(const struct index *index, size_t i, struct index_entry *ret_entry
 	    json_get_text(annotations, ANNOTATION_NAME, true, what, &entry.image_name, err) < 0 ||
 	    json_get_object(json, "platform", true, what, &platform, err) < 0 ||
 	    json_get_text(platform, "os", true, what, &entry.os, err) < 0 ||
-	    json_get_text(platform, "architecture", true, what, &entry.architecture, err) < 0)
+	    json_get_text(platform, "architecture", true, what, &entry.architecture, err) < 0 ||
+	    json_get_text(platform, "variant", true, what, &entry.variant, err) < 0)
 		return -1;
 	*ret_entry = entry;
 	return 0;
+}
+
+int index_get(const struct index *index, size_t i, struct index_entry *ret_entry,
+	      struct shale_err *err)
+{
+	char what[32];
+
+	snprintf(what, sizeof(what), "manifests[%zu]", i);
+	return get_entry(json_array_get(index->manifests, i), what, ret_entry, err);
 }
 
 /* Entries of other writers may hold a short name. */
@@ -114,7 +94,8 @@ static bool has_name(const struct index_entry *entry, const struct ref *ref)
 
 	if (!entry->name || ref_parse(entry->name, &own, NULL) < 0)
 		return false;
-	return !strcmp(own.name, ref->name) && !strcmp(own.tag, ref->tag);
+	return !strcmp(own.name, ref->name) && !strcmp(own.tag, ref->tag) &&
+	       (*ref->tag || digest_is_equal(&own.digest, &ref->digest));
 }
 
 static bool is_elsewhere(const struct index *index, size_t self, const struct digest *digest)
@@ -175,6 +156,26 @@ int index_set(struct index *index, const struct ref *ref, const struct index_ent
 				    json_pack("{s:s}", ANNOTATION_REF, ref_text(ref).text));
 	if (json_array_append_new(index->manifests, json) < 0)
 		return shale_err_set(err, ENOMEM, "entering %s into the index", digest.text);
+	return 0;
+}
+
+int index_adopt(struct index *index, json_t *json, struct shale_err *err)
+{
+	struct index_entry entry;
+	struct ref ref;
+
+	for (size_t i = 0; i < index_count(index); i++)
+		if (json_equal(json_array_get(index->manifests, i), json))
+			return 0;
+	if (get_entry(json, "an entry", &entry, NULL) < 0)
+		return 0;
+	if (entry.name && ref_parse(entry.name, &ref, NULL) == 0)
+		take_name(index, &ref);
+	remove_unnamed(index, &entry.digest);
+	if (index_count(index) >= INDEX_MAX_ENTRIES)
+		return shale_err_set(err, E2BIG, "more than %d images", INDEX_MAX_ENTRIES);
+	if (json_array_append(index->manifests, json) < 0)
+		return shale_err_set(err, ENOMEM, "reading the index");
 	return 0;
 }
 

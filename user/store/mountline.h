@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#define MOUNTLINE_ROOT	 3
 #define MOUNTLINE_TARGET 4
 
 /* The n-th field (from 0) of a line, as a copy. */

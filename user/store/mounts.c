@@ -19,6 +19,9 @@
 #include "store/mountline.h"
 
 #define LAYERS_PATH "/layers/sha256/"
+/* Beside a directory that is mounted by itself; a store's longest image has 4096 layers. */
+#define NOTE	    "made.json"
+#define NOTE_MAX    (1u << 20)
 
 int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn seen, void *arg)
 {
@@ -39,6 +42,41 @@ int mounts_scan_line(const char *line, const char *store_path, mounts_seen_fn se
 	for (char *at = options; (at = strstr(at, buf_str(&wanted)));) {
 		at += wanted.len;
 		snprintf(hex, sizeof(hex), "%s", at);
+		if (digest_parse_hex(hex, &digest) && seen(arg, &digest, target) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Of a bind mount of a directory of the store: what it was made of is in a note beside the directory, one
+ * digest in quotes after the other.
+ */
+static int scan_note(const char *line, const char *store_path, mounts_seen_fn seen, void *arg)
+{
+	static const char *const rooms[] = { "/containers/", "/trees/" };
+	__cleanup_free char *root = mountline_field(line, MOUNTLINE_ROOT);
+	__cleanup_free char *target = mountline_field(line, MOUNTLINE_TARGET);
+	__cleanup_buf struct buf path = BUF_INIT;
+	__cleanup_buf struct buf note = BUF_INIT;
+	char hex[DIGEST_HEX + 1];
+	struct digest digest;
+	const char *at = NULL;
+
+	if (!root || !target)
+		return -1;
+	mountline_unescape(root);
+	mountline_unescape(target);
+	for (size_t i = 0; !at && i < sizeof(rooms) / sizeof(*rooms); i++)
+		at = strstr(root, rooms[i]);
+	if (!at || !strrchr(at, '/'))
+		return 0;
+	if (buf_addf(&path, "%s%.*s/" NOTE, store_path, (int)(strrchr(at, '/') - at), at) < 0)
+		return -1;
+	if (fs_read_file(AT_FDCWD, buf_str(&path), NOTE_MAX, &note, NULL) < 0)
+		return 0;
+	for (at = buf_str(&note); (at = strstr(at, "\"sha256:")); at++) {
+		snprintf(hex, sizeof(hex), "%s", at + strlen("\"sha256:"));
 		if (digest_parse_hex(hex, &digest) && seen(arg, &digest, target) < 0)
 			return -1;
 	}
@@ -142,6 +180,8 @@ static int line_seen(void *arg, const char *line, const char *root)
 	const struct layers_seen *layers = arg;
 
 	(void)root;
+	if (scan_note(line, layers->store_path, layers->seen, layers->arg) < 0)
+		return -1;
 	return mounts_scan_line(line, layers->store_path, layers->seen, layers->arg);
 }
 

@@ -182,12 +182,24 @@ int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err)
 	return 0;
 }
 
-struct ref_text ref_text(const struct ref *ref)
+static struct ref_text join(const struct ref *ref, const char *name)
 {
+	struct digest_text digest = digest_text(&ref->digest);
 	struct ref_text text;
 
-	snprintf(text.text, sizeof(text.text), "%s:%s", ref->name, ref->tag);
+	snprintf(text.text, sizeof(text.text), "%s%c%s", name, *ref->tag ? ':' : '@',
+		 *ref->tag ? ref->tag : digest.text);
 	return text;
+}
+
+struct ref_text ref_text(const struct ref *ref)
+{
+	return join(ref, ref->name);
+}
+
+struct ref_text ref_shown(const struct ref *ref)
+{
+	return join(ref, ref_familiar(ref));
 }
 
 /* Not shortened is what would be taken for another registry's: docker.io/example.com/x. */
@@ -203,4 +215,11 @@ const char *ref_familiar(const struct ref *ref)
 	    !strchr(name + strlen(OFFICIAL_PATH), '/'))
 		return name + strlen(OFFICIAL_PATH);
 	return has_domain(name, strcspn(name, "/")) ? ref->name : name;
+}
+
+bool ref_has_tag(const char *text)
+{
+	const char *slash = strrchr(text, '/');
+
+	return strchr(slash ? slash : text, ':');
 }

@@ -24,11 +24,18 @@ struct ref_text {
 	char text[REF_MAX_NAME + 1 + REF_MAX_TAG + 1];
 };
 
+_Static_assert(REF_MAX_TAG >= DIGEST_TEXT, "a digest fits in the place of a tag");
+
 /* Without tag and digest the tag is "latest". */
 int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err);
 
-/* name:tag in full, the form in which the store keeps it. */
+/* Whether a name that is known to be good was written with a tag. */
+bool ref_has_tag(const char *text);
+
+/* name:tag in full, or name@digest without a tag: the form in which the store keeps it. */
 struct ref_text ref_text(const struct ref *ref);
+/* The same as people write it. */
+struct ref_text ref_shown(const struct ref *ref);
 
 /* The name as people write it, without tag: points into ref->name. */
 const char *ref_familiar(const struct ref *ref);

@@ -14,7 +14,11 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "store/db.h"
 #include "store/json.h"
+#include "store/layer.h"
+#include "store/rebuild.h"
+#include "store/schema.h"
 
 #define OCI_LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
@@ -72,7 +76,8 @@ static int open_room(const struct store *store, const char *path, int *ret_fd,
 	return 0;
 }
 
-int store_open(const char *root, bool create, struct store *ret_store, struct shale_err *err)
+static int open_files(const char *root, bool create, struct store *ret_store,
+		      struct shale_err *err)
 {
 	__cleanup_store struct store store = STORE_CLOSED;
 
@@ -95,8 +100,97 @@ int store_open(const char *root, bool create, struct store *ret_store, struct sh
 	return 0;
 }
 
+static int fill_locked(struct store *store, bool is_forgiving, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+	int64_t version = 0;
+
+	if (txn_begin(&txn, store->db, TXN_WRITE, err) < 0 ||
+	    schema_version(txn.db, &version, err) < 0)
+		return -1;
+	/* Another process can have been faster. */
+	if (schema_is_current(version))
+		return 0;
+	if (schema_migrate(txn.db, version, err) < 0 ||
+	    (!version && rebuild_rows(store, txn.db, is_forgiving, err) < 0) ||
+	    txn_commit(&txn, err) < 0)
+		return -1;
+	if (fs_sync_dir(store->dirfd) < 0)
+		return shale_err_errno(err, "syncing %s", store->path);
+	return 0;
+}
+
+static int get_version(struct store *store, int64_t *ret_version, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, store->db, TXN_READ, err) < 0)
+		return -1;
+	return schema_version(txn.db, ret_version, err);
+}
+
+static int open_file(struct store *store, struct shale_err *err)
+{
+	__cleanup_buf struct buf path = BUF_INIT;
+	struct shale_err why = { 0 };
+
+	if (buf_addf(&path, "%s/" STORE_DB, store->path) < 0)
+		return shale_err_errno(err, "opening %s", store->path);
+	if (db_open(buf_str(&path), &store->db, &why) == 0)
+		return 0;
+	/* A store from before there were databases, on a filesystem that nobody can write to. */
+	if (why.code == EROFS)
+		return db_open_memory(&store->db, err);
+	return shale_err_set(err, why.code, "%s", why.msg);
+}
+
+static int open_db(struct store *store, struct shale_err *err)
+{
+	__cleanup_fd int lock = -1;
+	int64_t version = 0;
+
+	if (open_file(store, err) < 0 || get_version(store, &version, err) < 0)
+		return -1;
+	if (schema_is_current(version))
+		return 0;
+	lock = store_lock(store, LOCK_EX, err);
+	return lock < 0 ? -1 : fill_locked(store, false, err);
+}
+
+int store_open(const char *root, bool create, struct store *ret_store, struct shale_err *err)
+{
+	__cleanup_store struct store store = STORE_CLOSED;
+
+	if (open_files(root, create, &store, err) < 0)
+		return -1;
+	if (open_db(&store, err) < 0)
+		return shale_err_wrap(err, "cannot open the store %s", root);
+	*ret_store = store;
+	store = (struct store)STORE_CLOSED;
+	return 0;
+}
+
+int store_open_files(const char *root, struct store *ret_store, struct shale_err *err)
+{
+	return open_files(root, false, ret_store, err);
+}
+
+int store_replace_db_locked(struct store *store, struct shale_err *err)
+{
+	db_close(store->db);
+	store->db = NULL;
+	/* Its log belongs to it: without it a new file would be filled with the old one's pages. */
+	if (renameat(store->dirfd, STORE_DB, store->dirfd, STORE_DB_DAMAGED) < 0 && errno != ENOENT)
+		return shale_err_errno(err, "putting the database of %s aside", store->path);
+	if ((unlinkat(store->dirfd, STORE_DB "-wal", 0) < 0 && errno != ENOENT) ||
+	    (unlinkat(store->dirfd, STORE_DB "-shm", 0) < 0 && errno != ENOENT))
+		return shale_err_errno(err, "putting the database of %s aside", store->path);
+	return open_file(store, err) < 0 ? -1 : fill_locked(store, true, err);
+}
+
 void store_close(struct store *store)
 {
+	db_close(store->db);
 	fd_closep(&store->dirfd);
 	fd_closep(&store->blobs_fd);
 	fd_closep(&store->layers_fd);
@@ -153,6 +247,16 @@ char *store_layer_path(const struct store *store, const struct digest *diff_id)
 
 int store_layer_size(const struct store *store, const struct digest *diff_id, uint64_t *ret_size,
 		     struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, store->db, TXN_READ, err) < 0)
+		return -1;
+	return layer_get_content(txn.db, diff_id, ret_size, err);
+}
+
+int store_read_layer_size(const struct store *store, const struct digest *diff_id,
+			  uint64_t *ret_size, struct shale_err *err)
 {
 	struct digest_text text = digest_text(diff_id);
 	__cleanup_buf struct buf path = BUF_INIT;

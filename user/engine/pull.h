@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A pull at work; shared by pull.c and pull_resolve.c.
+ */
+#ifndef SHALE_ENGINE_PULL_H
+#define SHALE_ENGINE_PULL_H
+
+#include "client/document.h"
+#include "client/fetch.h"
+#include "client/mirrors.h"
+#include "engine/import.h"
+#include "engine/platform.h"
+
+/* A mirror is not tried for long: the next one may have it. */
+#define PULL_MIRROR_TRIES 2
+
+struct pull {
+	const struct shale_pull_opts *what;
+	struct task task;
+	struct store store;
+	struct session session;
+	struct source source; /* the registry: see bring() */
+	struct plan plan;
+	struct ref ref;
+	struct platform platform;
+	struct web *web;
+	size_t remote_count;
+	struct remote remotes[MIRRORS_MAX_PLACES]; /* from the one that knew the image on */
+	struct shale_registry_opts mirror_opts;
+	struct digest top; /* what the name stands for */
+	struct document manifest;
+	struct digest id;
+	struct buf config;
+	int downloads_fd;
+	int image_lock;
+	struct fetch *fetch;
+	bool has_thread;
+	pthread_t thread;
+	bool has_fetch_failed; /* these two are the thread's until it is joined */
+	struct shale_err fetch_err;
+	bool is_new;
+};
+
+/* Finds who has the image, and gets its manifest and config, checked. */
+int pull_resolve(struct pull *pull, struct shale_err *err);
+/* The table's string for a manifest's type. */
+const char *pull_media_type(const char *media_type);
+
+#endif

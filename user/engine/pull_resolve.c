@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a name to an image's documents; see pull.h. What the store has is not asked for again. Called by
+ * pull.c.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/pull.h"
+
+/* An index within an index; more would only be a loop. */
+#define PULL_MAX_DEPTH 2
+
+static const char *const manifest_types[] = {
+	"application/vnd.oci.image.manifest.v1+json",
+	"application/vnd.docker.distribution.manifest.v2+json",
+};
+
+const char *pull_media_type(const char *media_type)
+{
+	return manifest_types[!strcmp(media_type, manifest_types[1])];
+}
+
+/* An index leads to the manifest of one platform, which is asked for by its digest. */
+static int follow_index(struct pull *pull, struct remote *remote, struct document *document,
+			struct shale_err *err)
+{
+	__cleanup_index struct index index = { 0 };
+	struct index_entry entry;
+	struct digest_text text;
+	size_t chosen = 0;
+
+	if (index_parse(buf_str(&document->data), document->data.len, "image index", &index, err) < 0 ||
+	    platform_choose(&pull->platform, &index, &chosen, err) < 0 ||
+	    index_get(&index, chosen, &entry, err) < 0)
+		return -1;
+	if (entry.size > DOCUMENT_MAX_BYTES)
+		return shale_err_set(err, EFBIG, "image index: a manifest of more than %u bytes",
+				     DOCUMENT_MAX_BYTES);
+	text = digest_text(&entry.digest);
+	document_release(document);
+	if (document_fetch(remote, text.text, &entry.digest, document, err) < 0)
+		return -1;
+	if (document->data.len != entry.size)
+		return shale_err_set(err, EPROTO, "manifest %s has %zu bytes instead of %llu",
+				     text.text, document->data.len,
+				     (unsigned long long)entry.size);
+	return 0;
+}
+
+static int fetch_manifest(struct pull *pull, struct remote *remote, struct shale_err *err)
+{
+	const struct ref *ref = &pull->ref;
+	struct digest_text text = digest_text(&ref->digest);
+	struct document *document = &pull->manifest;
+	int depth = 0;
+
+	if (document_fetch(remote, ref->has_digest ? text.text : ref->tag,
+			   ref->has_digest ? &ref->digest : NULL, document, err) < 0)
+		return -1;
+	pull->top = document->digest;
+	while (image_kind(document->media_type) == IMAGE_INDEX) {
+		if (depth++ == PULL_MAX_DEPTH)
+			return shale_err_set(err, EPROTO, "image indexes are nested deeper than %d",
+					     PULL_MAX_DEPTH);
+		if (follow_index(pull, remote, document, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int fetch_config(struct pull *pull, struct remote *remote, struct shale_err *err)
+{
+	__cleanup_image struct image image = { 0 };
+	const struct document *document = &pull->manifest;
+
+	if (image_parse_manifest(document->data.data, document->data.len, &image, err) < 0)
+		return -1;
+	pull->id = image.config;
+	if (store_has_blob(&pull->store, &image.config) &&
+	    store_read_blob(&pull->store, &image.config, &pull->config, NULL) == 0 &&
+	    pull->config.len == image.config_size)
+		return image_parse_config(pull->config.data, pull->config.len, &image, err);
+	buf_release(&pull->config);
+	if (document_fetch_blob(remote, &image.config, image.config_size, &pull->config, err) < 0)
+		return shale_err_wrap(err, "config");
+	return image_parse_config(pull->config.data, pull->config.len, &image, err);
+}
+
+/* Who asks for a platform does not want another one, whatever the name stands for. */
+static int check_platform(const struct pull *pull, struct shale_err *err)
+{
+	__cleanup_image struct image image = { 0 };
+
+	if (!pull->what->platform)
+		return 0;
+	if (image_parse_manifest(pull->manifest.data.data, pull->manifest.data.len, &image, err) < 0 ||
+	    image_parse_config(pull->config.data, pull->config.len, &image, err) < 0)
+		return -1;
+	if ((!*image.os || !strcmp(image.os, pull->platform.os)) &&
+	    (!*image.architecture || !strcmp(image.architecture, pull->platform.architecture)))
+		return 0;
+	return shale_err_set(err, ENOENT, "the image is for %s/%s, not for %s", image.os,
+			     image.architecture, pull->what->platform);
+}
+
+/* Who we are to the registry that was named is not told its mirrors. */
+static void set_mirror_opts(struct pull *pull)
+{
+	struct shale_registry_opts *opts = &pull->mirror_opts;
+
+	*opts = pull->what->registry;
+	opts->username = opts->password = opts->identity_token = opts->registry_token = NULL;
+	if (!opts->tries || opts->tries > PULL_MIRROR_TRIES)
+		opts->tries = PULL_MIRROR_TRIES;
+}
+
+static int add_place(struct pull *pull, const struct mirror_place *place, struct shale_err *err)
+{
+	struct remote_wish wish = {
+		.web = pull->web,
+		.opts = place->is_mirror ? &pull->mirror_opts : &pull->what->registry,
+		.origin = &place->origin,
+		.actions = "pull",
+		.is_insecure = place->is_insecure,
+	};
+
+	if (remote_init(&wish, &pull->remotes[pull->remote_count], err) < 0)
+		return -1;
+	pull->remote_count++;
+	return 0;
+}
+
+static int list_places(struct pull *pull, struct shale_err *err)
+{
+	struct mirror_place places[MIRRORS_MAX_PLACES];
+	__cleanup_mirrors struct mirrors mirrors = { 0 };
+	size_t count = 0;
+
+	set_mirror_opts(pull);
+	if (mirrors_load(pull->what->registry.registries_conf, &mirrors, err) < 0 ||
+	    mirrors_find(&mirrors, &pull->ref, places, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (add_place(pull, &places[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int fetch_documents(struct pull *pull, struct remote *remote, struct shale_err *err)
+{
+	if (remote_connect(remote, err) < 0 || fetch_manifest(pull, remote, err) < 0 ||
+	    fetch_config(pull, remote, err) < 0)
+		return -1;
+	return check_platform(pull, err);
+}
+
+/* Those before the one that has the image are of no use for its layers either. */
+static void drop_remotes(struct pull *pull, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		remote_close(&pull->remotes[i]);
+	pull->remote_count -= count;
+	memmove(pull->remotes, pull->remotes + count, pull->remote_count * sizeof(*pull->remotes));
+}
+
+int pull_resolve(struct pull *pull, struct shale_err *err)
+{
+	struct shale_event event = { .kind = SHALE_EVENT_RESOLVED, .name = pull->what->name };
+	struct digest_text top;
+	size_t i = 0;
+
+	if (list_places(pull, err) < 0)
+		return -1;
+	while (fetch_documents(pull, &pull->remotes[i], err) < 0) {
+		document_release(&pull->manifest);
+		buf_release(&pull->config);
+		if (++i == pull->remote_count || err->code == ECANCELED)
+			return -1;
+	}
+	drop_remotes(pull, i);
+	top = digest_text(&pull->top);
+	event.id = top.text;
+	return task_report(&pull->task, &event, err);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rows from files; see rebuild.h. What moved into its place is whole, so a layer's directory is taken
+ * by its name and its size file. Called by store.c when a store without rows is opened, and for
+ * repair.
+ */
+#include "store/rebuild.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "store/catalog.h"
+#include "store/container.h"
+#include "store/image.h"
+#include "store/layer.h"
+#include "store/made.h"
+
+struct rebuilding {
+	const struct store *store;
+	struct db *db;
+	struct index *index;
+	struct shale_err *err;
+};
+
+static int add_layer(void *arg, int dirfd, const char *name)
+{
+	const struct rebuilding *rebuilding = arg;
+	struct digest digest;
+	uint64_t content;
+
+	(void)dirfd;
+	/* Without its size it is not whole. */
+	if (!digest_parse_hex(name, &digest) ||
+	    store_read_layer_size(rebuilding->store, &digest, &content, NULL) < 0)
+		return 0;
+	return layer_enter(rebuilding->db, &digest, content, rebuilding->err);
+}
+
+/* As far as the note beside it tells, and the image is still there. */
+static int describe_container(const struct rebuilding *rebuilding, const char *id)
+{
+	char dir[sizeof(CONTAINER_ROOM "/") + CONTAINER_ID_TEXT];
+	__cleanup_made struct made made = { .count = 0 };
+	__cleanup_image struct image image = { 0 };
+
+	snprintf(dir, sizeof(dir), CONTAINER_ROOM "/%s", id);
+	if (made_load(rebuilding->store, dir, &made, NULL) < 0 || !made.has_image ||
+	    image_load(rebuilding->store, &made.image, &image, NULL) < 0)
+		return 0;
+	return container_describe(rebuilding->db, id, &image.config, made.driver, rebuilding->err);
+}
+
+static int add_container(void *arg, int dirfd, const char *name)
+{
+	const struct rebuilding *rebuilding = arg;
+	struct stat st;
+
+	if (!container_is_id(name) || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode))
+		return 0;
+	if (container_enter(rebuilding->db, name, st.st_mtime, rebuilding->err) < 0)
+		return -1;
+	return describe_container(rebuilding, name);
+}
+
+/* What a manifest says it is; most say it. */
+static const char *media_type_of(const struct buf *text, json_t **ret_json)
+{
+	const char *type = NULL;
+
+	if (json_parse_object(text->data, text->len, "manifest", ret_json, NULL) == 0 &&
+	    json_get_text(*ret_json, "mediaType", true, "manifest", &type, NULL) == 0 && type)
+		return type;
+	return "application/vnd.oci.image.manifest.v1+json";
+}
+
+/* A blob that can be read as a manifest, and whose config can be read as one. */
+static int add_manifest(void *arg, int dirfd, const char *name)
+{
+	const struct rebuilding *rebuilding = arg;
+	__cleanup_image struct image image = { 0 };
+	__cleanup_buf struct buf text = BUF_INIT;
+	__cleanup_json json_t *json = NULL;
+	struct index_entry entry;
+	struct stat st;
+
+	if (!digest_parse_hex(name, &entry.digest) ||
+	    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size > JSON_MAX_BYTES ||
+	    image_load(rebuilding->store, &entry.digest, &image, NULL) < 0 ||
+	    store_read_blob(rebuilding->store, &entry.digest, &text, NULL) < 0)
+		return 0;
+	entry.size = text.len;
+	entry.media_type = media_type_of(&text, &json);
+	return index_set(rebuilding->index, NULL, &entry, rebuilding->err);
+}
+
+static int walk(struct rebuilding *rebuilding, int dirfd, fs_name_fn each, const char *what)
+{
+	errno = 0;
+	if (fs_each_name(dirfd, ".", each, rebuilding) == 0)
+		return 0;
+	if (rebuilding->err && rebuilding->err->code)
+		return -1;
+	return shale_err_errno(rebuilding->err, "looking at %s/%s", rebuilding->store->path, what);
+}
+
+static int find_index(struct rebuilding *rebuilding, bool is_forgiving)
+{
+	struct shale_err why = { 0 };
+
+	if (index_load_file(rebuilding->store, rebuilding->index, &why) == 0)
+		return 0;
+	if (why.code != ENOENT && !is_forgiving)
+		return shale_err_set(rebuilding->err, why.code, "%s", why.msg);
+	if (index_create(rebuilding->index, rebuilding->err) < 0)
+		return -1;
+	return walk(rebuilding, rebuilding->store->blobs_fd, add_manifest, "blobs");
+}
+
+static int add_containers(struct rebuilding *rebuilding)
+{
+	if (fs_each_name(rebuilding->store->dirfd, CONTAINER_ROOM, add_container, rebuilding) == 0)
+		return 0;
+	if (rebuilding->err && rebuilding->err->code)
+		return -1;
+	return shale_err_errno(rebuilding->err, "looking at %s/" CONTAINER_ROOM,
+			       rebuilding->store->path);
+}
+
+int rebuild_rows(const struct store *store, struct db *db, bool is_forgiving,
+		 struct shale_err *err)
+{
+	__cleanup_index struct index index = { 0 };
+	struct shale_err own = { 0 };
+	struct rebuilding rebuilding = { store, db, &index, err ? err : &own };
+
+	rebuilding.err->code = 0;
+	if (find_index(&rebuilding, is_forgiving) < 0 ||
+	    walk(&rebuilding, store->layers_fd, add_layer, "layers") < 0 ||
+	    add_containers(&rebuilding) < 0)
+		return -1;
+	return catalog_write(store, db, &index, err);
+}
