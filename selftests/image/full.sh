@@ -14,6 +14,7 @@ if [ "$(id -u)" -ne 0 ] || ! unshare -m true 2>/dev/null; then
 fi
 # The mount goes with the namespace, whatever becomes of this script.
 if [ -z "${SHALE_TEST_UNSHARED-}" ]; then
+	rm -rf "$work"
 	SHALE_TEST_UNSHARED=1 exec unshare -m "$0" "$@"
 fi
 ktap_plan 7

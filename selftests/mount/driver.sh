@@ -25,11 +25,11 @@ suite_driver overlay2 shale
 ktap_is "the same change is the same layer on shale and overlay2" "$shale_layer" "$suite_layer"
 
 # Blocks of a big file, a directory that was renamed, and a hard link of which one name was written.
-mkdir -p "$work/big/dir/sub" "$work/two"
-dd if=/dev/urandom of="$work/big/file" bs=1M count=4 status=none
-echo x >"$work/big/dir/sub/x" && echo l >"$work/big/link1" && ln "$work/big/link1" "$work/big/dir/link2"
-find "$work/big" -exec touch -d '2021-02-03 04:05:06 UTC' {} +
-suite_image big big
+mkdir -p "$work/large/dir/sub"
+dd if=/dev/urandom of="$work/large/file" bs=1M count=4 status=none
+echo x >"$work/large/dir/sub/x" && echo l >"$work/large/link1" && ln "$work/large/link1" "$work/large/dir/link2"
+find "$work/large" -exec touch -d '2021-02-03 04:05:06 UTC' {} +
+suite_image big large
 shale load -q -i "$work/big.tar" >/dev/null
 id=$(shale mount -s shale -o cow=block --rw big:1 "$work/m")
 printf 'changed' | dd of="$work/m/file" bs=1 seek=2000000 conv=notrunc status=none

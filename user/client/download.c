@@ -319,18 +319,26 @@ int download_link(const struct download *download, int blobs_fd, struct shale_er
 	return shale_err_errno(err, "taking over a download");
 }
 
-static void prune_one(int dirfd, const char *name)
+/* Two names do not tell: the other one may be in the trash of a session that was killed. */
+static bool is_stored(const struct store *store, const char *name)
+{
+	struct digest digest;
+
+	return digest_parse_hex(name, &digest) && store_has_blob(store, &digest);
+}
+
+static void prune_one(const struct store *store, int dirfd, const char *name)
 {
 	__cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
 		return;
-	if (st.st_nlink > 1 || st.st_mtime + DOWNLOAD_KEEP_SECONDS < time(NULL))
+	if (is_stored(store, name) || st.st_mtime + DOWNLOAD_KEEP_SECONDS < time(NULL))
 		unlinkat(dirfd, name, 0);
 }
 
-void download_prune(int dirfd)
+void download_prune(const struct store *store, int dirfd)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	__cleanup(dir_closep) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -342,5 +350,5 @@ void download_prune(int dirfd)
 	}
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			prune_one(dirfd, entry->d_name);
+			prune_one(store, dirfd, entry->d_name);
 }

@@ -88,6 +88,6 @@ int download_lock_image(int dirfd, const struct digest *digest, int *ret_fd, str
 void download_unlock_image(int dirfd, const struct digest *digest, int *fd);
 
 /* Deletes what nobody works on and is old, or in the store already. */
-void download_prune(int dirfd);
+void download_prune(const struct store *store, int dirfd);
 
 #endif
