@@ -167,6 +167,7 @@ failed=0
 for pid in "${many[@]}"; do
 	wait "$pid" || failed=$((failed + 1))
 done
+[ $failed -eq 0 ] || cat "$work"/many.* | grep '^shale: ' | sort | uniq -c | sed 's/^/# /'
 ktap_is "ten pulls of one image at once" 0 $failed
 ktap_is "download each layer once" 8 "$(awk '$5 > 1000000' "$log" | wc -l)"
 mkimage --name three "$work/img" "rand:a:4000000" "rand:x:4000000" "rand:y:4000000"
