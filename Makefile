@@ -45,6 +45,10 @@ crash: selftests ## crash points of all workloads, on kernel K; or POINTS=1000, 
 	@selftests/crash/run $(kernels) $(backings) $(if $(POINTS),--points $(POINTS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(T)
 
+registry-crash: user ## the registry killed KILLS=200 times under clients that push and pull
+	@$(call setup,build test)
+	@SHALE_TEST_KILLS=$(or $(KILLS),200) selftests/registry/crash.sh
+
 faults: selftests ## memory, requests and disks that fail, MINUTES=5 on each filesystem of 6.1 and debug; or K= FS= SEED=n
 	@$(call setup,build module vm test)
 	@selftests/faults/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
@@ -104,4 +108,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash faults kills oracle bench bench-pull demo fuzz vm-shell install uninstall dkms-install dkms-uninstall clean help
+.PHONY: all user module selftests check matrix soak crash registry-crash faults kills oracle bench bench-pull demo fuzz vm-shell \
+	install uninstall dkms-install dkms-uninstall clean help
