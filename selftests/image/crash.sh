@@ -186,7 +186,11 @@ fifo_import() {
 	writer=$!
 	"$program" --root "$root" import "$work/slow" >"$work/out" 2>&1 &
 	importer=$!
-	until [ -n "$(find "$root/tmp" -name 1 2>/dev/null)" ]; do sleep 0.05; done
+	# A stream is copied first, into a file called 0.
+	for _ in {1..200}; do
+		[ -z "$(find "$root/tmp" -type f -name 0 -size +64k 2>/dev/null)" ] || break
+		sleep 0.05
+	done
 	kill -"$1" $importer
 	kill $writer
 	wait $importer
