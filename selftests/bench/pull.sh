@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# pull.sh - CPU seconds and peak memory of shale pull beside skopeo copy, of an image of Debian packages (about 300 MB)
+# pull.sh - CPU seconds and peak memory of shale pull beside skopeo copy, of an image of Debian packages (about 220 MB)
 # in Debian's docker-registry on this machine, in turns. Prints a table and asserts nothing: what is aimed at is 0.6 of
 # skopeo's CPU and 12 MiB for a pull that only downloads. Called by hand and by `make bench-pull`.
 #
 #	pull.sh [TURNS]
 set -eu
 cd "$(dirname "$0")/../.."
+# shellcheck source-path=SCRIPTDIR source=../../scripts/lib/cache.sh
+. scripts/lib/cache.sh
 turns=${1:-3}
 program=$PWD/build/user/shale
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/shale-bench.XXXXXX")
@@ -20,7 +22,8 @@ export CONTAINERS_REGISTRIES_CONF=$work/registries.conf
 
 # A base, and on it a layer of packages: the tree is what dpkg unpacks, without running anything of it.
 make_image() {
-	mmdebstrap --quiet --variant=extract --include=python3,perl,git,gcc,g++,vim,cmake bookworm "$work/tree" >&2
+	mmdebstrap --quiet --variant=extract --include=python3,perl,git,gcc,g++,vim,cmake bookworm "$work/tree" - \
+		<<<"$(bookworm_sources)" >&2
 	umoci init --layout "$work/image"
 	umoci new --image "$work/image:x"
 	tar -C "$work/tree" --sort=name -cf "$work/base.tar" --exclude=./usr/lib --exclude=./usr/share .
@@ -50,7 +53,7 @@ start_registry() {
 	return 1
 }
 
-# measure NAME COMMAND...: CPU, peak memory and private memory into $work/NAME.
+# measure NAME COMMAND...: CPU, peak memory and time into $work/NAME.
 measure() {
 	local name=$1
 	shift

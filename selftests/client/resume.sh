@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-kills=25
+kills=20
 ktap_plan 32
 
 # What the files of unfinished downloads say is there: "HEX FIRST LAST" a line.
