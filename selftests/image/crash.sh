@@ -36,7 +36,8 @@ is_whole() {
 layer() {
 	local i
 
-	printf 'f:%s:%s' "$1" "$1"
+	# With a root of its own: without one a layer waits for those below it.
+	printf 'd:.,f:%s:%s' "$1" "$1"
 	for i in {1..20}; do
 		printf ',rand:%s.%s:%s' "$1" "$i" 150000
 	done
