@@ -462,7 +462,6 @@ BAD_MANIFESTS = [
     ("nothing", b""), ("text", b"hello"), ("cut", b'{"schemaVersion":2'), ("array", b"[]"),
     ("twice", b'{"schemaVersion":2,"schemaVersion":2,"layers":[]}'), ("nul", b"\0"),
     ("version", {**GOOD, "schemaVersion": 1}), ("no_config", {"schemaVersion": 2, "layers": []}),
-    ("no_layers", {"schemaVersion": 2, "config": GOOD["config"]}),
     ("type", {**GOOD, "mediaType": OCI_INDEX}), ("config_type", {**GOOD, "config": "x"}),
     ("digest", {**GOOD, "config": {**GOOD["config"], "digest": "../../x"}}),
     ("algorithm", {**GOOD, "config": {**GOOD["config"], "digest": "md5:" + "0" * 32}}),
@@ -480,6 +479,17 @@ def manifest_invalid(body):
     answer = web.push_manifest("conformance/bad", "t", data)
     assert answer.status == 400 and answer.code() == "MANIFEST_INVALID", (answer.status, answer.body)
     assert web.get("/v2/conformance/bad/manifests/t").status == 404
+
+
+@test("7a: no layers, as a list, as null, and not at all")
+def manifest_no_layers():
+    name = repo()
+    web.push_blob(name, b"{}")
+    for more in ({"layers": []}, {"layers": None}, {}):
+        data = json.dumps({"schemaVersion": 2, "config": GOOD["config"], **more}).encode()
+        assert web.push_manifest(name, "t", data).status == 201
+    index = json.dumps({"schemaVersion": 2, "manifests": None}).encode()
+    assert web.push_manifest(name, "i", index, OCI_INDEX).status == 201
 
 
 @test("7a: schema 1 is refused")

@@ -104,9 +104,11 @@ static int parse_list(struct manifest *manifest, const char *field, bool is_mani
 	json_t *element;
 	size_t index;
 
-	if (json_get_array(manifest->json, field, MANIFEST_MAX_REFS, false, "manifest", &list, err) <
-	    0)
+	/* Some programs write null for none. */
+	if (json_get_array(manifest->json, field, MANIFEST_MAX_REFS, true, "manifest", &list, err) < 0)
 		return -1;
+	if (!list)
+		return 0;
 	refs = reallocarray(manifest->refs, manifest->ref_count + json_array_size(list) + 1,
 			    sizeof(*refs));
 	if (!refs)
