@@ -93,6 +93,26 @@ def session_shared():
         assert web.get(where)["Range"] == "0-99999"
 
 
+@test("a session that somebody holds does not hold up the server")
+def session_held():
+    with Server(extra={"shale": {"workers": 6}}) as server:
+        where = server.client().post("/v2/a/blobs/uploads/")["Location"]
+        path = re.sub("^https?://[^/]*", "", where)
+        holder = socket.create_connection((HOST, server.port))
+        holder.sendall(f"PATCH {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx".encode())
+        wait_until("the holder", lambda: os.path.exists(f"{server.root}/{REPOS}/a/_uploads/{path.rsplit('/', 1)[1]}/data"))
+        got = []
+        threads = [threading.Thread(target=lambda: got.append(server.client().get(where).status)) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        assert server.client(timeout=8).push_image("b", "t")
+        for thread in threads:
+            thread.join()
+        holder.close()
+        assert set(got) == {429}, got
+        wait_until("the session", lambda: server.client().get(where).status == 204)
+
+
 # --- the index
 
 @test("the index is trusted after an end, mended after a kill, made anew when it is gone or no index")

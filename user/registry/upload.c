@@ -18,6 +18,8 @@
 
 /* Seconds a request waits for another one on the same session to end: a client that lost its connection. */
 #define CLAIM_SECONDS 10
+/* Requests that may wait so, each on a worker; more are told at once. */
+#define MAX_WAITING   4
 #define READ_CHUNK    (256u << 10)
 /* A saved hash is 204 bytes at most. */
 #define MAX_STATE 256
@@ -30,7 +32,8 @@ struct claim {
 struct upload_claims {
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
-	struct claim *first; /* under the lock */
+	struct claim *first; /* under the lock, as the next */
+	unsigned int waiting;
 };
 
 struct upload_claims *upload_claims_new(void)
@@ -62,20 +65,35 @@ static struct claim **claim_find_locked(struct upload_claims *claims, const char
 	return at;
 }
 
+/* 0, or an errno: somebody else has it still. */
+static int claim_wait_locked(struct upload_claims *claims, const char *id)
+{
+	struct timespec end;
+	int ret = 0;
+
+	if (!*claim_find_locked(claims, id))
+		return 0;
+	if (claims->waiting == MAX_WAITING)
+		return EBUSY;
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CLAIM_SECONDS;
+	claims->waiting++;
+	while (!ret && *claim_find_locked(claims, id))
+		ret = pthread_cond_timedwait(&claims->freed, &claims->lock, &end);
+	claims->waiting--;
+	return ret;
+}
+
 static int claim_take(struct upload_claims *claims, const char *id, struct shale_err *err)
 {
 	struct claim *claim = calloc(1, sizeof(*claim));
-	struct timespec end;
-	int ret = 0;
+	int ret;
 
 	if (!claim)
 		return shale_err_set(err, EAGAIN, "no memory for an upload");
 	snprintf(claim->id, sizeof(claim->id), "%s", id);
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += CLAIM_SECONDS;
 	pthread_mutex_lock(&claims->lock);
-	while (!ret && *claim_find_locked(claims, id))
-		ret = pthread_cond_timedwait(&claims->freed, &claims->lock, &end);
+	ret = claim_wait_locked(claims, id);
 	if (!ret) {
 		claim->next = claims->first;
 		claims->first = claim;
