@@ -621,7 +621,7 @@ TEST(replaced_while_read, "an object that is replaced while the connection is br
 	set_fault("{\"method\": \"GET\", \"path\": \"/r/large\", \"times\": 1, \"action\": \"cut\", \"bytes\": 200000}");
 	OK(bucket_open_reader(faulty, "r/large", 0, &reader, &err));
 	EXPECT(bucket_read(reader, piece, sizeof(piece), &err) > 0);
-	OK(bucket_put(bucket, "r/large", "x", 1, 0, &err));
+	OK(bucket_put(bucket, "r/large", piece, 1000, 0, &err));
 	while ((got = bucket_read(reader, piece, sizeof(piece), &err)) > 0)
 		;
 	EXPECT_EQ(got, -1);

@@ -102,10 +102,16 @@ int azure_move(struct remote_store *store, const char *from, const char *to,
 	       struct shale_err *err);
 int azure_list(struct remote_store *store, struct remote_listing *listing, remote_key_fn each,
 	       void *ctx, struct shale_err *err);
+/* Reads the answer to a list. */
+int azure_read_page(struct remote_listing *listing, const void *data, size_t len,
+		    remote_key_fn each, void *ctx, struct shale_err *err);
 int azure_link(struct remote_store *store, const char *key, const char *method,
 	       unsigned int seconds, struct buf *url, struct shale_err *err);
 
 /* azure_pieces.c */
+/* Reads the answer to a question for blocks. */
+int azure_read_blocks(const void *data, size_t len, struct remote_pieces *ret_pieces,
+		      struct shale_err *err);
 int azure_pieces_load(struct remote_store *store, const char *key,
 		      struct remote_pieces *ret_pieces, struct shale_err *err);
 int azure_pieces_put(struct remote_store *store, const char *key, struct remote_pieces *pieces,

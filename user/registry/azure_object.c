@@ -268,10 +268,23 @@ static int take_element(void *ctx, const char *path, const char *text, struct sh
 	return 0;
 }
 
+int azure_read_page(struct remote_listing *listing, const void *data, size_t len,
+		    remote_key_fn each, void *ctx, struct shale_err *err)
+{
+	__cleanup(page_release) struct page page = { .each = each, .ctx = ctx, .listing = listing };
+
+	if (remote_xml_read(data, len, "listing objects", take_element, &page, err) < 0)
+		return -1;
+	listing->is_last = !page.marker.len;
+	buf_release(&listing->marker);
+	listing->marker = page.marker;
+	page.marker = (struct buf)BUF_INIT;
+	return 0;
+}
+
 int azure_list(struct remote_store *store, struct remote_listing *listing, remote_key_fn each,
 	       void *ctx, struct shale_err *err)
 {
-	__cleanup(page_release) struct page page = { .each = each, .ctx = ctx, .listing = listing };
 	__cleanup_azure_call struct azure_call call = AZURE_CALL(azure_of(store), "GET", NULL);
 	__cleanup_answer struct remote_answer answer = { 0 };
 	char page_size[16];
@@ -289,14 +302,7 @@ int azure_list(struct remote_store *store, struct remote_listing *listing, remot
 			err->code = EIO;
 		return -1;
 	}
-	if (remote_xml_read(buf_str(&answer.body), answer.body.len, "listing objects", take_element,
-			    &page, err) < 0)
-		return -1;
-	listing->is_last = !page.marker.len;
-	buf_release(&listing->marker);
-	listing->marker = page.marker;
-	page.marker = (struct buf)BUF_INIT;
-	return 0;
+	return azure_read_page(listing, buf_str(&answer.body), answer.body.len, each, ctx, err);
 }
 
 /* What a service SAS for one blob signs: 15 fields, most of them empty. */

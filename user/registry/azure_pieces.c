@@ -71,11 +71,18 @@ static int take_block(void *ctx, const char *path, const char *text, struct shal
 	return 0;
 }
 
+int azure_read_blocks(const void *data, size_t len, struct remote_pieces *ret_pieces,
+		      struct shale_err *err)
+{
+	struct blocks blocks = { .pieces = ret_pieces };
+
+	return remote_xml_read(data, len, "an unfinished object", take_block, &blocks, err);
+}
+
 int azure_pieces_load(struct remote_store *store, const char *key,
 		      struct remote_pieces *ret_pieces, struct shale_err *err)
 {
 	__cleanup_answer struct remote_answer answer = { 0 };
-	struct blocks blocks = { .pieces = ret_pieces };
 	__cleanup_buf struct buf name = BUF_INIT;
 
 	if (unfinished_key(key, &name, err) < 0)
@@ -86,8 +93,7 @@ int azure_pieces_load(struct remote_store *store, const char *key,
 	azure_call_param(&call, "blocklisttype", "committed");
 	if (azure_call_run(&call, &answer, err) < 0)
 		return -1;
-	return remote_xml_read(buf_str(&answer.body), answer.body.len, "an unfinished object", take_block,
-			       &blocks, err);
+	return azure_read_blocks(buf_str(&answer.body), answer.body.len, ret_pieces, err);
 }
 
 static int put_block(struct azure_store *store, const char *name, const char *id,

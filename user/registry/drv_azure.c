@@ -74,13 +74,20 @@ static int read_key(struct azure_store *azure, const struct bucket_params *param
 	return 0;
 }
 
-static bool name_is_good(const char *name, const char *more, size_t min)
+/* Words of small letters and digits, joined by single characters of `more`. */
+static bool name_is_good(const char *name, const char *more)
 {
-	size_t len = name ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789") : 0;
+	size_t len = 0;
+	size_t word = 0;
 
-	while (name && name[len] && strchr(more, name[len]))
-		len += 1 + strspn(name + len + 1, "abcdefghijklmnopqrstuvwxyz0123456789");
-	return name && !name[len] && len >= min && len <= 63;
+	while (name) {
+		word = strspn(name + len, "abcdefghijklmnopqrstuvwxyz0123456789");
+		len += word;
+		if (!word || !name[len] || !strchr(more, name[len]))
+			break;
+		len++;
+	}
+	return name && word && !name[len] && len >= 3 && len <= 63;
 }
 
 static int read_address(struct azure_store *azure, const struct bucket_params *params,
@@ -123,10 +130,10 @@ static int read_params(struct azure_store *azure, const struct bucket_params *pa
 	const char *account = bucket_param_text(params, "accountname", NULL);
 	const char *container = bucket_param_text(params, "container", NULL);
 
-	if (!name_is_good(account, "", 3))
+	if (!name_is_good(account, ""))
 		return shale_err_set(err, EINVAL, "storage: azure: accountname '%.100s' is no account's name",
 				     account ? account : "");
-	if (!name_is_good(container, "-", 3))
+	if (!name_is_good(container, "-"))
 		return shale_err_set(err, EINVAL, "storage: azure: container '%.100s' is no container's name",
 				     container ? container : "");
 	if (azure->base.piece_size > AZURE_MAX_BLOCK)
@@ -173,7 +180,7 @@ int drv_azure_open(const struct bucket_params *params, struct bucket **ret_bucke
 		return shale_err_errno(err, "storage: azure");
 	azure->base.ops = &azure_ops;
 	azure->base.piece_limit = AZURE_MAX_BLOCKS;
-	if (remote_store_init(&azure->base, params, "azure", MIN_PIECE, DEFAULT_PIECE, err) < 0 ||
+	if (remote_store_init(&azure->base, params, "azure", "", MIN_PIECE, DEFAULT_PIECE, err) < 0 ||
 	    read_params(azure, params, err) < 0 || make_container(azure, err) < 0 ||
 	    remote_store_ready(&azure->base, params, err) < 0) {
 		azure_release(&azure->base);

@@ -217,7 +217,7 @@ int drv_s3_open(const struct bucket_params *params, struct bucket **ret_bucket,
 	s3->base.ops = &s3_ops;
 	/* As S3 itself since 2020, and the stores that took its place at home. */
 	s3->base.has_exact_lists = true;
-	if (remote_store_init(&s3->base, params, "s3", S3_MIN_PART, DEFAULT_PIECE, err) < 0 ||
+	if (remote_store_init(&s3->base, params, "s3", "", S3_MIN_PART, DEFAULT_PIECE, err) < 0 ||
 	    read_params(s3, params, err) < 0 || remote_store_ready(&s3->base, params, err) < 0) {
 		s3_release(&s3->base);
 		return -1;

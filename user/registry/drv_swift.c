@@ -52,6 +52,7 @@ static void swift_release(struct remote_store *store)
 	remote_store_release(store);
 	login_release(&swift->login);
 	free(swift->container);
+	free(swift->dynamic_root);
 	free_secret(swift->link_key);
 	explicit_bzero(&swift->session, sizeof(swift->session));
 	pthread_mutex_destroy(&swift->lock);
@@ -206,9 +207,26 @@ static int make_container(struct swift_store *swift, struct shale_err *err)
 	return swift_call_run(&call, &answer, err);
 }
 
+/* Where distribution's driver has objects and segments: below its prefix, in two trees. */
+static int read_prefix(struct swift_store *swift, const struct bucket_params *params,
+		       struct buf *ret_root, struct shale_err *err)
+{
+	__cleanup_buf struct buf segments = BUF_INIT;
+	const char *prefix = bucket_param_text(params, "prefix", "");
+
+	prefix += strspn(prefix, "/");
+	if (buf_addf(ret_root, "%s/files", prefix) < 0 ||
+	    buf_addf(&segments, "%s%ssegments/", prefix,
+		     *prefix && prefix[strlen(prefix) - 1] != '/' ? "/" : "") < 0)
+		return shale_err_errno(err, "storage: swift");
+	swift->dynamic_root = buf_steal(&segments);
+	return swift->dynamic_root ? 0 : shale_err_errno(err, "storage: swift");
+}
+
 int drv_swift_open(const struct bucket_params *params, struct bucket **ret_bucket,
 		   struct shale_err *err)
 {
+	__cleanup_buf struct buf root = BUF_INIT;
 	struct swift_store *swift;
 
 	if (bucket_params_check(params, "swift", swift_params, err) < 0)
@@ -219,7 +237,9 @@ int drv_swift_open(const struct bucket_params *params, struct bucket **ret_bucke
 	swift->base.ops = &swift_ops;
 	swift->base.piece_limit = PIECE_LIMIT;
 	pthread_mutex_init(&swift->lock, NULL);
-	if (remote_store_init(&swift->base, params, "swift", MIN_PIECE, DEFAULT_PIECE, err) < 0 ||
+	if (read_prefix(swift, params, &root, err) < 0 ||
+	    remote_store_init(&swift->base, params, "swift", buf_str(&root), MIN_PIECE, DEFAULT_PIECE,
+			      err) < 0 ||
 	    read_params(swift, params, err) < 0 || read_info(swift, err) < 0 ||
 	    make_container(swift, err) < 0 || remote_store_ready(&swift->base, params, err) < 0) {
 		swift_release(&swift->base);

@@ -90,12 +90,8 @@ static char *clean_root(const char *text)
 	return root.data ? buf_steal(&root) : strdup("");
 }
 
-static int init_root(struct remote_store *store, const struct bucket_params *params,
-		     struct shale_err *err)
+static int init_root(struct remote_store *store, const char *text, struct shale_err *err)
 {
-	/* "prefix" is what distribution's driver for Swift calls it. */
-	const char *text = bucket_param_text(params, "rootdirectory", bucket_param_text(params, "prefix", ""));
-
 	store->root = clean_root(text);
 	if (!store->root)
 		return shale_err_errno(err, "storage: rootdirectory");
@@ -129,7 +125,7 @@ static int init_remote(struct remote_store *store, const struct bucket_params *p
 }
 
 int remote_store_init(struct remote_store *store, const struct bucket_params *params,
-		      const char *name, uint64_t piece_min, uint64_t piece_size,
+		      const char *name, const char *root, uint64_t piece_min, uint64_t piece_size,
 		      struct shale_err *err)
 {
 	const char *dir = getenv("TMPDIR");
@@ -151,7 +147,7 @@ int remote_store_init(struct remote_store *store, const struct bucket_params *pa
 		return -1;
 	store->threads = threads;
 	store->page = page;
-	if (init_root(store, params, err) < 0)
+	if (init_root(store, bucket_param_text(params, "rootdirectory", root), err) < 0)
 		return -1;
 	return init_remote(store, params, err);
 }

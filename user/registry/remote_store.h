@@ -165,11 +165,11 @@ struct remote_store {
 		BUCKET_PARAM_READONLY
 
 /*
- * Reads them and fills the store's fields; then a driver reads its own. piece_min is the smallest chunksize.
- * After a failure, remote_store_release() is still due.
+ * Reads them and fills the store's fields; then a driver reads its own. root stands for a rootdirectory that is
+ * not given, piece_min is the smallest chunksize. After a failure, remote_store_release() is still due.
  */
 int remote_store_init(struct remote_store *store, const struct bucket_params *params,
-		      const char *name, uint64_t piece_min, uint64_t piece_size,
+		      const char *name, const char *root, uint64_t piece_min, uint64_t piece_size,
 		      struct shale_err *err);
 /* Finds out what the store can do, and gives the bucket its vtable: the last step of a driver's opener. */
 int remote_store_ready(struct remote_store *store, const struct bucket_params *params,

@@ -106,6 +106,9 @@ int s3_remove(struct remote_store *store, const char *key, const struct remote_w
 	      struct shale_err *err);
 int s3_list(struct remote_store *store, struct remote_listing *listing, remote_key_fn each,
 	    void *ctx, struct shale_err *err);
+/* Reads the answer to a list. */
+int s3_read_page(struct remote_listing *listing, const void *data, size_t len, remote_key_fn each,
+		 void *ctx, struct shale_err *err);
 int s3_link(struct remote_store *store, const char *key, const char *method, unsigned int seconds,
 	    struct buf *url, struct shale_err *err);
 

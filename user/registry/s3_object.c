@@ -188,10 +188,23 @@ static int take_element(void *ctx, const char *path, const char *text, struct sh
 	return 0;
 }
 
+int s3_read_page(struct remote_listing *listing, const void *data, size_t len, remote_key_fn each,
+		 void *ctx, struct shale_err *err)
+{
+	__cleanup(page_release) struct page page = { .each = each, .ctx = ctx, .listing = listing };
+
+	if (remote_xml_read(data, len, "listing objects", take_element, &page, err) < 0)
+		return -1;
+	listing->is_last = !page.is_truncated;
+	buf_release(&listing->marker);
+	listing->marker = page.token;
+	page.token = (struct buf)BUF_INIT;
+	return 0;
+}
+
 int s3_list(struct remote_store *store, struct remote_listing *listing, remote_key_fn each,
 	    void *ctx, struct shale_err *err)
 {
-	__cleanup(page_release) struct page page = { .each = each, .ctx = ctx, .listing = listing };
 	__cleanup_s3_call struct s3_call call = S3_CALL(s3_of(store), "GET", NULL);
 	__cleanup_answer struct remote_answer answer = { 0 };
 	char page_size[16];
@@ -213,14 +226,7 @@ int s3_list(struct remote_store *store, struct remote_listing *listing, remote_k
 			shale_err_set(err, EIO, "S3 has no bucket '%s'", s3_of(store)->bucket);
 		return -1;
 	}
-	if (remote_xml_read(buf_str(&answer.body), answer.body.len, "listing objects", take_element,
-			    &page, err) < 0)
-		return -1;
-	listing->is_last = !page.is_truncated;
-	buf_release(&listing->marker);
-	listing->marker = page.token;
-	page.token = (struct buf)BUF_INIT;
-	return 0;
+	return s3_read_page(listing, buf_str(&answer.body), answer.body.len, each, ctx, err);
 }
 
 int s3_link(struct remote_store *store, const char *key, const char *method, unsigned int seconds,

@@ -51,7 +51,8 @@ struct swift_store {
 	struct remote_store base;
 	struct swift_login login;
 	char *container;
-	char *link_key; /* of signed URLs; NULL: there are none */
+	char *dynamic_root; /* in front of the segments of dynamic large objects that are ours to remove */
+	char *link_key;	    /* of signed URLs; NULL: there are none */
 	pthread_mutex_t lock;
 	struct swift_session session; /* under the lock; no token: none */
 	uint64_t max_segments;	      /* of one manifest */
@@ -131,6 +132,9 @@ int swift_move(struct remote_store *store, const char *from, const char *to,
 	       struct shale_err *err);
 int swift_list(struct remote_store *store, struct remote_listing *listing, remote_key_fn each,
 	       void *ctx, struct shale_err *err);
+/* Reads the answer to a list. */
+int swift_read_page(struct remote_listing *listing, unsigned int page_size, const struct buf *body,
+		    remote_key_fn each, void *ctx, struct shale_err *err);
 int swift_link(struct remote_store *store, const char *key, const char *method,
 	       unsigned int seconds, struct buf *url, struct shale_err *err);
 
@@ -140,6 +144,9 @@ int swift_link(struct remote_store *store, const char *key, const char *method,
 int swift_segments_of(struct swift_store *store, const char *key, char ret_id[40],
 		      struct shale_err *err);
 int swift_segments_remove(struct swift_store *store, const char *id, struct shale_err *err);
+/* Reads what PATH/.shale says of pieces, and the key they are being committed to. */
+int swift_read_pointer(const struct buf *text, const char *what, struct remote_pieces *pieces,
+		       struct buf *ret_to, struct shale_err *err);
 int swift_pieces_load(struct remote_store *store, const char *key,
 		      struct remote_pieces *ret_pieces, struct shale_err *err);
 int swift_pieces_put(struct remote_store *store, const char *key, struct remote_pieces *pieces,

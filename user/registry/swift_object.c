@@ -14,6 +14,9 @@
 #include "base/cleanup.h"
 #include "store/json.h"
 
+/* The longest text of a link: "sha512:" and its digits. */
+#define LINK_MAX 135
+
 /* A HEAD whose answer is wanted; asks all copies for the newest. */
 static int head_answer(struct swift_store *swift, const char *key, struct remote_info *ret_info,
 		       struct remote_answer *ret_answer, struct shale_err *err)
@@ -99,8 +102,8 @@ int swift_put(struct remote_store *store, const char *key, const struct remote_b
 	char old[40] = "";
 
 	(void)hash;
-	/* What comes from a file may replace what was written in pieces, unless it is a piece itself. */
-	if (body->fd >= 0 && !remote_key_is_hidden(key) &&
+	/* What is longer than a link may replace what was written in pieces, unless it is a piece itself. */
+	if (body->len > LINK_MAX && !remote_key_is_hidden(key) &&
 	    swift_segments_of(swift_of(store), key, old, err) < 0)
 		return -1;
 	call.body = *body;
@@ -178,7 +181,7 @@ static int remove_dynamic(struct swift_store *swift, const char *manifest, struc
 	int ret;
 
 	if (strncmp(manifest, swift->container, len) || manifest[len] != '/' || strchr(prefix, '%') ||
-	    strncmp(prefix, swift->base.root, strlen(swift->base.root)) || !*prefix)
+	    strncmp(prefix, swift->dynamic_root, strlen(swift->dynamic_root)))
 		return 0;
 	listing.prefix = prefix;
 	ret = remote_list_pages(&swift->base, &listing, remove_key, swift, err);
@@ -267,9 +270,8 @@ static int report_item(const struct remote_listing *listing, const json_t *item,
 		    parse_time(json_string_value(json_object_get(item, "last_modified"))), err);
 }
 
-static int read_page(struct swift_store *swift, struct remote_listing *listing,
-		     const struct remote_answer *answer, remote_key_fn each, void *ctx,
-		     struct shale_err *err)
+int swift_read_page(struct remote_listing *listing, unsigned int page_size, const struct buf *body,
+		    remote_key_fn each, void *ctx, struct shale_err *err)
 {
 	__cleanup_json json_t *root = NULL;
 	const char *last = NULL;
@@ -277,13 +279,13 @@ static int read_page(struct swift_store *swift, struct remote_listing *listing,
 	size_t i;
 
 	/* 204: nothing. */
-	if (answer->body.len && json_parse_array(answer->body.data, answer->body.len,
-						 "listing objects: Swift's answer", &root, err) < 0)
+	if (body->len && json_parse_array(body->data, body->len, "listing objects: Swift's answer", &root,
+					  err) < 0)
 		return -1;
 	json_array_foreach(root, i, item)
 		if (report_item(listing, item, each, ctx, &last, err) < 0)
 			return -1;
-	listing->is_last = json_array_size(root) < swift->base.page;
+	listing->is_last = json_array_size(root) < page_size;
 	buf_clear(&listing->marker);
 	if (last && buf_adds(&listing->marker, last) < 0)
 		return shale_err_errno(err, "listing objects");
@@ -311,7 +313,7 @@ int swift_list(struct remote_store *store, struct remote_listing *listing, remot
 			err->code = EIO;
 		return -1;
 	}
-	return read_page(swift, listing, &answer, each, ctx, err);
+	return swift_read_page(listing, store->page, &answer.body, each, ctx, err);
 }
 
 /* tempurl's: HMAC-SHA256 over method, time and path, which is not encoded. A GET's is good for a HEAD too. */

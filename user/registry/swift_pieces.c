@@ -166,8 +166,8 @@ static int read_piece(const json_t *item, struct remote_pieces *pieces, struct s
 	return remote_pieces_add(pieces, &piece, err);
 }
 
-static int read_pointer(const struct buf *text, const char *what, struct remote_pieces *pieces,
-			struct buf *ret_to, struct shale_err *err)
+int swift_read_pointer(const struct buf *text, const char *what, struct remote_pieces *pieces,
+		       struct buf *ret_to, struct shale_err *err)
 {
 	__cleanup_json json_t *root = NULL;
 	const char *id, *to;
@@ -215,7 +215,7 @@ static int pointer_read(struct swift_store *store, const char *key, struct remot
 			return shale_err_errno(err, "%s", key);
 	if (got < 0)
 		return -1;
-	return read_pointer(&text, remote_store_path(&store->base, buf_str(&pointer)), pieces, ret_to,
+	return swift_read_pointer(&text, remote_store_path(&store->base, buf_str(&pointer)), pieces, ret_to,
 			    err);
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
-A proxy in front of an object store that misbehaves as it is told: faulty.py UPSTREAM-PORT FILE. Writes its own
-port into FILE once it listens on 127.0.0.1. Requests go on to the store with the Host they came with, over
+A proxy in front of an object store that misbehaves as it is told: faulty.py UPSTREAM-PORT FILE [CERT KEY]. Writes its
+own port into FILE once it listens on 127.0.0.1, with TLS if it is given a certificate. Requests go on to the store with the Host they came with, over
 which they are signed.
 
 PUT /_fault with a JSON object sets one fault, and DELETE removes it; GET tells how often it has struck:
@@ -20,6 +20,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -152,6 +153,10 @@ class Server(ThreadingHTTPServer):
 def main():
     Handler.upstream = int(sys.argv[1])
     server = Server(("127.0.0.1", 0), Handler)
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3], sys.argv[4])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     with open(sys.argv[2] + ".new", "w") as file:
         file.write(str(server.server_port))
     os.rename(sys.argv[2] + ".new", sys.argv[2])

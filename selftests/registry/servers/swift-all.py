@@ -31,7 +31,7 @@ slo dlo""".split()
 OPTIONS = {
     "tempauth": "user_test_tester = testing .admin",
     "cache": "memcache_servers = 127.0.0.1:{cache}",
-    "s3api": "location = us-east-1",
+    "s3api": "location = us-east-1\nstorage_domain = localhost",
 }
 
 
