@@ -446,6 +446,31 @@ def stalling():
             sock.close()
 
 
+@test("clients that send a byte now and then are let go, slow ones that mean it are not")
+def trickling():
+    with Server(extra={"shale": {"idletimeout": "2s"}}) as server:
+        data = os.urandom(30000)
+        header = socket.create_connection((HOST, server.port))
+        body = start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={ABSENT}", 100000, b"")
+        slow = start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={digest(data)}", len(data), b"")
+        open_ = {header, body}
+        end = time.monotonic() + 25
+        sent = 0
+        while time.monotonic() < end and (open_ or sent < len(data)):
+            for sock in list(open_):
+                try:
+                    sock.sendall(b"G")
+                except OSError:
+                    open_.discard(sock)
+            slow.sendall(data[sent:sent + 2000])
+            sent = min(sent + 2000, len(data))
+            time.sleep(0.5)
+        assert not open_, "a trickling client is still there"
+        assert b" 201 " in slow.recv(4096)
+        for sock in (header, body, slow):
+            sock.close()
+
+
 @test("a client that reads nothing of a large blob does not cost memory")
 def stalling_reader():
     with Server() as server:

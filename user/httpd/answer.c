@@ -197,6 +197,7 @@ bool answer_queue(struct httpd_request *request)
 	good = add_fields(request, response) &&
 	       MHD_queue_response(request->connection, request->answer.status, response) == MHD_YES;
 	MHD_destroy_response(response);
+	watch_phase(request->watched, WATCH_BUSY);
 	request->is_queued = good;
 	return good;
 }

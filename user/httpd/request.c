@@ -11,6 +11,14 @@
 #include <string.h>
 #include <strings.h>
 
+static struct watched *connection_watched(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
 void *request_new(void *httpd, const char *target, struct MHD_Connection *connection)
 {
 	struct httpd_request *request = calloc(1, sizeof(*request));
@@ -19,6 +27,7 @@ void *request_new(void *httpd, const char *target, struct MHD_Connection *connec
 		return NULL;
 	request->httpd = httpd;
 	request->connection = connection;
+	request->watched = connection_watched(connection);
 	request->answer.fd = -1;
 	clock_gettime(CLOCK_MONOTONIC, &request->started);
 	request->target = strdup(target);
@@ -161,6 +170,7 @@ bool request_step(struct httpd_request *request, enum request_step step)
 	pthread_mutex_unlock(&httpd->lock);
 	request->step = step;
 	request->job.run = run_job;
+	watch_phase(request->watched, WATCH_BUSY);
 	MHD_suspend_connection(request->connection);
 	workers_submit(httpd->workers, &request->job);
 	return true;
@@ -193,6 +203,7 @@ static bool should_answer_now(struct httpd_request *request)
 
 static bool after_begin(struct httpd_request *request)
 {
+	watch_phase(request->watched, WATCH_BODY);
 	if (request->answer.status && should_answer_now(request))
 		return answer_queue(request);
 	return true;
@@ -209,6 +220,13 @@ static bool handle_begin(struct httpd_request *request, const char *method)
 	if (!do_step(request, STEP_BEGIN))
 		return false;
 	return request->is_quick ? after_begin(request) : true;
+}
+
+/* Back from a worker: it is the client's turn again. */
+static void watch_phase_body(struct httpd_request *request)
+{
+	if (request->watched && atomic_load(&request->watched->phase) == WATCH_BUSY)
+		watch_phase(request->watched, WATCH_BODY);
 }
 
 static size_t take_piece(struct httpd_request *request, const char *data, size_t len)
@@ -229,6 +247,7 @@ static bool handle_piece(struct httpd_request *request, const char *data, size_t
 {
 	size_t taken;
 
+	watch_bytes(request->watched, *len);
 	if (request->answer.status) {
 		request->discarded += *len;
 		*len = 0;
@@ -241,6 +260,7 @@ static bool handle_piece(struct httpd_request *request, const char *data, size_t
 	if (!request->chunk_len)
 		chunk_grow(request);
 	for (;;) {
+		watch_phase_body(request);
 		taken = take_piece(request, data, *len);
 		data += taken;
 		*len -= taken;
@@ -293,11 +313,17 @@ void request_connection(void *owner, struct MHD_Connection *connection, void **c
 {
 	struct httpd *httpd = owner;
 
-	(void)connection, (void)context;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		atomic_fetch_add(&httpd->connections, 1);
-	else
+	const union MHD_ConnectionInfo *info;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
 		atomic_fetch_sub(&httpd->connections, 1);
+		watch_remove(httpd->watch, *context);
+		*context = NULL;
+		return;
+	}
+	atomic_fetch_add(&httpd->connections, 1);
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*context = info ? watch_add(httpd->watch, info->connect_fd) : NULL;
 }
 
 /*
@@ -313,6 +339,8 @@ void request_done(void *owner, struct MHD_Connection *connection, void **ret_req
 	*ret_request = NULL;
 	if (!request)
 		return;
+	watch_phase(request->watched, WATCH_HEADER);
+	request->watched = NULL;
 	if (!request->has_begun) {
 		request_free(request);
 		return;

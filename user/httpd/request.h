@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "httpd/server.h"
+#include "httpd/watch.h"
 #include "httpd/workers.h"
 
 /*
@@ -45,6 +46,7 @@ struct httpd {
 	void *owner;
 	struct httpd_limits limits;
 	struct workers *workers;
+	struct watch *watch;
 	struct MHD_Daemon *daemons[HTTPD_MAX_LISTEN];
 	size_t daemon_count;
 	atomic_bool is_draining;
@@ -87,6 +89,7 @@ struct httpd_request {
 	struct worker_job job;
 	struct httpd *httpd;
 	struct MHD_Connection *connection;
+	struct watched *watched; /* the connection's; not after the library's last call */
 	void *ctx;
 	char *method;
 	char *target;

@@ -68,6 +68,11 @@ int httpd_start(const struct httpd_ops *ops, void *owner, const struct httpd_lim
 		free(httpd);
 		return -1;
 	}
+	if (watch_start(limits->idle_seconds, &httpd->watch, err) < 0) {
+		workers_stop(httpd->workers);
+		free(httpd);
+		return -1;
+	}
 	pthread_mutex_init(&httpd->lock, NULL);
 	pthread_cond_init(&httpd->idle, NULL);
 	*ret_httpd = httpd;
@@ -202,6 +207,7 @@ void httpd_stop(struct httpd *httpd)
 	for (size_t i = 0; i < httpd->daemon_count; i++)
 		MHD_stop_daemon(httpd->daemons[i]);
 	workers_stop(httpd->workers);
+	watch_stop(httpd->watch);
 	pthread_cond_destroy(&httpd->idle);
 	pthread_mutex_destroy(&httpd->lock);
 	free(httpd);

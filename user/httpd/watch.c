@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The watch over connections; see watch.h. Its thread shuts sockets down, which the library then sees as
+ * a client that is gone; closing them stays the library's. Called by server.c and request.c.
+ */
+#include "httpd/watch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+struct watch {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread;
+	struct watched *first; /* under the lock, as the next */
+	bool is_stopping;
+	int64_t patience; /* seconds */
+};
+
+static int64_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static bool is_overdue(struct watched *watched, int64_t now, int64_t patience)
+{
+	uint64_t bytes = atomic_load(&watched->bytes);
+	bool is_slow;
+
+	if (atomic_load(&watched->phase) == WATCH_BUSY)
+		return false;
+	if (atomic_load(&watched->phase) == WATCH_HEADER)
+		return now - atomic_load(&watched->since) > patience;
+	if (watched->window < atomic_load(&watched->since)) {
+		watched->window = atomic_load(&watched->since);
+		watched->window_bytes = bytes;
+	}
+	if (now - watched->window <= patience)
+		return false;
+	is_slow = bytes - watched->window_bytes < WATCH_MIN_BYTES;
+	watched->window = now;
+	watched->window_bytes = bytes;
+	return is_slow;
+}
+
+static void look_locked(struct watch *watch)
+{
+	int64_t now = seconds_now();
+
+	for (struct watched *watched = watch->first; watched; watched = watched->next)
+		if (is_overdue(watched, now, watch->patience))
+			shutdown(watched->fd, SHUT_RDWR);
+}
+
+static void *watch_run(void *arg)
+{
+	struct watch *watch = arg;
+	struct timespec end;
+
+	pthread_mutex_lock(&watch->lock);
+	while (!watch->is_stopping) {
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_sec += watch->patience < 20 ? 1 : watch->patience / 20;
+		pthread_cond_timedwait(&watch->wake, &watch->lock, &end);
+		look_locked(watch);
+	}
+	pthread_mutex_unlock(&watch->lock);
+	return NULL;
+}
+
+int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shale_err *err)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	sigset_t all, old;
+	int ret;
+
+	if (!watch)
+		return shale_err_set(err, ENOMEM, "no memory to watch connections");
+	watch->patience = 2 * (int64_t)idle_seconds;
+	pthread_mutex_init(&watch->lock, NULL);
+	pthread_cond_init(&watch->wake, NULL);
+	/* Signals are for the thread that waits for them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	ret = pthread_create(&watch->thread, NULL, watch_run, watch);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (ret) {
+		free(watch);
+		return shale_err_set(err, EAGAIN, "cannot start a thread to watch connections");
+	}
+	*ret_watch = watch;
+	return 0;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (!watch)
+		return;
+	pthread_mutex_lock(&watch->lock);
+	watch->is_stopping = true;
+	pthread_cond_signal(&watch->wake);
+	pthread_mutex_unlock(&watch->lock);
+	pthread_join(watch->thread, NULL);
+	pthread_cond_destroy(&watch->wake);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+struct watched *watch_add(struct watch *watch, int fd)
+{
+	struct watched *watched = calloc(1, sizeof(*watched));
+
+	if (!watched)
+		return NULL;
+	watched->fd = fd;
+	watch_phase(watched, WATCH_HEADER);
+	pthread_mutex_lock(&watch->lock);
+	watched->next = watch->first;
+	watched->back = &watch->first;
+	if (watch->first)
+		watch->first->back = &watched->next;
+	watch->first = watched;
+	pthread_mutex_unlock(&watch->lock);
+	return watched;
+}
+
+void watch_remove(struct watch *watch, struct watched *watched)
+{
+	if (!watched)
+		return;
+	pthread_mutex_lock(&watch->lock);
+	*watched->back = watched->next;
+	if (watched->next)
+		watched->next->back = watched->back;
+	pthread_mutex_unlock(&watch->lock);
+	free(watched);
+}
+
+void watch_phase(struct watched *watched, enum watch_phase phase)
+{
+	if (!watched)
+		return;
+	atomic_store(&watched->since, seconds_now());
+	atomic_store(&watched->phase, phase);
+}
+
+void watch_bytes(struct watched *watched, uint64_t bytes)
+{
+	if (watched)
+		atomic_fetch_add(&watched->bytes, bytes);
+}

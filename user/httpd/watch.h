@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lets clients go that keep a connection by sending a byte now and then, which the library's timeout
+ * takes for progress: a header has to be whole, and a body has to bring something worth it, within twice
+ * that time. How fast a client reads an answer is not looked at.
+ */
+#ifndef SHALE_HTTPD_WATCH_H
+#define SHALE_HTTPD_WATCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A body that brings less in twice the idle time is not meant. */
+#define WATCH_MIN_BYTES 1024
+
+enum watch_phase {
+	WATCH_HEADER, /* waits for one, or has some of it */
+	WATCH_BODY,
+	WATCH_BUSY, /* it is our turn, or the answer's */
+};
+
+struct watched {
+	struct watched *next, **back; /* under the watch's lock, as fd */
+	int fd;
+	_Atomic enum watch_phase phase;
+	_Atomic int64_t since; /* when the phase began */
+	atomic_uint_fast64_t bytes;
+	/* The watch's own. */
+	int64_t window;
+	uint64_t window_bytes;
+};
+
+struct watch;
+
+int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shale_err *err);
+void watch_stop(struct watch *watch);
+/* fd stays open until watch_remove(). NULL: no memory, the connection is not watched. */
+struct watched *watch_add(struct watch *watch, int fd);
+void watch_remove(struct watch *watch, struct watched *watched);
+/* Both take NULL. */
+void watch_phase(struct watched *watched, enum watch_phase phase);
+void watch_bytes(struct watched *watched, uint64_t bytes);
+
+#endif
