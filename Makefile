@@ -49,6 +49,10 @@ registry-crash: user ## the registry killed KILLS=200 times under clients that p
 	@$(call setup,build test)
 	@SHALE_TEST_KILLS=$(or $(KILLS),200) selftests/registry/crash.sh
 
+registry-stores: selftests ## the registry's storage drivers on real object stores, T=swift.swap some of the tests
+	@$(call setup,build test stores)
+	@selftests/registry/stores $(T)
+
 faults: selftests ## memory, requests and disks that fail, MINUTES=5 on each filesystem of 6.1 and debug; or K= FS= SEED=n
 	@$(call setup,build module vm test)
 	@selftests/faults/run $(soak_kernels) $(backings) --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED))
@@ -108,5 +112,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash registry-crash faults kills oracle bench bench-pull demo fuzz vm-shell \
+.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills oracle bench bench-pull demo fuzz vm-shell \
 	install uninstall dkms-install dkms-uninstall clean help
