@@ -108,6 +108,8 @@ class Server:
             "http": {"addr": f"{HOST}:{self.port}"},
         }
         self.config["storage"].update(driver or self.other_driver() or {"filesystem": {"rootdirectory": self.root}})
+        if "filesystem" not in self.config["storage"]:
+            self.config["shale"] = {"index": self.dir + "/index.db"}
         merge(self.config, extra or {})
         self.log = self.dir + "/log"
         Server.all.append(self)
@@ -120,7 +122,6 @@ class Server:
         for parameters in driver.values():
             parameters["rootdirectory"] = self.root.strip("/").replace("/", "-")
         self.config["storage"]["redirect"] = {"disable": True}
-        self.config["shale"] = {"index": self.dir + "/index.db"}
         return driver
 
     def __enter__(self):
@@ -148,7 +149,7 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(60)
-        return self.process.returncode
+        return self.process and self.process.returncode
 
     def kill(self):
         if self.process and self.process.poll() is None:

@@ -270,6 +270,20 @@ static int open_or_replace(struct catalog **catalog, const char *path, struct sh
 	return open_database(*catalog, path, err);
 }
 
+/* The default's directory is the package's or systemd's to make; by hand nobody has. */
+static int make_parent(const char *path, struct shale_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[4096];
+
+	if (!slash || slash == path)
+		return 0;
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+	if (fs_mkdir(AT_FDCWD, parent, 0755) < 0)
+		return shale_err_errno(err, "%s", parent);
+	return 0;
+}
+
 int catalog_open(const char *path, struct catalog **ret_catalog, enum catalog_state *ret_state,
 		 struct shale_err *err)
 {
@@ -278,7 +292,7 @@ int catalog_open(const char *path, struct catalog **ret_catalog, enum catalog_st
 
 	if (!catalog)
 		return shale_err_set(err, ENOMEM, "no memory for the index");
-	if (fs_read_file(AT_FDCWD, BOOT_ID, 64, &boot, err) < 0 ||
+	if (make_parent(path, err) < 0 || fs_read_file(AT_FDCWD, BOOT_ID, 64, &boot, err) < 0 ||
 	    open_or_replace(&catalog, path, err) < 0) {
 		if (catalog)
 			release(catalog);
