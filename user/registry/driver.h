@@ -79,6 +79,8 @@ struct bucket_writer {
 
 /* put: need not survive a crash of the machine, only one of this process. */
 #define BUCKET_SOON 1
+/* put: the object is also swapped. A storage that makes a swap of more than one step puts between none of them. */
+#define BUCKET_SWAPPED 2
 
 struct bucket_ops {
 	const char *name; /* of the driver, as the configuration says it */
@@ -103,7 +105,7 @@ struct bucket_ops {
 
 	/*
 	 * Makes or replaces an object: afterwards (and after a crash) it is there whole; before, and on
-	 * failure, what was there is. Readers see the old or the new one. flags: BUCKET_SOON.
+	 * failure, what was there is. Readers see the old or the new one. flags: BUCKET_SOON, BUCKET_SWAPPED.
 	 */
 	int (*put)(struct bucket *bucket, const char *path, const void *data, size_t len,
 		   unsigned int flags, struct shale_err *err);

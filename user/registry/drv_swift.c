@@ -15,6 +15,8 @@
 #define DEFAULT_PIECE (20ull << 20)
 #define MIN_PIECE     (1ull << 20)
 #define PIECE_LIMIT   8000
+/* Some dozen milliseconds are usual. */
+#define LISTING_LAG_MS 300
 
 static const char *const swift_params[] = {
 	REMOTE_PARAMS, "authurl", "authversion", "username", "password", "tenant", "tenantid", "domain",
@@ -236,6 +238,9 @@ int drv_swift_open(const struct bucket_params *params, struct bucket **ret_bucke
 		return shale_err_errno(err, "storage: swift");
 	swift->base.ops = &swift_ops;
 	swift->base.piece_limit = PIECE_LIMIT;
+	/* An object's container learns of it before its writer is answered, one of three replicas maybe after. */
+	swift->base.has_exact_lists = true;
+	swift->base.lag_ms = LISTING_LAG_MS;
 	pthread_mutex_init(&swift->lock, NULL);
 	if (read_prefix(swift, params, &root, err) < 0 ||
 	    remote_store_init(&swift->base, params, "swift", buf_str(&root), MIN_PIECE, DEFAULT_PIECE,

@@ -88,10 +88,11 @@ static int remote_put(struct bucket *bucket, const char *path, const void *data,
 	__cleanup_buf struct buf key = BUF_INIT;
 	char hash[SIGV4_HEX];
 
-	/* A store's answer comes when the object is safe: nothing is gained by less. */
-	(void)flags;
+	/* A store's answer comes when the object is safe: nothing is gained by BUCKET_SOON. */
 	if (remote_store_key(store, path, &key, err) < 0 || sigv4_hash(data, len, hash, err) < 0)
 		return -1;
+	if (flags & BUCKET_SWAPPED)
+		return remote_put_swapped(store, buf_str(&key), &body, hash, err);
 	return store->ops->put(store, buf_str(&key), &body, hash, NULL, err);
 }
 
@@ -323,7 +324,8 @@ int remote_store_ready(struct remote_store *store, const struct bucket_params *p
 	is_probed = !strcmp(conditional, "auto") && !store->is_readonly;
 	if (is_probed ? remote_swap_probe(store, err) < 0 : check_read(store, err) < 0)
 		return -1;
-	has_swap = store->can_put_absent || store->has_exact_lists;
+	has_swap = store->has_exact_lists ||
+		   (store->can_put_absent && store->can_put_match && store->can_remove_match);
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(remote_bucket_ops[i].name, store->name) &&
 		    remote_bucket_ops[i].has_swap == has_swap)

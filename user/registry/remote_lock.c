@@ -51,127 +51,24 @@ void remote_lock_give(struct remote_store *store, const struct remote_lock *lock
 		store->ops->remove(store, buf_str(&lock->key), NULL, NULL);
 }
 
-/* Waits a moment, longer after more attempts. */
-static void pause_after(unsigned int attempts)
+static void pause_ms(unsigned int ms)
 {
-	const unsigned int ms = remote_backoff_ms(attempts < 3 ? attempts : 3);
-	const struct timespec wait = { 0, ms * 1000000l };
+	const struct timespec wait = { ms / 1000, ms % 1000 * 1000000l };
 
 	nanosleep(&wait, NULL);
 }
 
-static int too_long(const struct remote_store *store, const char *key, struct shale_err *err)
-{
-	return shale_err_set(err, EAGAIN, "%s: others have been changing it for %d seconds",
-			     remote_store_path(store, key), REMOTE_LOCK_WAIT);
-}
-
-/* Something of others that we wait for: it was left behind when it is the same for as long as a lease. */
+/* Somebody else's entry, and since when we see it. */
 struct watch {
 	char nonce[REMOTE_NONCE];
 	time_t since;
-	unsigned int turns; /* leases that we have acted on */
 };
-
-/* The number of leases since it was first seen, once for each; 0: none, or done. */
-static unsigned int watch_turn(struct watch *watch, const char *nonce)
-{
-	unsigned int turn;
-
-	if (strcmp(watch->nonce, nonce)) {
-		*watch = (struct watch){ .since = seconds_now() };
-		snprintf(watch->nonce, sizeof(watch->nonce), "%s", nonce);
-		return 0;
-	}
-	turn = (seconds_now() - watch->since) / REMOTE_LOCK_LEASE;
-	if (turn <= watch->turns)
-		return 0;
-	watch->turns = turn;
-	return turn;
-}
-
-/* --- the lock is an object that only one can make */
-
-/* Whoever makes the key of this nonce and turn removes the lock. */
-static int lock_break(struct remote_store *store, const struct remote_lock *lock, const char *nonce,
-		      unsigned int turn, struct shale_err *err)
-{
-	const struct remote_when absent = { .is_absent = true };
-	__cleanup_buf struct buf text = BUF_INIT;
-	__cleanup_buf struct buf key = BUF_INIT;
-	struct shale_err why = { 0 };
-	struct remote_info info;
-	int found;
-
-	if (buf_addf(&key, "%s.%s.%u", buf_str(&lock->key), nonce, turn) < 0)
-		return shale_err_errno(err, "breaking a lock");
-	if (remote_put_text(store, buf_str(&key), lock->nonce, &absent, &why) < 0) {
-		if (why.code == ESTALE)
-			return 0;
-		if (err)
-			*err = why;
-		return -1;
-	}
-	/* Another may have removed it, and his own key, before we made ours. */
-	found = remote_read_text(store, buf_str(&lock->key), &text, &info, err);
-	if (found > 0 && !strcmp(buf_str(&text), nonce))
-		found = store->ops->remove(store, buf_str(&lock->key), NULL, err);
-	store->ops->remove(store, buf_str(&key), NULL, NULL);
-	return found < 0 ? -1 : 0;
-}
-
-/* 1: the lock is ours. 0: somebody else's, whose nonce is in ret_holder. */
-static int lock_try(struct remote_store *store, struct remote_lock *lock, struct buf *ret_holder,
-		    struct shale_err *err)
-{
-	const struct remote_when absent = { .is_absent = true };
-	struct shale_err why = { 0 };
-	struct remote_info info;
-
-	lock->since = seconds_now();
-	if (remote_put_text(store, buf_str(&lock->key), lock->nonce, &absent, &why) == 0)
-		return 1;
-	if (why.code != ESTALE && why.code != EAGAIN) {
-		if (err)
-			*err = why;
-		return -1;
-	}
-	if (remote_read_text(store, buf_str(&lock->key), ret_holder, &info, err) < 0)
-		return -1;
-	/* An answer that was lost, perhaps of a repeat: it is ours all the same. */
-	return !strcmp(buf_str(ret_holder), lock->nonce);
-}
 
 /* The nonce becomes a key's part: only what we could have written. */
 static bool nonce_is_good(const char *nonce)
 {
 	return strlen(nonce) == REMOTE_NONCE - 1 && strspn(nonce, "0123456789abcdef") == REMOTE_NONCE - 1;
 }
-
-static int take_object(struct remote_store *store, const char *key, struct remote_lock *lock,
-		       struct shale_err *err)
-{
-	const time_t start = seconds_now();
-	__cleanup_buf struct buf holder = BUF_INIT;
-	struct watch watch = { 0 };
-	unsigned int turn;
-	int taken;
-
-	if (remote_nonce(lock->nonce, err) < 0)
-		return -1;
-	for (unsigned int attempts = 0; seconds_now() - start < REMOTE_LOCK_WAIT; attempts++) {
-		taken = lock_try(store, lock, &holder, err);
-		if (taken)
-			return taken < 0 ? -1 : 0;
-		turn = nonce_is_good(buf_str(&holder)) ? watch_turn(&watch, buf_str(&holder)) : 0;
-		if (turn && lock_break(store, lock, buf_str(&holder), turn, err) < 0)
-			return -1;
-		pause_after(attempts);
-	}
-	return too_long(store, key, err);
-}
-
-/* --- the lock is to be alone in a listing */
 
 struct entries_seen {
 	size_t prefix_len;
@@ -215,13 +112,17 @@ static void remove_left(struct remote_store *store, const char *prefix, struct w
 	struct watches now = { .count = seen->count };
 
 	for (size_t i = 0; i < seen->count; i++) {
+		struct watch *watch = &now.list[i];
 		__cleanup_buf struct buf key = BUF_INIT;
 
+		watch->since = seconds_now();
 		for (size_t j = 0; j < watches->count; j++)
 			if (!strcmp(watches->list[j].nonce, seen->list[i]))
-				now.list[i] = watches->list[j];
+				watch->since = watches->list[j].since;
+		memcpy(watch->nonce, seen->list[i], REMOTE_NONCE);
 		/* An entry has a name of its own: removing it can only be removing this one. */
-		if (watch_turn(&now.list[i], seen->list[i]) && buf_addf(&key, "%s%s", prefix, seen->list[i]) == 0)
+		if (seconds_now() - watch->since >= REMOTE_LOCK_LEASE &&
+		    buf_addf(&key, "%s%s", prefix, seen->list[i]) == 0)
 			store->ops->remove(store, buf_str(&key), NULL, NULL);
 	}
 	*watches = now;
@@ -231,7 +132,7 @@ enum place {
 	PLACE_ALONE,
 	PLACE_FIRST,
 	PLACE_BEHIND,
-	PLACE_GONE, /* somebody has taken us for dead */
+	PLACE_GONE, /* the listing is behind, or somebody has taken us for dead */
 };
 
 /* Seen in byte order, as they are listed. */
@@ -258,9 +159,10 @@ static int entry_try(struct remote_store *store, const char *prefix, struct remo
 	lock->since = seconds_now();
 	if (remote_put_text(store, buf_str(&lock->key), lock->nonce, NULL, err) < 0)
 		return -1;
+	pause_ms(store->lag_ms);
 	for (unsigned int i = 0; place == PLACE_FIRST && seconds_now() - lock->since < ENTER_SECONDS; i++) {
 		if (i)
-			pause_after(0);
+			pause_ms(remote_backoff_ms(0));
 		if (list_entries(store, prefix, &seen, err) < 0)
 			return -1;
 		place = our_place(&seen, lock->nonce);
@@ -271,36 +173,25 @@ static int entry_try(struct remote_store *store, const char *prefix, struct remo
 	return store->ops->remove(store, buf_str(&lock->key), NULL, err) < 0 && err && err->code != ENOENT ? -1 : 0;
 }
 
-static int take_entry(struct remote_store *store, const char *key, const char *prefix,
-		      struct remote_lock *lock, struct shale_err *err)
-{
-	__cleanup_free struct watches *watches = calloc(1, sizeof(*watches));
-	const time_t start = seconds_now();
-	int taken;
-
-	if (!watches)
-		return shale_err_errno(err, "locking an object");
-	for (unsigned int attempts = 0; seconds_now() - start < REMOTE_LOCK_WAIT; attempts++) {
-		taken = entry_try(store, prefix, lock, watches, err);
-		if (taken)
-			return taken < 0 ? -1 : 0;
-		pause_after(attempts);
-	}
-	return too_long(store, key, err);
-}
-
 int remote_lock_take(struct remote_store *store, const char *key, struct remote_lock *ret_lock,
 		     struct shale_err *err)
 {
+	__cleanup_free struct watches *watches = calloc(1, sizeof(*watches));
+	const time_t start = seconds_now();
 	__cleanup_buf struct buf prefix = BUF_INIT;
 	char hash[SIGV4_HEX];
+	int taken;
 
 	if (sigv4_hash(key, strlen(key), hash, err) < 0)
 		return -1;
-	if (buf_addf(&ret_lock->key, "%s" REMOTE_HIDDEN "/lock/%s", store->root, hash) < 0 ||
-	    buf_addf(&prefix, "%s/", buf_str(&ret_lock->key)) < 0)
+	if (!watches || buf_addf(&prefix, "%s" REMOTE_HIDDEN "/lock/%s/", store->root, hash) < 0)
 		return shale_err_errno(err, "locking an object");
-	if (store->can_put_absent)
-		return take_object(store, key, ret_lock, err);
-	return take_entry(store, key, buf_str(&prefix), ret_lock, err);
+	for (unsigned int attempts = 0; seconds_now() - start < REMOTE_LOCK_WAIT; attempts++) {
+		taken = entry_try(store, buf_str(&prefix), ret_lock, watches, err);
+		if (taken)
+			return taken < 0 ? -1 : 0;
+		pause_ms(remote_backoff_ms(attempts < 3 ? attempts : 3));
+	}
+	return shale_err_set(err, EAGAIN, "%s: others have been changing it for %d seconds",
+			     remote_store_path(store, key), REMOTE_LOCK_WAIT);
 }

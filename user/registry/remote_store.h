@@ -148,8 +148,9 @@ struct remote_store {
 	unsigned int page;    /* names asked for in one list */
 	bool is_readonly;
 
-	/* A listing shows every object whose writer was answered before. */
+	/* A listing shows every object whose writer was answered before, or so many milliseconds before. */
 	bool has_exact_lists;
+	unsigned int lag_ms;
 	/* What the store can do on condition: found out by remote_swap_probe(). */
 	bool can_put_absent;
 	bool can_put_match;
@@ -200,6 +201,9 @@ int remote_store_parallel(const struct remote_store *store, size_t count,
 /* remote_swap.c */
 int remote_swap(struct bucket *bucket, const char *path, const char *old, const char *new,
 		struct shale_err *err);
+/* A put of an object that is swapped too. */
+int remote_put_swapped(struct remote_store *store, const char *key, const struct remote_body *body,
+		       const char *hash, struct shale_err *err);
 int remote_swap_probe(struct remote_store *store, struct shale_err *err);
 /* 1 with the content of a small object and its ETag, 0 when there is no object. */
 int remote_read_text(struct remote_store *store, const char *key, struct buf *ret_text,

@@ -3,9 +3,9 @@
  * Changing a small object on the condition that nobody else has: how a tag moves. Called through the vtable
  * of driver.h only. In the order of what a store can do:
  *
- * - It changes an object only if its ETag is as we read it: one request decides.
- * - It has what a lock can be made of (remote_lock.h): whoever holds the lock changes the object.
- * - Neither: swaps of this process have an order, those of several have none (has_swap).
+ * - It changes and removes an object only if its ETag is as we read it: one request decides.
+ * - Its listings can be relied on (has_exact_lists): whoever holds the lock of remote_lock.h changes the object.
+ * - Neither: changes by this process have an order, those of several have none (has_swap).
  */
 #include "registry/remote_store.h"
 
@@ -116,6 +116,11 @@ static int swap_by_etag(struct remote_store *store, const char *key, int found,
 	return find_out(store, key, new, &why, err);
 }
 
+static bool compares_etags(const struct remote_store *store)
+{
+	return store->can_put_absent && store->can_put_match && store->can_remove_match;
+}
+
 static int check_and_swap(struct remote_store *store, const char *key, const char *old,
 			  const char *new, const struct remote_lock *lock, struct shale_err *err)
 {
@@ -129,7 +134,7 @@ static int check_and_swap(struct remote_store *store, const char *key, const cha
 		return -1;
 	if (!text_is(&text, found, old))
 		return has_changed(store, key, err);
-	if (!lock && store->can_put_match && store->can_remove_match)
+	if (compares_etags(store))
 		return swap_by_etag(store, key, found, &info, new, err);
 	if (lock && !remote_lock_is_fresh(lock))
 		return shale_err_set(err, EAGAIN, "%s: the store is too slow",
@@ -171,13 +176,46 @@ int remote_swap(struct bucket *bucket, const char *path, const char *old, const 
 
 	if (remote_store_key(store, path, &key, err) < 0)
 		return -1;
-	if (store->can_put_absent && store->can_put_match && store->can_remove_match)
+	if (compares_etags(store))
 		return check_and_swap(store, buf_str(&key), old, new, NULL, err);
 	pthread_mutex_lock(mutex);
-	if (store->can_put_absent || store->has_exact_lists)
+	if (store->has_exact_lists)
 		ret = swap_locked(store, buf_str(&key), old, new, err);
 	else
 		ret = check_and_swap(store, buf_str(&key), old, new, NULL, err);
+	pthread_mutex_unlock(mutex);
+	return ret;
+}
+
+/* A put as any other, but that nobody's swap is between its look and its change. */
+static int put_locked(struct remote_store *store, const char *key, const struct remote_body *body,
+		      const char *hash, struct shale_err *err)
+{
+	__cleanup_lock struct remote_lock lock = { 0 };
+	const struct remote_when once = { 0 };
+	int ret;
+
+	if (remote_lock_take(store, key, &lock, err) < 0)
+		return -1;
+	if (remote_lock_is_fresh(&lock))
+		ret = store->ops->put(store, key, body, hash, &once, err);
+	else
+		ret = shale_err_set(err, EAGAIN, "%s: the store is too slow", remote_store_path(store, key));
+	remote_lock_give(store, &lock);
+	return ret;
+}
+
+int remote_put_swapped(struct remote_store *store, const char *key, const struct remote_body *body,
+		       const char *hash, struct shale_err *err)
+{
+	pthread_mutex_t *mutex = mutex_of(store, remote_store_path(store, key));
+	int ret;
+
+	if (compares_etags(store))
+		return store->ops->put(store, key, body, hash, NULL, err);
+	pthread_mutex_lock(mutex);
+	ret = store->has_exact_lists ? put_locked(store, key, body, hash, err)
+				     : store->ops->put(store, key, body, hash, NULL, err);
 	pthread_mutex_unlock(mutex);
 	return ret;
 }

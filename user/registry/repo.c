@@ -75,9 +75,9 @@ int repo_exists(struct reg *reg, const char *repo, struct shale_err *err)
 }
 
 static int put_link(struct reg *reg, const struct layout_path *path, const struct sum *sum,
-		    struct shale_err *err)
+		    unsigned int flags, struct shale_err *err)
 {
-	return bucket_put(reg->bucket, path->text, sum->text, strlen(sum->text), 0, err);
+	return bucket_put(reg->bucket, path->text, sum->text, strlen(sum->text), flags, err);
 }
 
 static int get_link(struct reg *reg, const char *path, struct sum *ret_sum, struct shale_err *err)
@@ -101,7 +101,7 @@ int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum,
 
 	if (ret)
 		return ret < 0 ? -1 : 0;
-	return put_link(reg, &path, sum, err);
+	return put_link(reg, &path, sum, 0, err);
 }
 
 int repo_unlink_blob(struct reg *reg, const char *repo, const struct sum *sum,
@@ -285,7 +285,7 @@ static int put_revision(struct reg *reg, const char *repo, const struct repo_pus
 	if (!manifest->is_type_implied &&
 	    bucket_put(reg->bucket, type.text, manifest->type, strlen(manifest->type), 0, err) < 0)
 		return -1;
-	return put_link(reg, &link, push->sum, err);
+	return put_link(reg, &link, push->sum, 0, err);
 }
 
 static int put_referrer(struct reg *reg, const char *repo, const struct repo_push *push,
@@ -296,7 +296,7 @@ static int put_referrer(struct reg *reg, const char *repo, const struct repo_pus
 	if (!push->manifest->has_subject)
 		return 0;
 	path = layout_referrer(repo, &push->manifest->subject, push->sum);
-	return put_link(reg, &path, push->sum, err);
+	return put_link(reg, &path, push->sum, 0, err);
 }
 
 static int put_tag(struct reg *reg, const char *repo, const char *tag, const struct sum *sum,
@@ -305,7 +305,8 @@ static int put_tag(struct reg *reg, const char *repo, const char *tag, const str
 	struct layout_path history = layout_tag_history(repo, tag, sum);
 	struct layout_path current = layout_tag(repo, tag);
 
-	if (put_link(reg, &history, sum, err) < 0 || put_link(reg, &current, sum, err) < 0)
+	if (put_link(reg, &history, sum, 0, err) < 0 ||
+	    put_link(reg, &current, sum, BUCKET_SWAPPED, err) < 0)
 		return -1;
 	return catalog_set_tag(reg->catalog, repo, tag, sum->text, err);
 }
