@@ -55,7 +55,7 @@ suite_layers()
 	echo deep >"$one/keep/deep/file" && echo b >"$one/keep/b"
 	ln "$one/keep/b" "$one/keep/c" && ln -s ../etc/name "$one/keep/link" && mkfifo "$one/keep/fifo"
 	mknod "$one/keep/null" c 1 3 && chmod 1777 "$one/keep"
-	chown 2000000000:7 "$one/etc/kept" && setfattr -n user.note -v hello "$one/etc/kept"
+	chown 2000000000:7 "$one/etc/kept" && setfattr -n trusted.note -v hello "$one/etc/kept"
 	setcap cap_net_raw=ep "$one/keep/deep/file"
 	truncate -s 16M "$one/keep/sparse" && echo end >>"$one/keep/sparse"
 	echo two >"$two/etc/name" && touch "$two/.wh.gone" && echo new >"$two/new"
@@ -143,7 +143,7 @@ suite_driver()
 	ktap_is "$d: attributes" "751 2000000000:7 1777 1:3" \
 		"$(cd "$work/m" && stat -c %a .) $(cd "$work/m" && stat -c %u:%g etc/kept) $(stat -c %a "$work/m/keep") $(stat -c %t:%T "$work/m/keep/null")"
 	ktap_is "$d: a time before 1970" "-26160832.750000000" "$(stat -c %.9Y "$work/m/etc/kept")"
-	ktap_is "$d: xattrs and capabilities" "hello cap_net_raw=ep" "$(getfattr --absolute-names --only-values -n user.note "$work/m/etc/kept") $(getcap "$work/m/keep/deep/file" | sed 's/.* //')"
+	ktap_is "$d: xattrs and capabilities" "hello cap_net_raw=ep" "$(getfattr --absolute-names --only-values -n trusted.note "$work/m/etc/kept") $(getcap "$work/m/keep/deep/file" | sed 's/.* //')"
 	ktap_is "$d: hard links" 2 "$(stat -c %h "$work/m/keep/b")"
 	ktap_ok "$d: holes" test "$(stat -c %b "$work/m/keep/sparse")" -lt 1000
 	ktap_ok "$d: it is read-only" ! touch "$work/m/x"
