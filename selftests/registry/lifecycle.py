@@ -89,7 +89,8 @@ def session_shared():
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(got) == [202] + [416] * 5, got
+        # Who comes while another one has it is told to come again, who comes later that it goes on elsewhere.
+        assert got.count(202) == 1 and set(got) <= {202, 416, 429}, got
         assert web.get(where)["Range"] == "0-99999"
 
 
