@@ -553,7 +553,7 @@ static const struct fault_case faults[] = {
 	{ { "put_dropped", "a write of which the connection breaks" }, FIRST("PUT") "\"action\": \"drop\"}", do_put, 0, NULL, NULL },
 	{ { "put_late", "a write of which the answer is lost" }, FIRST("PUT") "\"action\": \"late\"}", do_put, 0, NULL, NULL },
 	{ { "put_stalled", "a write of which the answer does not come" },
-	  FIRST("PUT") "\"action\": \"stall\", \"seconds\": 4}", do_put, 0, NULL, NULL },
+	  FIRST("PUT") "\"action\": \"stall\", \"seconds\": 12}", do_put, 0, NULL, NULL },
 	{ { "put_dropped_always", "a store that always hangs up" }, EACH("PUT") "\"action\": \"drop\"}", do_put, EAGAIN, NULL, NULL },
 	{ { "put_403", "a store that refuses us" },
 	  EACH("PUT") STATUS(403) ", " S3_ERROR("AccessDenied") "}", do_put, EACCES, NULL, NULL },
@@ -589,7 +589,7 @@ static const struct fault_case faults[] = {
 	{ { "read_cut", "reading when every answer breaks off" },
 	  "{\"method\": \"GET\", \"path\": \"/r/large\", \"times\": 5, \"action\": \"cut\", \"bytes\": 1500000}", do_read, 0, NULL, NULL },
 	{ { "read_stall", "reading when an answer stops" },
-	  "{\"method\": \"GET\", \"path\": \"/r/large\", \"times\": 1, \"action\": \"stall\", \"bytes\": 300000, \"seconds\": 6}", do_read, 0, NULL, NULL },
+	  "{\"method\": \"GET\", \"path\": \"/r/large\", \"times\": 1, \"action\": \"stall\", \"bytes\": 300000, \"seconds\": 12}", do_read, 0, NULL, NULL },
 	{ { "read_dropped", "reading when the store always hangs up" },
 	  "{\"method\": \"GET\", \"path\": \"/r/large\", \"action\": \"drop\"}", do_read, EAGAIN, NULL, NULL },
 	{ { "read_other", "an answer with another range" },
@@ -681,7 +681,7 @@ TEST(replaced_while_read, "an object that is replaced while the connection is br
 TEST(slow_reader, "a reader that takes its time gets all, whether or not the store waits")
 {
 	struct bucket *bucket = open_store();
-	const struct timespec pause = { 3, 0 };
+	const struct timespec pause = { 6, 0 };
 	static unsigned char piece[PIECE];
 	struct bucket_reader *reader = NULL;
 	struct shale_err err = { 0 };
@@ -691,13 +691,13 @@ TEST(slow_reader, "a reader that takes its time gets all, whether or not the sto
 
 	OK(put_pattern(bucket, "r/large", LARGE, &err));
 	set_fault(NULL);
-	/* Patience is 2 seconds there: what nobody reads is no stall. */
+	/* Patience is 5 seconds there: what nobody reads is no stall. */
 	faulty = open_with("SHALE_TEST_FAULTY", "");
 	OK(bucket_open_reader(faulty, "r/large", 0, &reader, &err));
 	while ((got = bucket_read(reader, piece, sizeof(piece), &err)) > 0) {
 		for (ssize_t i = 0; i < got; i++)
 			wrong += piece[i] != pattern(at++);
-		if (at < PIECE * 2)
+		if (at < PIECE)
 			nanosleep(&pause, NULL);
 	}
 	EXPECT_EQ(got, 0);
