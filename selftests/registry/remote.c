@@ -332,48 +332,37 @@ TEST(swap_servers, "swaps of several servers at once are one after another: none
 	end_store(bucket);
 }
 
-static void *put_many(void *arg)
+static void *remove_old(void *arg)
 {
-	struct bucket *bucket = arg;
 	struct shale_err err = { 0 };
-	char text[16];
 
-	for (int i = 0; i < SWAPS; i++) {
-		snprintf(text, sizeof(text), "put %d", i);
-		if (bucket_put(bucket, "r/t", text, strlen(text), BUCKET_SWAPPED, &err) < 0)
-			ktap_fail(__FILE__, __LINE__, "put: %s", err.msg);
-	}
+	if (bucket_swap(arg, "r/t", "old", NULL, &err) < 0 && err.code != ESTALE)
+		ktap_fail(__FILE__, __LINE__, "swap: %s", err.msg);
 	return NULL;
 }
 
-static void *remove_many(void *arg)
-{
-	struct bucket *bucket = arg;
-	struct shale_err err = { 0 };
-
-	for (int i = 0; i < 3 * SWAPS; i++)
-		if (bucket_swap(bucket, "r/t", "old", NULL, &err) < 0 && err.code != ESTALE)
-			ktap_fail(__FILE__, __LINE__, "swap: %s", err.msg);
-	return NULL;
-}
-
-TEST(swap_put, "what is put is not removed by another server's swap of what was there before")
+TEST(swap_put, "what is put is not removed by a swap that has looked before and changes after")
 {
 	struct bucket *bucket = open_with("SHALE_TEST_BUCKET", "");
-	struct bucket *other = open_with("SHALE_TEST_BUCKET", "");
+	const struct timespec second = { 1, 0 };
 	__cleanup_buf struct buf text = BUF_INIT;
 	struct shale_err err = { 0 };
-	pthread_t putter, remover;
+	struct bucket *faulty;
+	pthread_t remover;
 
 	OK(bucket_remove_tree(bucket, "r", &err));
 	OK(bucket_put(bucket, "r/t", "old", 3, 0, &err));
-	ASSERT_EQ(pthread_create(&putter, NULL, put_many, bucket), 0);
-	ASSERT_EQ(pthread_create(&remover, NULL, remove_many, other), 0);
-	pthread_join(putter, NULL);
+	set_fault(NULL);
+	faulty = open_with("SHALE_TEST_FAULTY", "");
+	set_fault("{\"method\": \"DELETE\", \"path\": \"/r/t\", \"action\": \"wait\", \"seconds\": 3}");
+	ASSERT_EQ(pthread_create(&remover, NULL, remove_old, faulty), 0);
+	nanosleep(&second, NULL);
+	OK(bucket_put(bucket, "r/t", "new", 3, BUCKET_SWAPPED, &err));
 	pthread_join(remover, NULL);
+	EXPECT_EQ(end_fault(), 1);
 	OK(bucket_get(bucket, "r/t", 16, &text, &err));
-	EXPECT_EQ(strncmp(buf_str(&text), "put ", 4), 0);
-	bucket_release(other);
+	EXPECT_STREQ(buf_str(&text), "new");
+	bucket_release(faulty);
 	end_store(bucket);
 }
 

@@ -13,6 +13,7 @@ PUT /_fault with a JSON object sets one fault, and DELETE removes it; GET tells 
 			stall: the same, then say nothing for "seconds"
 			drop: close without asking the store
 			late: ask the store, and close without its answer
+			wait: ask the store after "seconds", and send its answer
 """
 import http.client
 import io
@@ -116,6 +117,9 @@ class Handler(BaseHTTPRequestHandler):
         if action == "status":
             return self.answer(rule["status"], list(rule.get("headers", {}).items()),
                                rule.get("body", "").encode())
+        if action == "wait":
+            time.sleep(rule["seconds"])
+            return self.pass_on(body)
         if action != "drop":
             store, answer = self.ask(body)
             if action in ("cut", "stall"):
@@ -133,9 +137,12 @@ class Handler(BaseHTTPRequestHandler):
         fault = Handler.fault
         if fault.strikes(self.command, self.path):
             return self.strike(fault.rule, body)
+        return self.pass_on(body)
+
+    def pass_on(self, body):
         store, answer = self.ask(body)
         self.copy_answer(answer, 1 << 62)
-        return store.close()
+        store.close()
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = forward
 
