@@ -9,12 +9,9 @@
 
 #include "registry/remote_store.h"
 #include "registry/remote_url.h"
+#include "registry/s3_plan.h"
 #include "registry/sigv4.h"
 
-/* All parts of an object but the last have at least this, and one request puts or copies at most that. */
-#define S3_MIN_PART    (5ull << 20)
-#define S3_MAX_REQUEST (5ull << 30)
-#define S3_MAX_PARTS   10000
 /* Answers other than lists: a part's or an object's ETag. */
 #define S3_MAX_ANSWER (64u << 10)
 /* The store's own work (copies, putting parts together) may take this long without a byte. */
@@ -113,11 +110,6 @@ int s3_link(struct remote_store *store, const char *key, const char *method, uns
 	    struct buf *url, struct shale_err *err);
 
 /* s3_multipart.c: an object made of ranges of others. */
-struct s3_source {
-	const char *key;
-	uint64_t len;
-};
-
 int s3_compose(struct s3_store *store, const struct s3_source *sources, size_t count,
 	       const char *to, struct shale_err *err);
 int s3_move(struct remote_store *store, const char *from, const char *to, struct shale_err *err);

@@ -24,89 +24,19 @@
 /* An upload's id: AWS's have 128 letters. */
 #define MAX_UPLOAD_ID 1024
 
-struct part {
-	size_t source; /* where it begins */
-	uint64_t offset;
-	uint64_t len;
-	bool is_copy; /* of one source; else read and sent */
-	char etag[REMOTE_MAX_ETAG];
-};
-
 struct upload {
 	struct s3_store *store;
-	const struct s3_source *sources;
-	size_t source_count;
 	const char *to;
 	char *id;
-	struct part *parts;
-	size_t count;
-	uint64_t len;
+	struct s3_plan plan;
+	char (*etags)[REMOTE_MAX_ETAG]; /* of the parts */
 };
 
 static void upload_release(struct upload *upload)
 {
 	free(upload->id);
-	free(upload->parts);
-}
-
-static int add_part(struct upload *upload, const struct part *part, struct shale_err *err)
-{
-	struct part *parts;
-
-	if (upload->count == upload->store->base.piece_limit)
-		return shale_err_set(err, EFBIG, "%s: needs more than %zu parts",
-				     remote_store_path(&upload->store->base, upload->to), upload->count);
-	parts = reallocarray(upload->parts, upload->count + 1, sizeof(*parts));
-	if (!parts)
-		return shale_err_errno(err, "no memory for an object's parts");
-	parts[upload->count++] = *part;
-	upload->parts = parts;
-	return 0;
-}
-
-/* Goes len bytes on in the sources. */
-static void advance(const struct upload *upload, size_t *source, uint64_t *offset, uint64_t len)
-{
-	*offset += len;
-	while (*source < upload->source_count && *offset >= upload->sources[*source].len)
-		*offset -= upload->sources[(*source)++].len;
-}
-
-/* The part that begins there: a range of the source, or what has to be gathered from more than one. */
-static struct part next_part(const struct upload *upload, size_t source, uint64_t offset,
-			     uint64_t left, uint64_t size)
-{
-	uint64_t here = upload->sources[source].len - offset;
-	struct part part = { .source = source, .offset = offset };
-
-	part.is_copy = here >= S3_MIN_PART || here == left;
-	part.len = part.is_copy ? (here < size ? here : size) : S3_MIN_PART;
-	/* What would be left behind it is too small for a part. */
-	if (part.is_copy && here > part.len && here - part.len < S3_MIN_PART)
-		part.len = here;
-	if (part.len > left)
-		part.len = left;
-	return part;
-}
-
-static int plan_parts(struct upload *upload, struct shale_err *err)
-{
-	const uint64_t least = upload->len / (upload->store->base.piece_limit * 9 / 10) + 1;
-	const uint64_t size = upload->store->copy_size > least ? upload->store->copy_size : least;
-	uint64_t left = upload->len;
-	uint64_t offset = 0;
-	size_t source = 0;
-	struct part part;
-
-	advance(upload, &source, &offset, 0);
-	while (left) {
-		part = next_part(upload, source, offset, left, size);
-		if (add_part(upload, &part, err) < 0)
-			return -1;
-		advance(upload, &source, &offset, part.len);
-		left -= part.len;
-	}
-	return 0;
+	free(upload->etags);
+	s3_plan_release(&upload->plan);
 }
 
 static void stream_closep(struct remote_stream **stream)
@@ -139,7 +69,7 @@ static int gather_source(struct s3_store *store, const struct s3_source *source,
 	return 0;
 }
 
-static int gather_part(const struct upload *upload, const struct part *part,
+static int gather_part(const struct upload *upload, const struct s3_part *part,
 		       struct remote_spool *spool, struct shale_err *err)
 {
 	uint64_t offset = part->offset;
@@ -148,24 +78,24 @@ static int gather_part(const struct upload *upload, const struct part *part,
 	while (spool->len < part->len) {
 		uint64_t before = spool->len;
 
-		if (gather_source(upload->store, &upload->sources[source], offset, part->len - before,
+		if (gather_source(upload->store, &upload->plan.sources[source], offset, part->len - before,
 				  spool, err) < 0)
 			return -1;
-		advance(upload, &source, &offset, spool->len - before);
+		s3_plan_advance(&upload->plan, &source, &offset, spool->len - before);
 	}
 	return 0;
 }
 
-static int keep_etag(struct part *part, const char *etag, const struct s3_call *call,
+static int keep_etag(char ret_etag[REMOTE_MAX_ETAG], const char *etag, const struct s3_call *call,
 		     struct shale_err *err)
 {
-	if (!etag || !*etag || strlen(etag) >= sizeof(part->etag))
+	if (!etag || !*etag || strlen(etag) >= REMOTE_MAX_ETAG)
 		return shale_err_set(err, EIO, "%s: S3 gives a part no ETag", buf_str(&call->what));
-	memcpy(part->etag, etag, strlen(etag) + 1);
+	memcpy(ret_etag, etag, strlen(etag) + 1);
 	return 0;
 }
 
-static int send_part(struct upload *upload, struct part *part, const char *number,
+static int send_part(struct upload *upload, size_t index, const char *number,
 		     struct shale_err *err)
 {
 	__cleanup_s3_call struct s3_call call = S3_CALL(upload->store, "PUT", upload->to);
@@ -173,7 +103,7 @@ static int send_part(struct upload *upload, struct part *part, const char *numbe
 	__cleanup_answer struct remote_answer answer = { 0 };
 	char hash[SIGV4_HEX];
 
-	if (gather_part(upload, part, &spool, err) < 0 ||
+	if (gather_part(upload, &upload->plan.parts[index], &spool, err) < 0 ||
 	    remote_spool_finish(&spool, &call.body, hash, err) < 0)
 		return -1;
 	call.hash = hash;
@@ -181,7 +111,7 @@ static int send_part(struct upload *upload, struct part *part, const char *numbe
 	s3_call_param(&call, "uploadId", upload->id);
 	if (s3_call_run(&call, &answer, err) < 0)
 		return -1;
-	return keep_etag(part, remote_answer_header(&answer, "etag"), &call, err);
+	return keep_etag(upload->etags[index], remote_answer_header(&answer, "etag"), &call, err);
 }
 
 struct word {
@@ -222,11 +152,12 @@ static int source_name(const struct s3_store *store, const char *key, struct buf
 	return 0;
 }
 
-static int copy_part(struct upload *upload, struct part *part, const char *number,
+static int copy_part(struct upload *upload, size_t index, const char *number,
 		     struct shale_err *err)
 {
 	__cleanup_s3_call struct s3_call call = S3_CALL(upload->store, "PUT", upload->to);
-	const struct s3_source *source = &upload->sources[part->source];
+	const struct s3_part *part = &upload->plan.parts[index];
+	const struct s3_source *source = &upload->plan.sources[part->source];
 	__cleanup_answer struct remote_answer answer = { 0 };
 	__cleanup_buf struct buf name = BUF_INIT;
 	char etag[REMOTE_MAX_ETAG];
@@ -244,19 +175,18 @@ static int copy_part(struct upload *upload, struct part *part, const char *numbe
 	if (s3_call_run(&call, &answer, err) < 0 ||
 	    read_word(&answer, "CopyPartResult/ETag", etag, sizeof(etag), err) < 0)
 		return -1;
-	return keep_etag(part, etag, &call, err);
+	return keep_etag(upload->etags[index], etag, &call, err);
 }
 
 static int make_part(void *ctx, size_t index, struct shale_err *err)
 {
 	struct upload *upload = ctx;
-	struct part *part = &upload->parts[index];
 	struct shale_err why = { 0 };
 	char number[16];
 
 	snprintf(number, sizeof(number), "%zu", index + 1);
-	if (part->is_copy) {
-		if (copy_part(upload, part, number, &why) == 0)
+	if (upload->plan.parts[index].is_copy) {
+		if (copy_part(upload, index, number, &why) == 0)
 			return 0;
 		/* Some stores copy no parts: then they get them from us. */
 		if (why.code != ENOTSUP) {
@@ -265,7 +195,7 @@ static int make_part(void *ctx, size_t index, struct shale_err *err)
 			return -1;
 		}
 	}
-	return send_part(upload, part, number, err);
+	return send_part(upload, index, number, err);
 }
 
 static int upload_begin(struct upload *upload, struct shale_err *err)
@@ -310,9 +240,9 @@ static int list_parts(const struct upload *upload, struct buf *ret_xml, struct s
 {
 	if (buf_adds(ret_xml, "<CompleteMultipartUpload>") < 0)
 		return shale_err_errno(err, "finishing an upload");
-	for (size_t i = 0; i < upload->count; i++)
+	for (size_t i = 0; i < upload->plan.count; i++)
 		if (buf_addf(ret_xml, "<Part><PartNumber>%zu</PartNumber><ETag>", i + 1) < 0 ||
-		    add_escaped(ret_xml, upload->parts[i].etag) < 0 ||
+		    add_escaped(ret_xml, upload->etags[i]) < 0 ||
 		    buf_adds(ret_xml, "</ETag></Part>") < 0)
 			return shale_err_errno(err, "finishing an upload");
 	if (buf_adds(ret_xml, "</CompleteMultipartUpload>") < 0)
@@ -330,11 +260,11 @@ static bool is_finished(const struct upload *upload)
 	char parts[24];
 	const char *dash;
 
-	snprintf(parts, sizeof(parts), "-%zu\"", upload->count);
+	snprintf(parts, sizeof(parts), "-%zu\"", upload->plan.count);
 	if (s3_head(&upload->store->base, upload->to, &info, NULL) < 0)
 		return false;
 	dash = strrchr(info.etag, '-');
-	return info.size == upload->len && dash && !strcmp(dash, parts);
+	return info.size == upload->plan.len && dash && !strcmp(dash, parts);
 }
 
 static int upload_finish(struct upload *upload, struct shale_err *err)
@@ -413,9 +343,14 @@ static int upload_run(struct upload *upload, struct shale_err *err)
 {
 	struct s3_store *store = upload->store;
 
-	if (plan_parts(upload, err) < 0 || upload_begin(upload, err) < 0)
+	if (s3_plan_make(&upload->plan, store->copy_size, store->base.piece_limit, err) < 0)
+		return shale_err_wrap(err, "%s", remote_store_path(&store->base, upload->to));
+	upload->etags = calloc(upload->plan.count, sizeof(*upload->etags));
+	if (!upload->etags)
+		return shale_err_errno(err, "%s", remote_store_path(&store->base, upload->to));
+	if (upload_begin(upload, err) < 0)
 		return -1;
-	if (remote_store_parallel(&store->base, upload->count, make_part, upload, err) < 0 ||
+	if (remote_store_parallel(&store->base, upload->plan.count, make_part, upload, err) < 0 ||
 	    upload_finish(upload, err) < 0) {
 		upload_abort(store, upload->to, upload->id);
 		return -1;
@@ -443,7 +378,7 @@ static int copy_whole(struct s3_store *store, const char *from, const char *to,
 static int send_whole(struct upload *upload, struct shale_err *err)
 {
 	__cleanup(remote_spool_release) struct remote_spool spool = REMOTE_SPOOL_INIT;
-	const struct part all = { .len = upload->len };
+	const struct s3_part all = { .len = upload->plan.len };
 	struct remote_body body;
 	char hash[SIGV4_HEX];
 
@@ -457,14 +392,16 @@ int s3_compose(struct s3_store *store, const struct s3_source *sources, size_t c
 	       const char *to, struct shale_err *err)
 {
 	__cleanup(upload_release) struct upload upload = {
-		.store = store, .sources = sources, .source_count = count, .to = to,
+		.store = store, .to = to, .plan = { .sources = sources, .source_count = count },
 	};
+	uint64_t len = 0;
 
 	for (size_t i = 0; i < count; i++)
-		upload.len += sources[i].len;
-	if (count == 1 && upload.len <= store->copy_threshold)
+		len += sources[i].len;
+	upload.plan.len = len;
+	if (count == 1 && len <= store->copy_threshold)
 		return copy_whole(store, sources[0].key, to, err);
-	if (upload.len <= S3_MIN_PART)
+	if (len <= S3_MIN_PART)
 		return send_whole(&upload, err);
 	return upload_run(&upload, err);
 }
