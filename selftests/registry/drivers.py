@@ -9,6 +9,7 @@
 # A store that cannot be had here is one skipped line that says why.
 
 import contextlib
+import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -273,6 +274,81 @@ def skopeo(driver, params):
                                   timeout=120, env={**os.environ, "no_proxy": "127.0.0.1"})
             assert done.returncode == 0, done.stderr
         assert one.client().get("/v2/e/skopeo/manifests/v2").body == data
+
+
+def collect(server):
+    """All that can be collected, at once. Stores round an object's time up to a whole second."""
+    time.sleep(2)
+    merge(server.config, {"shale": {"gc": {"age": "0s"}},
+                          "storage": {"maintenance": {"uploadpurging": {"enabled": True, "age": "0s"}}}})
+    done = server.verb("gc")
+    assert done.returncode == 0, done.stderr
+
+
+@e2e("the collector takes what no manifest refers to, and uploads that were given up")
+def collected(driver, params):
+    params = {**params, "rootdirectory": "gc"}
+    kept, gone = os.urandom(200000), os.urandom(7 << 20)
+    with servers(driver, params, 1, redirect={"disable": True}, delete={"enabled": True}) as (one,):
+        web = one.client()
+        data = web.push_image("e/gc", "kept", (kept,))
+        other = web.push_image("e/gc", "gone", (gone,))
+        assert web.delete(f"/v2/e/gc/manifests/{digest(other)}").status == 202
+        answer = web.post("/v2/e/gc/blobs/uploads/")
+        upload = web.patch(answer["Location"], os.urandom(6 << 20), Content_Type="application/octet-stream")["Location"]
+    collect(one)
+    with servers(driver, params, 1, redirect={"disable": True}) as (two,):
+        web = two.client()
+        assert web.get("/v2/e/gc/manifests/kept").body == data
+        assert web.get(f"/v2/e/gc/blobs/{digest(kept)}").body == kept
+        assert web.head(f"/v2/e/gc/blobs/{digest(gone)}").status == 404
+        assert web.get(upload).status == 404
+    done = one.verb("check")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+@e2e("what was acknowledged is there and whole after a server was killed, and an upload goes on where it was")
+def killed(driver, params):
+    blobs, stop = [], threading.Event()
+
+    def push(server):
+        while not stop.is_set():
+            blob = os.urandom(random.choice((1000, 300000, 6 << 20)))
+            try:
+                server.client(timeout=20).push_blob("e/killed", blob)
+                blobs.append(digest(blob))
+            except (OSError, http.client.HTTPException, AssertionError):
+                time.sleep(0.05)
+
+    params = {**params, "rootdirectory": "killed"}
+    with servers(driver, params, 1, redirect={"disable": True}) as (one,):
+        blob = os.urandom(9 << 20)
+        answer = one.client().post("/v2/e/killed/blobs/uploads/")
+        where = one.client().patch(answer["Location"], blob[:6 << 20], Content_Type="application/octet-stream")["Location"]
+        threads = [threading.Thread(target=push, args=(one,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(4):
+            time.sleep(random.uniform(0.3, 1.5))
+            one.kill()
+            one.start()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        web = one.client()
+        status = web.get(where)
+        assert status.status == 204 and status["Range"] == f"0-{(6 << 20) - 1}", (status.status, status.fields)
+        answer = web.put(location(status) + "digest=" + digest(blob), blob[6 << 20:])
+        assert answer.status == 201, answer.body
+        assert web.get(f"/v2/e/killed/blobs/{digest(blob)}").body == blob
+        for name in blobs:
+            got = web.get(f"/v2/e/killed/blobs/{name}")
+            assert got.status == 200 and digest(got.body) == name, (name, got.status)
+    # What the dead have left goes: the last tests of a store look for it.
+    collect(one)
+    if driver == "s3":
+        with servers(driver, {**params, "abandonedafter": 1}, 1) as (one,):
+            one.client().push_blob("e/killed", os.urandom(7 << 20))
 
 
 # --- what only one store has

@@ -12,12 +12,14 @@
 
 #define DEFAULT_PIECE (10ull << 20)
 #define DEFAULT_COPY  (32ull << 20)
+/* Putting the largest object together takes minutes. */
+#define DEFAULT_ABANDON (24 * 3600)
 
 static const char *const s3_params[] = {
 	REMOTE_PARAMS, "accesskey", "secretkey", "sessiontoken", "region", "regionendpoint",
 	"forcepathstyle", "bucket", "encrypt", "keyid", "secure", "v4auth", "storageclass", "objectacl",
 	"accelerate", "usedualstack", "multipartcopychunksize", "multipartcopythresholdsize",
-	"multipartcopymaxconcurrency", "maxparts", "loglevel", NULL,
+	"multipartcopymaxconcurrency", "maxparts", "abandonedafter", "loglevel", NULL,
 };
 
 static void s3_release(struct remote_store *store)
@@ -161,7 +163,7 @@ static int read_address(struct s3_store *s3, const struct bucket_params *params,
 static int read_sizes(struct s3_store *s3, const struct bucket_params *params,
 		      struct shale_err *err)
 {
-	uint64_t threads;
+	uint64_t threads, abandon;
 
 	if (bucket_param_number(params, "multipartcopychunksize", S3_MIN_PART,
 				S3_MAX_REQUEST - S3_MIN_PART, DEFAULT_COPY, &s3->copy_size, err) < 0 ||
@@ -169,9 +171,11 @@ static int read_sizes(struct s3_store *s3, const struct bucket_params *params,
 				&s3->copy_threshold, err) < 0 ||
 	    bucket_param_number(params, "multipartcopymaxconcurrency", 1, 1000, s3->base.threads,
 				&threads, err) < 0 ||
+	    bucket_param_number(params, "abandonedafter", 1, 1u << 30, DEFAULT_ABANDON, &abandon, err) < 0 ||
 	    bucket_param_number(params, "maxparts", 100, S3_MAX_PARTS, S3_MAX_PARTS,
 				&s3->base.piece_limit, err) < 0)
 		return -1;
+	s3->abandon_seconds = abandon;
 	/* Distribution's default of 100 requests at once would be a burst that S3 answers with SlowDown. */
 	if (threads < s3->base.threads)
 		s3->base.threads = threads;

@@ -33,6 +33,7 @@ struct s3_store {
 	char *acl;
 	uint64_t copy_threshold; /* above it, an object is copied in parts */
 	uint64_t copy_size;	 /* of these parts */
+	time_t abandon_seconds;	 /* age at which an upload that is open belongs to a dead server */
 	time_t swept;		 /* when abandoned uploads were last looked for; atomic */
 };
 

@@ -19,8 +19,7 @@
 #include "registry/remote_spool.h"
 #include "registry/remote_xml.h"
 
-#define SWEEP_SECONDS	(3600)
-#define ABANDON_SECONDS (24 * 3600)
+#define SWEEP_SECONDS 3600
 /* An upload's id: AWS's have 128 letters. */
 #define MAX_UPLOAD_ID 1024
 
@@ -310,7 +309,7 @@ static int sweep_element(void *ctx, const char *path, const char *text, struct s
 		sweep->begun = s3_parse_time(text);
 	if (strcmp(path, "ListMultipartUploadsResult/Upload"))
 		return 0;
-	if (sweep->begun && time(NULL) - sweep->begun > ABANDON_SECONDS && sweep->key[0] &&
+	if (sweep->begun && time(NULL) - sweep->begun > sweep->store->abandon_seconds && sweep->key[0] &&
 	    sweep->id[0] && !strncmp(sweep->key, sweep->store->base.root, strlen(sweep->store->base.root)))
 		upload_abort(sweep->store, sweep->key, sweep->id);
 	sweep->key[0] = sweep->id[0] = '\0';
