@@ -342,6 +342,8 @@ static void attempt_setup(const struct remote *remote, struct attempt *attempt)
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
 			 (long)remote_stall_seconds(remote, call->stall_seconds));
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)call->limit_seconds);
+	/* curl itself repeats what a connection that was idle did not answer. */
+	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, call->is_once ? 1L : 0L);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, remote_take_header);
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, attempt->answer);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
