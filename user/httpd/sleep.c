@@ -7,11 +7,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 #define SLEEP_EVENTS 16
 /* No sleep has it. */
@@ -102,7 +103,6 @@ static void sleepers_free(struct sleepers *sleepers)
 int sleepers_start(struct sleepers **ret_sleepers, struct shale_err *err)
 {
 	struct sleepers *sleepers = calloc(1, sizeof(*sleepers));
-	sigset_t all, old;
 	int ret;
 
 	if (!sleepers)
@@ -113,11 +113,7 @@ int sleepers_start(struct sleepers **ret_sleepers, struct shale_err *err)
 		sleepers_free(sleepers);
 		return -1;
 	}
-	/* Signals are for the thread that waits for them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = pthread_create(&sleepers->thread, NULL, sleepers_run, sleepers);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = thread_start(&sleepers->thread, 0, sleepers_run, sleepers);
 	if (ret) {
 		sleepers_free(sleepers);
 		return shale_err_set(err, ret, "cannot start a thread to wait for clients");

@@ -7,10 +7,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#include "base/thread.h"
 
 struct watch {
 	pthread_mutex_t lock;
@@ -82,7 +83,6 @@ static void *watch_run(void *arg)
 int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shale_err *err)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
-	sigset_t all, old;
 	int ret;
 
 	if (!watch)
@@ -90,11 +90,7 @@ int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shal
 	watch->patience = 2 * (int64_t)idle_seconds;
 	pthread_mutex_init(&watch->lock, NULL);
 	pthread_cond_init(&watch->wake, NULL);
-	/* Signals are for the thread that waits for them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = pthread_create(&watch->thread, NULL, watch_run, watch);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = thread_start(&watch->thread, 0, watch_run, watch);
 	if (ret) {
 		free(watch);
 		return shale_err_set(err, EAGAIN, "cannot start a thread to watch connections");

@@ -7,9 +7,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+#include "base/thread.h"
 
 /* Enough for libcrypto, SQLite and a few buffers of a path each. */
 #define WORKER_STACK (512u << 10)
@@ -50,26 +51,6 @@ static void *worker_run(void *arg)
 	return NULL;
 }
 
-/* Signals are for the thread that waits for them. */
-static int start_thread(struct workers *workers)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, WORKER_STACK);
-	ret = pthread_create(&workers->threads[workers->count], &attr, worker_run, workers);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (ret)
-		return -1;
-	workers->count++;
-	return 0;
-}
-
 int workers_start(unsigned int threads, struct workers **ret_workers, struct shale_err *err)
 {
 	struct workers *workers = calloc(1, sizeof(*workers) + threads * sizeof(pthread_t));
@@ -79,9 +60,9 @@ int workers_start(unsigned int threads, struct workers **ret_workers, struct sha
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->wake, NULL);
 	workers->last = &workers->first;
-	while (workers->count < threads)
-		if (start_thread(workers) < 0)
-			break;
+	while (workers->count < threads &&
+	       !thread_start(&workers->threads[workers->count], WORKER_STACK, worker_run, workers))
+		workers->count++;
 	if (workers->count < threads) {
 		workers_stop(workers);
 		return shale_err_set(err, EAGAIN, "cannot start %u worker threads", threads);

@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "shaled/api_stream.h"
 #include "store/json.h"
 
@@ -90,17 +90,13 @@ static void *events_run(void *arg)
 struct api_events *api_events_new(void)
 {
 	struct api_events *events = calloc(1, sizeof(*events));
-	sigset_t all, old;
 	int code;
 
 	if (!events)
 		return NULL;
 	pthread_mutex_init(&events->lock, NULL);
 	pthread_cond_init(&events->changed, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	code = pthread_create(&events->thread, NULL, events_run, events);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	code = thread_start(&events->thread, 0, events_run, events);
 	if (!code)
 		return events;
 	free(events);

@@ -7,10 +7,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/thread.h"
 
 struct api_stream {
 	struct httpd_source source;
@@ -159,16 +160,11 @@ static void *run_work(void *arg)
 void api_stream_start(struct api_call *call, const struct api_work *work)
 {
 	struct api_stream *stream = stream_new(call, work);
-	sigset_t all, old;
 	int code;
 
 	if (!stream)
 		return;
-	/* Signals are for the thread that waits for them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	code = pthread_create(&stream->thread, NULL, run_work, stream);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	code = thread_start(&stream->thread, 0, run_work, stream);
 	stream->has_thread = !code;
 	if (code)
 		api_fail(call, 500, "cannot start a thread: %s", strerror(code));
