@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "httpd/log.h"
 #include "httpd/request.h"
 
 /* Old versions of TLS are not spoken unless the configuration gives its own priorities. */
@@ -34,17 +35,15 @@ const struct httpd_limits httpd_limits_default = {
 
 static void log_line(void *owner, const char *fmt, va_list ap)
 {
-	struct httpd *httpd = owner;
 	char text[512];
 	size_t len;
 
-	if (!httpd->ops->log)
-		return;
+	(void)owner;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	len = strlen(text);
 	if (len && text[len - 1] == '\n')
 		text[len - 1] = '\0';
-	httpd->ops->log(httpd->owner, text);
+	log_text(LOG_LEVEL_DEBUG, "http", "%s", text);
 }
 
 /* Paths and queries stay as they were sent: target.h decodes, and knows what may be decoded. */
@@ -149,7 +148,7 @@ static struct MHD_Daemon *daemon_start(struct httpd *httpd, unsigned int flags,
 		 MHD_USE_ITC;
 	option_add(options, MHD_OPTION_END, 0, NULL);
 	return MHD_start_daemon(flags, 0, NULL, NULL, request_handle, httpd,
-				MHD_OPTION_EXTERNAL_LOGGER, log_line, httpd,
+				MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
 				MHD_OPTION_URI_LOG_CALLBACK, request_new, httpd,
 				MHD_OPTION_NOTIFY_COMPLETED, request_done, httpd,
 				MHD_OPTION_NOTIFY_CONNECTION, request_connection, httpd,

@@ -48,8 +48,6 @@ struct httpd_ops {
 	void (*end)(struct httpd_request *request);
 	/* is_whole: the answer was sent to its last byte. */
 	void (*finish)(struct httpd_request *request, bool is_whole);
-	/* What the library has to say; may be NULL. */
-	void (*log)(void *owner, const char *text);
 };
 
 /* PEM texts. */

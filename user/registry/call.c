@@ -233,19 +233,12 @@ static void call_finish(struct httpd_request *http, bool is_whole)
 	free(call);
 }
 
-static void call_log(void *owner, const char *text)
-{
-	(void)owner;
-	log_text(LOG_LEVEL_DEBUG, "http", "%s", text);
-}
-
 const struct httpd_ops call_ops = {
 	.is_quick = call_is_quick,
 	.begin = call_begin,
 	.body = call_body,
 	.end = call_end,
 	.finish = call_finish,
-	.log = call_log,
 };
 
 static bool is_host(const char *text)
