@@ -111,17 +111,13 @@ static bool has_name(const json_t *image)
 
 static bool is_wanted(const struct wanted *wanted, json_t *image)
 {
-	const json_t *labels = json_object_get(image, "Labels");
 	json_int_t created = created_of(image);
 
 	if (wanted->has_dangling && wanted->dangling == has_name(image))
 		return false;
 	if (created >= wanted->before || created <= wanted->since)
 		return false;
-	if (!api_filters_match_labels(wanted->filters, "label", labels))
-		return false;
-	if (api_filters_have(wanted->filters, "label!") &&
-	    api_filters_match_labels(wanted->filters, "label!", labels))
+	if (!api_filters_allow_labels(wanted->filters, json_object_get(image, "Labels")))
 		return false;
 	return take_names(wanted->filters, image);
 }

@@ -49,12 +49,9 @@ static bool may_go(void *arg, const char *config)
 {
 	const struct pruned *pruned = arg;
 	__cleanup_json json_t *json = json_loads(config, 0, NULL);
-	const json_t *labels = json_object_get(json_object_get(json, "config"), "Labels");
 
-	if (!api_filters_match_labels(pruned->filters, "label", labels))
-		return false;
-	return !api_filters_have(pruned->filters, "label!") ||
-	       !api_filters_match_labels(pruned->filters, "label!", labels);
+	return api_filters_allow_labels(pruned->filters,
+					json_object_get(json_object_get(json, "config"), "Labels"));
 }
 
 static int take_prune(const json_t *filters, const char *const *known, struct shale_prune_opts *prune,

@@ -287,6 +287,13 @@ bool api_filters_match_labels(const json_t *filters, const char *key, const json
 	return true;
 }
 
+bool api_filters_allow_labels(const json_t *filters, const json_t *labels)
+{
+	return api_filters_match_labels(filters, "label", labels) &&
+	       (!api_filters_have(filters, "label!") ||
+		!api_filters_match_labels(filters, "label!", labels));
+}
+
 /* "debian" is every tag of it, "debian:1*" some, "*" does not go over a slash. */
 bool api_filters_match_name(const json_t *filters, const char *key, const char *name)
 {

@@ -42,6 +42,8 @@ int api_filters_bool(const json_t *filters, const char *key, bool *ret_value,
 		     struct shale_err *err);
 /* Every value of a key is "KEY" or "KEY=VALUE" of these labels. */
 bool api_filters_match_labels(const json_t *filters, const char *key, const json_t *labels);
+/* Every one of "label", and not every one of "label!". */
+bool api_filters_allow_labels(const json_t *filters, const json_t *labels);
 /* An image's name fits one of the key's patterns, as docker's filter reference has it. */
 bool api_filters_match_name(const json_t *filters, const char *key, const char *name);
 

@@ -38,11 +38,7 @@ static const char *name_of(const json_t *volume)
 
 static bool match_labels(const json_t *filters, const json_t *volume)
 {
-	const json_t *labels = json_object_get(volume, "Labels");
-
-	return api_filters_match_labels(filters, "label", labels) &&
-	       (!api_filters_have(filters, "label!") ||
-		!api_filters_match_labels(filters, "label!", labels));
+	return api_filters_allow_labels(filters, json_object_get(volume, "Labels"));
 }
 
 /* docker looks for the text anywhere in the name. */
