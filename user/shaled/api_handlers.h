@@ -10,7 +10,6 @@
 /* api_system.c */
 void api_ping(struct api_call *call);
 void api_version(struct api_call *call);
-const char *api_arch(const char *machine);
 
 /* api_info.c */
 void api_info(struct api_call *call);
@@ -23,6 +22,8 @@ json_t *api_images_load(struct api_call *call, struct shale_err *err);
 void api_images_set_shared(json_t *image, const struct shale_df *df, bool has_containers);
 /* Adds the fields that older versions of the API have. */
 void api_images_set_version(const struct api_call *call, json_t *image);
+/* The one of them that an image by itself has, too. */
+void api_images_set_virtual(const struct api_call *call, json_t *image);
 
 /* api_image.c */
 void api_image_inspect(struct api_call *call);

@@ -11,9 +11,8 @@
 #include "store/json.h"
 #include "store/ref.h"
 
-/* Up to these versions, fields of images that were made by containers. */
-#define CONTAINER_MINOR	   44
-#define VIRTUAL_SIZE_MINOR 43
+/* Up to this version, fields of images that were made by containers. */
+#define CONTAINER_MINOR 44
 
 static struct shale_opts opts_of(const struct api_call *call)
 {
@@ -22,8 +21,7 @@ static struct shale_opts opts_of(const struct api_call *call)
 
 static void add_old_fields(const struct api_call *call, json_t *json)
 {
-	if (call->minor <= VIRTUAL_SIZE_MINOR)
-		json_object_set(json, "VirtualSize", json_object_get(json, "Size"));
+	api_images_set_virtual(call, json);
 	if (call->minor > CONTAINER_MINOR)
 		return;
 	json_object_set_new(json, "Container", json_string(""));

@@ -141,10 +141,15 @@ void api_images_set_shared(json_t *image, const struct shale_df *df, bool has_co
 	}
 }
 
-void api_images_set_version(const struct api_call *call, json_t *image)
+void api_images_set_virtual(const struct api_call *call, json_t *image)
 {
 	if (call->minor <= VIRTUAL_SIZE_MINOR)
 		json_object_set(image, "VirtualSize", json_object_get(image, "Size"));
+}
+
+void api_images_set_version(const struct api_call *call, json_t *image)
+{
+	api_images_set_virtual(call, image);
 	if (call->minor > NONE_NAMES_MINOR || has_name(image))
 		return;
 	json_object_set_new(image, "RepoTags", json_pack("[s]", "<none>:<none>"));
