@@ -47,5 +47,4 @@ void api_auth(struct api_call *call)
 		return;
 	}
 	api_stream_start(call, &work);
-	api_stream_answer(call);
 }

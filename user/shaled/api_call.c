@@ -253,16 +253,15 @@ static void call_body(struct httpd_request *http, const void *data, size_t len)
 	}
 }
 
-/* Called again when a stream has something to say. */
+/* Called again when a stream has something to say, which the handler may have started. */
 static void call_end(struct httpd_request *http)
 {
 	struct api_call *call = httpd_ctx(http);
 
-	if (call->has_run)
-		api_stream_answer(call);
-	else
+	if (!call->has_run)
 		call->route->run(call);
 	call->has_run = true;
+	api_stream_answer(call);
 }
 
 static void log_request(const struct api_call *call, bool is_whole)

@@ -205,7 +205,6 @@ void api_load_body(struct api_call *call, const void *data, size_t len)
 void api_load_end(struct api_call *call)
 {
 	close_body(call->load);
-	api_stream_answer(call);
 }
 
 void api_load_finish(struct api_call *call)

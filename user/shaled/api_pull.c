@@ -166,8 +166,6 @@ void api_image_create(struct api_call *call)
 		api_load_end(call);
 	else if (!image || !*image)
 		api_fail(call, 400, "the query has neither 'fromImage' nor 'fromSrc'");
-	else if (join_source(call, image) && api_registry_begin(call)) {
+	else if (join_source(call, image) && api_registry_begin(call))
 		api_stream_start(call, &work);
-		api_stream_answer(call);
-	}
 }

@@ -123,5 +123,4 @@ void api_image_push(struct api_call *call)
 	if (!api_registry_begin(call))
 		return;
 	api_stream_start(call, &work);
-	api_stream_answer(call);
 }

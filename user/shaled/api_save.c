@@ -64,7 +64,6 @@ void api_image_save(struct api_call *call)
 	static const struct api_work work = { run_save_one, refuse_save, "application/x-tar", false };
 
 	api_stream_start(call, &work);
-	api_stream_answer(call);
 }
 
 void api_images_save(struct api_call *call)
@@ -77,5 +76,4 @@ void api_images_save(struct api_call *call)
 		return;
 	}
 	api_stream_start(call, &work);
-	api_stream_answer(call);
 }

@@ -30,7 +30,6 @@ struct api_stream {
 	struct api_call *call;
 	pthread_t thread;
 	bool has_thread;
-	bool is_answered; /* the call's steps alone use it */
 };
 
 void api_stream_get(struct api_stream *stream)
@@ -120,7 +119,6 @@ static void send_stream(struct api_call *call)
 	httpd_add_field(call->http, "Content-Type", "%s", stream->work.content_type);
 	api_stream_get(stream);
 	httpd_send_source(call->http, &stream->source, UINT64_MAX);
-	stream->is_answered = true;
 }
 
 static void say_failure(struct api_stream *stream)
