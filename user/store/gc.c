@@ -106,15 +106,20 @@ static void marks_sort(struct marks *marks)
 }
 
 /* In the transaction that takes the rows of what is not marked. */
-static int mark_rows(struct marks *marks, struct db *db, struct shale_err *err)
+/* What has a row, as far as the catalog knows. */
+static int mark_known(struct marks *marks, struct db *db, struct shale_err *err)
 {
-	if (catalog_complete(marks->store, db, err) < 0 ||
-	    catalog_each_needed(db, mark, marks, err) < 0 || lease_each(db, mark, marks, err) < 0 ||
+	if (catalog_each_needed(db, mark, marks, err) < 0 || lease_each(db, mark, marks, err) < 0 ||
 	    container_each(db, mark_container, marks, err) < 0 ||
 	    volume_each(db, mark_volume, marks, err) < 0)
 		return -1;
 	marks_sort(marks);
 	return 0;
+}
+
+static int mark_rows(struct marks *marks, struct db *db, struct shale_err *err)
+{
+	return catalog_complete(marks->store, db, err) < 0 ? -1 : mark_known(marks, db, err);
 }
 
 static int list_unneeded(void *arg, const struct layer_row *row, struct shale_err *err)
@@ -290,14 +295,9 @@ static int mark_for_list(struct marks *marks, struct shale_err *err)
 {
 	__cleanup_txn struct txn txn = TXN_NONE;
 
-	if (txn_begin(&txn, marks->store->db, TXN_READ, err) < 0 ||
-	    catalog_each_needed(txn.db, mark, marks, err) < 0 ||
-	    lease_each(txn.db, mark, marks, err) < 0 ||
-	    container_each(txn.db, mark_container, marks, err) < 0 ||
-	    volume_each(txn.db, mark_volume, marks, err) < 0)
+	if (txn_begin(&txn, marks->store->db, TXN_READ, err) < 0)
 		return -1;
-	marks_sort(marks);
-	return 0;
+	return mark_known(marks, txn.db, err);
 }
 
 int gc_list_locked(const struct store *store, gc_stray_fn stray, void *arg, struct shale_err *err)
