@@ -35,9 +35,9 @@ static int list_rows(struct checking *checking, struct buf *text, struct shale_e
 
 static bool has_data(const struct checking *checking, const char *name)
 {
-	char path[sizeof(VOLUME_ROOM "//" VOLUME_DATA) + VOLUME_MAX_NAME];
+	char path[VOLUME_PATH];
 
-	snprintf(path, sizeof(path), VOLUME_ROOM "/%.*s/" VOLUME_DATA, VOLUME_MAX_NAME, name);
+	volume_data_path(name, path);
 	return faccessat(checking->store.dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
@@ -45,11 +45,8 @@ static bool has_good_note(const struct checking *checking, const char *name)
 {
 	__cleanup_fd int room = openat(checking->store.dirfd, VOLUME_ROOM,
 				       O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	__cleanup_buf struct buf labels = BUF_INIT;
-	bool has_labels;
-	time_t created;
 
-	return volume_read_note(room, name, &labels, &has_labels, &created);
+	return volume_has_note(room, name);
 }
 
 static int drop_row(struct checking *checking, const char *name, struct shale_err *err)

@@ -13,8 +13,6 @@
 #include "store/json.h"
 #include "store/volume.h"
 
-/* docker's marks of one that nobody has named. */
-#define ANONYMOUS_LABEL "com.docker.volume.anonymous"
 #define ANONYMOUS_BYTES 32
 
 struct volumes {
@@ -189,7 +187,7 @@ static int take_labels(const char *text, bool is_anonymous, char **ret_labels,
 	json_object_foreach(labels, key, value)
 		if (!json_is_string(value))
 			return shale_err_set(err, EINVAL, "label '%.100s' is no text", key);
-	if (is_anonymous && json_object_set_new(labels, ANONYMOUS_LABEL, json_string("")))
+	if (is_anonymous && json_object_set_new(labels, VOLUME_ANONYMOUS, json_string("")))
 		return shale_err_set(err, ENOMEM, "labels");
 	return dump(labels, ret_labels, err);
 }
@@ -236,9 +234,9 @@ int shale_volume_create(const struct shale_opts *opts, const char *name, const c
 static int size_of(const struct store *store, const char *name, uint64_t *ret_bytes,
 		   struct shale_err *err)
 {
-	char path[sizeof(VOLUME_ROOM "//" VOLUME_DATA) + VOLUME_MAX_NAME];
+	char path[VOLUME_PATH];
 
-	snprintf(path, sizeof(path), VOLUME_ROOM "/%.*s/" VOLUME_DATA, VOLUME_MAX_NAME, name);
+	volume_data_path(name, path);
 	if (du_tree(store->dirfd, path, ret_bytes) < 0)
 		return shale_err_errno(err, "volume %s", name);
 	return 0;

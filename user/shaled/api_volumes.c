@@ -9,10 +9,10 @@
 #include "shaled/api_events.h"
 #include "shaled/api_handlers.h"
 #include "store/json.h"
+#include "store/volume.h"
 
 /* From this version on, prune takes what nobody has named unless it is told to take all. */
 #define ANONYMOUS_MINOR 42
-#define ANONYMOUS_LABEL "com.docker.volume.anonymous"
 
 static const char *const list_filters[] = { "dangling", "driver", "label", "label!", "name", NULL };
 static const char *const prune_filters[] = { "all", "label", "label!", NULL };
@@ -199,7 +199,7 @@ void api_volume_remove(struct api_call *call)
 
 static bool is_anonymous(const json_t *volume)
 {
-	return json_object_get(json_object_get(volume, "Labels"), ANONYMOUS_LABEL);
+	return json_object_get(json_object_get(volume, "Labels"), VOLUME_ANONYMOUS);
 }
 
 struct volume_prune {

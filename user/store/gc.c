@@ -204,14 +204,11 @@ static int sweep_volume(void *arg, int dirfd, const char *name)
 {
 	const struct sweep *sweep = arg;
 	char entry[VOLUME_MAX_NAME + 3];
-	__cleanup_buf struct buf labels = BUF_INIT;
 	struct sweep own = *sweep;
-	bool has_labels;
-	time_t created;
 
 	if ((size_t)snprintf(entry, sizeof(entry), "/%s/", name) >= sizeof(entry) ||
 	    strstr(buf_str(&sweep->marks->volumes), entry) ||
-	    !volume_read_note(dirfd, name, &labels, &has_labels, &created))
+	    !volume_has_note(dirfd, name))
 		return 0;
 	own.kind = "volume";
 	return bury(&own, dirfd, name);

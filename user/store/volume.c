@@ -36,6 +36,11 @@ char *volume_path(const struct store *store, const char *name)
 											     path;
 }
 
+void volume_data_path(const char *name, char ret_path[VOLUME_PATH])
+{
+	snprintf(ret_path, VOLUME_PATH, VOLUME_ROOM "/%.*s/" VOLUME_DATA, VOLUME_MAX_NAME, name);
+}
+
 struct volume_walk {
 	volume_fn each;
 	void *arg;
@@ -143,6 +148,15 @@ bool volume_read_note(int dirfd, const char *name, struct buf *labels, bool *ret
 	return dump && buf_adds(labels, dump) == 0;
 }
 
+bool volume_has_note(int dirfd, const char *name)
+{
+	__cleanup_buf struct buf labels = BUF_INIT;
+	bool has_labels;
+	time_t created;
+
+	return volume_read_note(dirfd, name, &labels, &has_labels, &created);
+}
+
 /* Out of the way with the session: what a crash has left, or what is being removed. */
 static int volume_bury(const struct session *session, int room, const char *name)
 {
@@ -180,13 +194,9 @@ static int volume_prepare(const struct session *session, const struct volume_row
 static int clear_place(const struct session *session, int room, const char *name,
 		       struct shale_err *err)
 {
-	__cleanup_buf struct buf labels = BUF_INIT;
-	time_t created;
-	bool has_labels;
-
 	if (faccessat(room, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	if (!volume_read_note(room, name, &labels, &has_labels, &created))
+	if (!volume_has_note(room, name))
 		return shale_err_set(err, EEXIST, "%s/" VOLUME_ROOM "/%s is there and is no volume",
 				     session->store->path, name);
 	return volume_bury(session, room, name) < 0 ? shale_err_errno(err, "volume %s", name) : 0;

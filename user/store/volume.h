@@ -20,6 +20,8 @@
 #define VOLUME_MAX_NAME 240
 /* Labels as JSON; a row, and part of each answer about it. */
 #define VOLUME_MAX_LABELS 65536
+/* docker's mark of one that nobody has named. */
+#define VOLUME_ANONYMOUS "com.docker.volume.anonymous"
 
 /* docker's rule: two or more of letters, digits, '_', '.' and '-', of which the first is a letter or digit. */
 bool volume_is_name(const char *text);
@@ -46,10 +48,14 @@ int volume_remove_locked(struct session *session, const char *name, struct shale
 /* The name and note of a directory there, for who makes rows from files; false: it is no volume. */
 bool volume_read_note(int dirfd, const char *name, struct buf *labels, bool *ret_has_labels,
 		      time_t *ret_created);
+bool volume_has_note(int dirfd, const char *name);
 /* Writes it anew, for who mends. */
 int volume_write_note(const struct store *store, const struct volume_row *row,
 		      struct shale_err *err);
 /* ROOT/volumes/NAME/_data; NULL when out of memory. */
 char *volume_path(const struct store *store, const char *name);
+/* The same below the store's directory. */
+#define VOLUME_PATH (sizeof(VOLUME_ROOM "//" VOLUME_DATA) + VOLUME_MAX_NAME)
+void volume_data_path(const char *name, char ret_path[VOLUME_PATH]);
 
 #endif
