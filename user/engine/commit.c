@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "archive/difftar.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "engine/blob.h"
 #include "engine/change.h"
@@ -141,18 +141,6 @@ static int load_parent(struct commit *commit, struct shale_err *err)
 	return json_parse_object(text.data, text.len, "manifest", &commit->manifest, err);
 }
 
-static void print_now(char *text, size_t len)
-{
-	struct timespec now;
-	struct tm tm;
-	size_t used;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	used = strftime(text, len, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + used, len - used, ".%09ldZ", now.tv_nsec);
-}
-
 static json_t *history_entry(const struct commit *commit, const char *now)
 {
 	const struct shale_commit_opts *opts = commit->opts;
@@ -194,9 +182,9 @@ static int change_config(struct commit *commit, struct shale_err *err)
 	json_t *history = get_or_make(commit->config, "history", json_array);
 	json_t *rootfs = json_object_get(commit->config, "rootfs");
 	struct digest_text layer = digest_text(&commit->facts.digest);
-	char now[64];
+	char now[CLOCK_TEXT];
 
-	print_now(now, sizeof(now));
+	clock_print_now(now);
 	for (size_t i = 0; i < sizeof(dropped_fields) / sizeof(*dropped_fields); i++)
 		json_object_del(commit->config, dropped_fields[i]);
 	if (json_object_set_new(commit->config, "created", json_string(now)) ||

@@ -8,26 +8,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "engine/blob.h"
 #include "engine/change.h"
 #include "engine/platform.h"
 
 #define COMMENT "Imported from "
-
-/* RFC 3339 with nanoseconds, as docker writes it. */
-static void print_now(char *text, size_t len)
-{
-	struct timespec now;
-	struct tm tm;
-	size_t used;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	used = strftime(text, len, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + used, len - used, ".%09ldZ", now.tv_nsec);
-}
 
 static int plan_changes(json_t *json, const struct plan_opts *opts, struct shale_err *err)
 {
@@ -48,11 +35,11 @@ static int write_config(const struct source *source, const struct plan_opts *opt
 	__cleanup_json json_t *json = NULL;
 	__cleanup_free char *text = NULL;
 	struct platform platform;
-	char now[64];
+	char now[CLOCK_TEXT];
 
 	if (opts->platform && platform_parse(opts->platform, &platform, err) < 0)
 		return -1;
-	print_now(now, sizeof(now));
+	clock_print_now(now);
 	if (opts->message ? buf_adds(&comment, opts->message)
 			  : buf_addf(&comment, COMMENT "%s", source->name))
 		return shale_err_errno(err, "writing a config");

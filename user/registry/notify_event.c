@@ -9,9 +9,9 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/json.h"
 
 static const char *const names[NOTIFY_ACTIONS] = {
@@ -89,14 +89,9 @@ static json_t *request_json(const struct notify_event *event, const char *id)
 
 static void set_timestamp(json_t *json)
 {
-	char text[64], whole[32];
-	struct timespec now;
-	struct tm tm;
+	char text[CLOCK_TEXT];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof(text), "%s.%09ldZ", whole, now.tv_nsec);
+	clock_print_now(text);
 	json_object_set_new(json, "timestamp", json_string(text));
 }
 

@@ -11,9 +11,9 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "httpd/log.h"
 #include "shaled/api_events.h"
@@ -111,21 +111,10 @@ static void print_id(const char *root, char id[37])
 		 (sum[8] & 0x3f) | 0x80, sum[9], sum[10], sum[11], sum[12], sum[13], sum[14], sum[15]);
 }
 
-static void print_time(char *text, size_t size)
-{
-	struct timespec now;
-	struct tm tm;
-	size_t len;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	len = strftime(text, size, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &tm));
-	snprintf(text + len, size - len, ".%09ldZ", now.tv_nsec);
-}
-
 /* What follows are parts of the answer, which api_info() joins. */
 static json_t *about_machine(void)
 {
-	char os[256], version[64], host[256] = "", now[64];
+	char os[256], version[64], host[256] = "", now[CLOCK_TEXT];
 	struct utsname uts;
 	struct sysinfo memory = { .mem_unit = 1 };
 
@@ -134,7 +123,7 @@ static json_t *about_machine(void)
 	gethostname(host, sizeof(host) - 1);
 	read_release("PRETTY_NAME=", os, sizeof(os));
 	read_release("VERSION_ID=", version, sizeof(version));
-	print_time(now, sizeof(now));
+	clock_print_now(now);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "SystemTime", now,
 			 "KernelVersion", uts.release, "OperatingSystem", *os ? os : "Linux",
 			 "OSVersion", version, "OSType", "linux", "Architecture", uts.machine, "Name",
