@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -193,6 +194,21 @@ int fs_mkdir(int dirfd, const char *path, mode_t mode)
 		return 0;
 	errno = ENOTDIR;
 	return -1;
+}
+
+int fs_mkdir_parent(int dirfd, const char *path, mode_t mode)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+
+	if (!slash || slash == path)
+		return 0;
+	if (slash - path >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+	return fs_mkdir(dirfd, parent, mode);
 }
 
 int fs_sync_dir(int dirfd)

@@ -45,6 +45,8 @@ int fs_each_name(int dirfd, const char *path, fs_name_fn each, void *arg);
 
 /* mkdir that is content with an existing directory. */
 int fs_mkdir(int dirfd, const char *path, mode_t mode);
+/* The same for the directory that a path leads through last; one without such has nothing to be made. */
+int fs_mkdir_parent(int dirfd, const char *path, mode_t mode);
 
 /* fsync of the directory itself: dirfd may be an O_PATH fd. */
 int fs_sync_dir(int dirfd);

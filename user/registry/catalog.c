@@ -273,14 +273,8 @@ static int open_or_replace(struct catalog **catalog, const char *path, struct sh
 /* The default's directory is the package's or systemd's to make; by hand nobody has. */
 static int make_parent(const char *path, struct shale_err *err)
 {
-	const char *slash = strrchr(path, '/');
-	char parent[4096];
-
-	if (!slash || slash == path)
-		return 0;
-	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
-	if (fs_mkdir(AT_FDCWD, parent, 0755) < 0)
-		return shale_err_errno(err, "%s", parent);
+	if (fs_mkdir_parent(AT_FDCWD, path, 0755) < 0)
+		return shale_err_errno(err, "%.*s", (int)(strrchr(path, '/') - path), path);
 	return 0;
 }
 

@@ -88,17 +88,6 @@ static int listen_at(struct daemon *daemon, int fd, struct shale_err *err)
 	return 0;
 }
 
-/* /run is empty after each start of the machine. That it cannot be made is said by who listens there. */
-static void make_parent(const char *path)
-{
-	char parent[sizeof(struct sockaddr_un)];
-	const char *slash = strrchr(path, '/');
-
-	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
-	if (*parent)
-		fs_mkdir(AT_FDCWD, parent, 0755);
-}
-
 /* unix:///run/x, as docker writes it. */
 static int listen_own(struct daemon *daemon, struct shale_err *err)
 {
@@ -111,7 +100,8 @@ static int listen_own(struct daemon *daemon, struct shale_err *err)
 	daemon->path = host + strlen(UNIX_SCHEME);
 	if ((size_t)snprintf(address, sizeof(address), "unix:%s", daemon->path) >= sizeof(address))
 		return shale_err_set(err, ENAMETOOLONG, "%s: too long for a socket", daemon->path);
-	make_parent(daemon->path);
+	/* /run is empty after each start of the machine. That it cannot be made is said by who listens there. */
+	fs_mkdir_parent(AT_FDCWD, daemon->path, 0755);
 	fd = listen_open(address, SOCKET_MODE, err);
 	if (fd < 0 || lstat(daemon->path, &daemon->socket) < 0) {
 		daemon->path = NULL;
