@@ -324,8 +324,7 @@ int remote_store_ready(struct remote_store *store, const struct bucket_params *p
 	is_probed = !strcmp(conditional, "auto") && !store->is_readonly;
 	if (is_probed ? remote_swap_probe(store, err) < 0 : check_read(store, err) < 0)
 		return -1;
-	has_swap = store->has_exact_lists ||
-		   (store->can_put_absent && store->can_put_match && store->can_remove_match);
+	has_swap = store->has_exact_lists || remote_compares_etags(store);
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(remote_bucket_ops[i].name, store->name) &&
 		    remote_bucket_ops[i].has_swap == has_swap)

@@ -204,6 +204,8 @@ int remote_swap(struct bucket *bucket, const char *path, const char *old, const 
 /* A put of an object that is swapped too. */
 int remote_put_swapped(struct remote_store *store, const char *key, const struct remote_body *body,
 		       const char *hash, struct shale_err *err);
+/* Changes and removes an object only if it is as it was read: then a swap is one request. */
+bool remote_compares_etags(const struct remote_store *store);
 int remote_swap_probe(struct remote_store *store, struct shale_err *err);
 /* 1 with the content of a small object and its ETag, 0 when there is no object. */
 int remote_read_text(struct remote_store *store, const char *key, struct buf *ret_text,

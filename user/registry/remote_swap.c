@@ -116,7 +116,7 @@ static int swap_by_etag(struct remote_store *store, const char *key, int found,
 	return find_out(store, key, new, &why, err);
 }
 
-static bool compares_etags(const struct remote_store *store)
+bool remote_compares_etags(const struct remote_store *store)
 {
 	return store->can_put_absent && store->can_put_match && store->can_remove_match;
 }
@@ -134,7 +134,7 @@ static int check_and_swap(struct remote_store *store, const char *key, const cha
 		return -1;
 	if (!text_is(&text, found, old))
 		return has_changed(store, key, err);
-	if (compares_etags(store))
+	if (remote_compares_etags(store))
 		return swap_by_etag(store, key, found, &info, new, err);
 	if (lock && !remote_lock_is_fresh(lock))
 		return shale_err_set(err, EAGAIN, "%s: the store is too slow",
@@ -176,7 +176,7 @@ int remote_swap(struct bucket *bucket, const char *path, const char *old, const 
 
 	if (remote_store_key(store, path, &key, err) < 0)
 		return -1;
-	if (compares_etags(store))
+	if (remote_compares_etags(store))
 		return check_and_swap(store, buf_str(&key), old, new, NULL, err);
 	pthread_mutex_lock(mutex);
 	if (store->has_exact_lists)
@@ -211,7 +211,7 @@ int remote_put_swapped(struct remote_store *store, const char *key, const struct
 	pthread_mutex_t *mutex = mutex_of(store, remote_store_path(store, key));
 	int ret;
 
-	if (compares_etags(store))
+	if (remote_compares_etags(store))
 		return store->ops->put(store, key, body, hash, NULL, err);
 	pthread_mutex_lock(mutex);
 	ret = store->has_exact_lists ? put_locked(store, key, body, hash, err)
