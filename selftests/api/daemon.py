@@ -14,8 +14,8 @@ import tarfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "registry"))
-from registry import (HOST, TOP, Skip, digest, free_port, json, main, re, scratch, shutil, signal,  # noqa: F401
-                      socket, table, test, time, wait_until)
+from registry import (HOST, TOP, Skip, digest, exchange, free_port, json, main, re, scratch, shutil,  # noqa: F401
+                      signal, socket, table, test, time, wait_until)
 
 PROGRAM = os.environ.get("SHALE_TEST_SHALED", TOP + "/build/user/shaled")
 SHALE = os.environ.get("SHALE_TEST_PROGRAM", TOP + "/build/user/shale")
@@ -137,19 +137,8 @@ class Daemon:
 
     def raw(self, data, timeout=10):
         """What comes back to bytes that are no request of http.client's."""
-        sock = self.connect(timeout)
-        got = b""
-        try:
-            sock.sendall(data)
-        except OSError:
-            pass
-        try:
-            while piece := sock.recv(65536):
-                got += piece
-        except (ConnectionResetError, TimeoutError):
-            pass
-        sock.close()
-        return got
+        with self.connect(timeout) as sock:
+            return exchange(sock, data, is_all=False)
 
     def check(self):
         """The store is in order, and nothing of work that ended is left."""

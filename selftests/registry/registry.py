@@ -295,21 +295,26 @@ def location(answer):
     return path + ("&" if "?" in path else "?")
 
 
-def raw(port, data, timeout=20):
-    """Sends bytes as they are; what comes back until the server closes or falls silent."""
-    with socket.create_connection((HOST, port), timeout=timeout) as sock:
-        got = b""
-        try:
-            sock.sendall(data)
+def exchange(sock, data, is_all=True):
+    """Sends bytes as they are, all there will be or not; what comes back until the server closes or falls silent."""
+    got = b""
+    try:
+        sock.sendall(data)
+        if is_all:
             sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-        try:
-            while piece := sock.recv(65536):
-                got += piece
-        except (ConnectionResetError, TimeoutError):
-            pass
-        return got
+    except OSError:
+        pass
+    try:
+        while piece := sock.recv(65536):
+            got += piece
+    except (ConnectionResetError, TimeoutError):
+        pass
+    return got
+
+
+def raw(port, data, timeout=20):
+    with socket.create_connection((HOST, port), timeout=timeout) as sock:
+        return exchange(sock, data)
 
 
 TESTS = []
