@@ -141,6 +141,7 @@ static void container_unmake(struct mounting *mounting)
 	const struct store *store = &mounting->found.store;
 	__cleanup_fd int lock = store_lock(store, LOCK_SH, NULL);
 
+	(void)lock;
 	mounting->driver->remove(store, mounting->container.id, NULL);
 }
 

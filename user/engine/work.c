@@ -87,7 +87,7 @@ static int open_container(struct work *work, const char *id, struct shale_err *e
 {
 	char dir[sizeof(ROOM) + CONTAINER_ID_TEXT];
 
-	snprintf(dir, sizeof(dir), "%s%s", ROOM + 1, id);
+	snprintf(dir, sizeof(dir), "%s%s", &ROOM[1], id);
 	memcpy(work->container.id, id, CONTAINER_ID_TEXT);
 	work->container.upper = path_of(&work->store, id, "upper");
 	work->container.work = path_of(&work->store, id, "work");
@@ -126,7 +126,7 @@ static bool has_container(const struct store *store, const char *id)
 {
 	char dir[sizeof(ROOM) + CONTAINER_ID_TEXT];
 
-	snprintf(dir, sizeof(dir), "%s%s", ROOM + 1, id);
+	snprintf(dir, sizeof(dir), "%s%s", &ROOM[1], id);
 	return faccessat(store->dirfd, dir, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
