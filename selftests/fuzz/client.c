@@ -19,14 +19,7 @@
 #include "client/download_trailer.h"
 #include "client/mirrors.h"
 #include "client/origin.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
+#include "fuzz.h"
 
 static void try_headers(const char *text, size_t size)
 {
@@ -149,10 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	text = malloc(size);
-	promise(text);
-	memcpy(text, data + 1, size - 1);
-	text[size - 1] = '\0';
+	text = fuzz_text(data, size);
 	tries[data[0] % (sizeof(tries) / sizeof(*tries))](text, size - 1);
 	return 0;
 }

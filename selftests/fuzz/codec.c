@@ -5,12 +5,11 @@
  * scripts/fuzz; its corpus is selftests/corpus/codec.
  */
 #include "archive/codec.h"
+#include "fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A bomb is not a finding. */
 #define OUTPUT_MAX (8 << 20)
@@ -20,12 +19,6 @@ struct input {
 	size_t left;
 	size_t piece;
 };
-
-static void promise(int kept)
-{
-	if (!kept)
-		abort();
-}
 
 static ssize_t input_read(void *arg, void *data, size_t len, struct shale_err *err)
 {

@@ -10,14 +10,7 @@
 
 #include "base/cleanup.h"
 #include "store/image.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
+#include "fuzz.h"
 
 static void try_index(const uint8_t *data, size_t size)
 {

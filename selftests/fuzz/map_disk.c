@@ -15,8 +15,7 @@
 #include "map.h"
 #include "map_disk.h"
 #include "store/map.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 long shim_alloc_left = -1;
 
@@ -29,12 +28,6 @@ long shim_alloc_left = -1;
 
 /* Larger maps take long to fill, and are no different. */
 #define LIMIT_MAX (1ULL << 36)
-
-static void promise(bool is_kept)
-{
-	if (!is_kept)
-		abort();
-}
 
 static void promise_error(int err)
 {

@@ -5,19 +5,12 @@
  * name. Built and run by scripts/fuzz; its corpus is selftests/corpus/mount_options.
  */
 #include "kapi/parse.h"
+#include "fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
 
 static void spec_check(const struct mount_spec *spec)
 {

@@ -19,14 +19,7 @@
 #include "registry/jwk.h"
 #include "registry/policy.h"
 #include "store/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(int kept)
-{
-	if (!kept)
-		abort();
-}
+#include "fuzz.h"
 
 static void try_header(const char *text, size_t len)
 {
@@ -128,9 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size || data[0] >= sizeof(tries) / sizeof(*tries))
 		return 0;
-	text = malloc(size);
-	memcpy(text, data + 1, size - 1);
-	text[size - 1] = '\0';
+	text = fuzz_text(data, size);
 	tries[data[0]](text, size - 1);
 	free(text);
 	return 0;

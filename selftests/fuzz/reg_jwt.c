@@ -13,20 +13,13 @@
 
 #include "registry/b64.h"
 #include "registry/jwt.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static const char jwks[] =
 	"{\"keys\":[{\"kty\":\"oct\",\"kid\":\"h\",\"k\":\"YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE\"},"
 	"{\"kty\":\"OKP\",\"kid\":\"e\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"
 	"{\"kty\":\"EC\",\"kid\":\"p\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 	"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}";
-
-static void promise(int kept)
-{
-	if (!kept)
-		abort();
-}
 
 static const struct jwk_ring *ring_get(void)
 {

@@ -14,14 +14,7 @@
 #include "registry/layout.h"
 #include "registry/manifest.h"
 #include "registry/route.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
+#include "fuzz.h"
 
 /* No path of the layout leads out of it, whatever the request was. */
 static void check_paths(const struct route *route)
@@ -120,10 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	text = malloc(size);
-	promise(text);
-	memcpy(text, data + 1, size - 1);
-	text[size - 1] = '\0';
+	text = fuzz_text(data, size);
 	tries[data[0] % 5](text, size - 1);
 	return 0;
 }

@@ -12,16 +12,9 @@
 #include "registry/azure.h"
 #include "registry/s3.h"
 #include "registry/swift.h"
+#include "fuzz.h"
 
 #define PREFIX "a/"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
 
 static void promise_result(int ret, const struct shale_err *err)
 {

@@ -17,14 +17,7 @@
 #include "store/json.h"
 #include "store/ref.h"
 #include "store/volume.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
+#include "fuzz.h"
 
 /* "GET /path?query" */
 static void try_target(char *text)
@@ -135,10 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	text = malloc(size);
-	promise(text);
-	memcpy(text, data + 1, size - 1);
-	text[size - 1] = '\0';
+	text = fuzz_text(data, size);
 	tries[data[0] % 5](text);
 	return 0;
 }

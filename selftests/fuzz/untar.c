@@ -16,10 +16,9 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "fuzz.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* Small, so that the seams between pieces are met. */
 #define PIECE 1000
 #define BLOCK 512
@@ -31,12 +30,6 @@ struct input {
 
 /* work/jail/layer is the layer's directory; work and work/jail must keep only these. */
 static int work_fd, jail_fd;
-
-static void promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
 
 static ssize_t input_read(void *arg, const void **ret_data, struct shale_err *err)
 {
