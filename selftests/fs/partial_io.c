@@ -439,6 +439,12 @@ static long do_direct_vectors(struct files *files)
 	return ret;
 }
 
+/* What the file has, read in another way; to be freed. */
+static char *bytes_of(const struct files *files, size_t *ret_size)
+{
+	return file_bytes(files->dir[0] == 'm' ? "m/f" : "p/f", ret_size);
+}
+
 /* Direct reads of all that is there, of a part, and past the end. */
 static long do_direct_read(struct files *files)
 {
@@ -447,7 +453,7 @@ static long do_direct_read(struct files *files)
 	size_t size;
 
 	if (ret > 0) {
-		want = file_bytes(files->dir[0] == 'm' ? "m/f" : "p/f", &size);
+		want = bytes_of(files, &size);
 		EXPECT_EQ(ret, (long)size);
 		EXPECT(!memcmp(buffer, want, size));
 		EXPECT_EQ(pread(files->f, buffer, 10 * BLOCK, 15 * BLOCK + 512), 10 * BLOCK);
@@ -482,7 +488,7 @@ static long do_direct_read_odd_vectors(struct files *files)
 	size_t size;
 
 	if (ret > 0) {
-		want = file_bytes(files->dir[0] == 'm' ? "m/f" : "p/f", &size);
+		want = bytes_of(files, &size);
 		EXPECT(!memcmp(buffer, want + ODD_VECTORS_AT, ret));
 		free(want);
 	}
