@@ -264,7 +264,7 @@ static struct dentry *dentry_of_real(struct shale_fs *fs, struct dentry *real)
 /* An upper file by itself: it will never be promoted, and so can do without a name of ours. */
 static struct dentry *dentry_of_upper(struct shale_fs *fs, struct dentry *upper)
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	const struct path path = shale_upper_path(fs, upper);
 	struct shale_iget args = { .upper = dget(upper) };
 	struct inode *inode;
 	struct dentry *dentry;

@@ -38,7 +38,7 @@ static int nlink_parse(const char *s, struct nlink *ret)
 
 static int nlink_load(struct shale_fs *fs, struct dentry *upper, struct nlink *ret)
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	const struct path path = shale_upper_path(fs, upper);
 	char value[NLINK_MAX];
 	ssize_t size;
 
@@ -311,7 +311,7 @@ static void sweep_entry(struct shale_fs *fs, const char *s)
 
 static int index_sweep(struct shale_fs *fs)
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = fs->indexdir };
+	const struct path path = shale_upper_path(fs, fs->indexdir);
 	struct sweep *sweep;
 	struct file *file;
 	unsigned int i;

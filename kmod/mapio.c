@@ -174,7 +174,7 @@ static int data_check(struct saving *s, int err)
 
 static int data_sync(struct saving *s)
 {
-	struct path path = { .mnt = shale_upper_layer(s->fs)->mnt, .dentry = s->upper };
+	struct path path = shale_upper_path(s->fs, s->upper);
 	struct file *file;
 	int err;
 

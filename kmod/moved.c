@@ -206,7 +206,7 @@ void shale_moved_forget(struct shale_fs *fs, struct inode *inode)
 static int record_read(struct shale_fs *fs, struct dentry *record, struct shale_real_fh *ret_fh,
 		       char ret_name[NAME_MAX + 1])
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = record };
+	const struct path path = shale_upper_path(fs, record);
 	DEFINE_DELAYED_CALL(done);
 	const char *text;
 	int err;

@@ -36,7 +36,7 @@ int shale_origin_set(struct shale_fs *fs, struct dentry *upper, const struct sha
 
 int shale_origin_get(struct shale_fs *fs, struct dentry *upper, struct shale_key *ret_key)
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	const struct path path = shale_upper_path(fs, upper);
 	struct shale_disk_origin origin;
 	ssize_t size;
 	int fsid;
@@ -64,7 +64,7 @@ void shale_origin_name(const struct shale_disk_origin *origin, char ret_name[SHA
 int shale_origin_name_of(struct shale_fs *fs, struct dentry *upper,
 			 char ret_name[SHALE_ORIGIN_NAME_SIZE])
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	const struct path path = shale_upper_path(fs, upper);
 	struct shale_disk_origin origin;
 	ssize_t size;
 

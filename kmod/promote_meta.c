@@ -143,7 +143,7 @@ static int acls_copy(struct shale_promotion *p)
 
 int shale_promote_flags(struct shale_promotion *p, bool is_final)
 {
-	struct path upper = { .mnt = shale_upper_layer(p->fs)->mnt, .dentry = p->upper };
+	struct path upper = shale_upper_path(p->fs, p->upper);
 	struct file_kattr from = { .flags_valid = true }, to = { .flags_valid = true };
 	u32 mask;
 	int err;
@@ -165,7 +165,7 @@ int shale_promote_flags(struct shale_promotion *p, bool is_final)
 /* Each change costs the upper's filesystem a journal entry, and most files are the mounter's. */
 static int owner_copy(struct shale_promotion *p)
 {
-	struct path upper = { .mnt = shale_upper_layer(p->fs)->mnt, .dentry = p->upper };
+	struct path upper = shale_upper_path(p->fs, p->upper);
 	struct iattr attr = {
 		.ia_valid = ATTR_UID | ATTR_GID,
 		.ia_vfsuid = VFSUIDT_INIT(p->stat.uid),

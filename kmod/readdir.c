@@ -656,7 +656,7 @@ static int shale_dir_fsync(struct file *file, loff_t start, loff_t end, int data
 {
 	struct inode *inode = file_inode(file);
 	struct shale_fs *fs = SHALE_FS(inode->i_sb);
-	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = shale_inode_upper(inode) };
+	struct path path = shale_upper_path(fs, shale_inode_upper(inode));
 	const struct cred *old;
 	struct file *real;
 	int err;

@@ -53,7 +53,7 @@ static int leftover_remove(struct shale_fs *fs, struct dentry *upper, const stru
 
 static int leftovers_remove(struct shale_fs *fs, struct dentry *upper)
 {
-	const struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = upper };
+	const struct path path = shale_upper_path(fs, upper);
 	struct shale_real_name *one;
 	LIST_HEAD(names);
 	int err;

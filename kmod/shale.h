@@ -281,6 +281,12 @@ static inline struct path shale_path_real(struct shale_path p)
 	return (struct path){ .mnt = p.layer->mnt, .dentry = p.dentry };
 }
 
+/* An object of the upper. */
+static inline struct path shale_upper_path(struct shale_fs *fs, struct dentry *dentry)
+{
+	return (struct path){ .mnt = shale_upper_layer(fs)->mnt, .dentry = dentry };
+}
+
 /* layer.c - opening, checking and claiming layers at mount */
 int shale_layers_open(struct shale_fs *fs, struct fs_context *fc);
 void shale_layers_close(struct shale_fs *fs);

@@ -156,7 +156,7 @@ static bool type_seen(struct dir_context *ctx, const char *name, int len, loff_t
 /* Without types in listings each merged one would have to look up every name. */
 static int probe_listing(struct shale_fs *fs, struct fs_context *fc)
 {
-	struct path path = { .mnt = shale_upper_layer(fs)->mnt, .dentry = fs->workdir };
+	struct path path = shale_upper_path(fs, fs->workdir);
 	struct type_probe probe = { .ctx.actor = type_seen };
 	struct file *file = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
 	int err;
