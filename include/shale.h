@@ -81,6 +81,7 @@ struct shale_opts {
  * of a root directory in a tar, as an image of one layer. A tar may be gzip or zstd compressed. All of
  * its images, or on failure none.
  * @source:	    "-" is standard input.
+ * @fd:		    what is read when has_fd, from where it stands; the source is then only what it is called.
  * @name:	    what to call it; the source must then have one image. NULL: as the source says.
  * @max_layer_bytes: refuse a layer whose plain tar, or an archive's member which, is larger; 0 means
  *		    SHALE_MAX_LAYER_BYTES.
@@ -90,8 +91,13 @@ struct shale_import_opts {
 	const char *source;
 	const char *name;
 	uint64_t max_layer_bytes;
+	bool has_fd;
+	int fd;
 	bool only_images;    /* refuse the tar of a root directory */
 	const char *message; /* for the history of one; NULL: where it came from */
+	const char *platform; /* of one: OS/ARCH[/VARIANT]; NULL: this machine's */
+	const char *const *changes; /* of one, as of shale_commit_opts */
+	size_t change_count;
 };
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *import,
 		 struct shale_err *err);
@@ -104,6 +110,7 @@ int shale_import(const struct shale_opts *opts, const struct shale_import_opts *
  *		 ~/.docker/config.json; and the credential helpers these name. The first that knows the
  *		 registry.
  * @auth_file:	 a file like docker's config.json.
+ * @is_anonymous: without the four above, nobody: no file is asked. For who works on behalf of others.
  * @certs_dir:	 a directory with *.crt, and NAME.cert with NAME.key. Otherwise
  *		 /etc/containers/certs.d/HOST:PORT or /etc/docker/certs.d/HOST:PORT.
  * @registries_conf: podman's file of mirrors, which are asked first. Otherwise $CONTAINERS_REGISTRIES_CONF,
@@ -122,6 +129,7 @@ struct shale_registry_opts {
 	const char *auth_file;
 	const char *certs_dir;
 	const char *registries_conf;
+	bool is_anonymous;
 	bool is_insecure;
 	unsigned int stall_seconds;
 	unsigned int tries;
@@ -169,6 +177,14 @@ int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push
 	       struct shale_pushed *ret_pushed, struct shale_err *err);
 
 /*
+ * What a name stands for in its registry, as docker's API answers it: an object with its descriptor and its platforms,
+ * JSON text to be freed. Needs no store.
+ */
+int shale_distribution(const struct shale_opts *opts, const char *name,
+		       const struct shale_registry_opts *registry, char **ret_json,
+		       struct shale_err *err);
+
+/*
  * Ask a registry whether it knows the user of @registry, and keep user and password where docker keeps them:
  * with the credential helper its config.json names, or in it. Logging out forgets them: ENOENT when there
  * are none.
@@ -176,6 +192,12 @@ int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push
  */
 int shale_login(const struct shale_registry_opts *registry, const char *host,
 		struct shale_err *err);
+/*
+ * The same without keeping anything. *ret_identity_token: what to log in with from now on instead of the password, to
+ * be freed; NULL when the registry gives none.
+ */
+int shale_login_check(const struct shale_registry_opts *registry, const char *host,
+		      char **ret_identity_token, struct shale_err *err);
 int shale_logout(const struct shale_registry_opts *registry, const char *host,
 		 struct shale_err *err);
 
@@ -196,6 +218,12 @@ struct shale_image_list {
 int shale_images(const struct shale_opts *opts, const char *filter,
 		 struct shale_image_list *ret_list, struct shale_err *err);
 void shale_image_list_free(struct shale_image_list *list);
+
+/*
+ * What docker's API answers about all images, as JSON text to be freed: an array of objects, newest first, one for
+ * each image ID; and with Descriptor its manifest.
+ */
+int shale_summaries(const struct shale_opts *opts, char **ret_json, struct shale_err *err);
 
 /*
  * Remove a name, or by ID an image, which deletes what nothing else needs. EBUSY while a layer that
@@ -267,6 +295,14 @@ int shale_mount(const struct shale_opts *opts, const struct shale_mount_opts *mo
 		struct shale_mounted *ret_mounted, struct shale_err *err);
 
 /*
+ * Which storage driver mounts here use: the named one if it works, or for NULL the first that does. Makes the store
+ * if there is none. err->code ENODEV: as for shale_mount().
+ */
+#define SHALE_DRIVER_TEXT 16
+int shale_driver(const struct shale_opts *opts, const char *name,
+		 char ret_name[SHALE_DRIVER_TEXT], struct shale_err *err);
+
+/*
  * Unmount, and remove the writable layer that shale_mount() gave it.
  * @is_lazy:	     let who is using it go on; the writable layer then stays.
  * @keeps_container: leave the writable layer in the store.
@@ -316,6 +352,25 @@ int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *
 		 char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err);
 
 /*
+ * Volumes: directories of the store with a name. What docker's API answers about one, as JSON text to be freed; for
+ * all, an array. ENOENT: there is none of that name.
+ * @name:   two or more of letters, digits, "_.-"; NULL makes one up.
+ * @labels: a JSON object of texts, or NULL.
+ */
+int shale_volumes(const struct shale_opts *opts, char **ret_json, struct shale_err *err);
+int shale_volume_inspect(const struct shale_opts *opts, const char *name, char **ret_json,
+			 struct shale_err *err);
+/* One that is there already is answered as it is. */
+int shale_volume_create(const struct shale_opts *opts, const char *name, const char *labels,
+			char **ret_json, bool *ret_is_new, struct shale_err *err);
+/* With all that is in it. ret_bytes, of content, may be NULL. */
+int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_t *ret_bytes,
+			struct shale_err *err);
+/* Bytes of content. */
+int shale_volume_size(const struct shale_opts *opts, const char *name, uint64_t *ret_bytes,
+		      struct shale_err *err);
+
+/*
  * What the store takes. An image is in use while its topmost layer is mounted or a writable layer of it
  * is there, a writable layer while it is mounted.
  * @reclaimable: bytes that nobody who is active needs.
@@ -354,11 +409,17 @@ void shale_df_free(struct shale_df *df);
 /*
  * Remove writable layers that are not mounted, and images not in use: those without a name, or all.
  * What nothing needs then goes too. Tells what went by events, SHALE_EVENT_CONTAINER among them.
- * @before: only what was created before this time; 0: whenever.
+ * @before:	 only what was created before this time; 0: whenever.
+ * @keeps_containers, @keeps_images: only the others go.
+ * @select:	 asked for each image whether it may go, with its config; may be NULL.
  */
 struct shale_prune_opts {
 	bool is_all;
 	int64_t before;
+	bool keeps_containers;
+	bool keeps_images;
+	bool (*select)(void *arg, const char *config);
+	void *select_arg;
 };
 int shale_prune(const struct shale_opts *opts, const struct shale_prune_opts *prune,
 		uint64_t *ret_reclaimed, struct shale_err *err);
@@ -379,7 +440,7 @@ enum shale_finding_state {
 	SHALE_FINDING_LEFT, /* it should have been repaired, and could not be */
 };
 struct shale_finding {
-	const char *kind; /* database, index, image, blob, layer, container, session */
+	const char *kind; /* database, index, image, blob, layer, container, volume, session */
 	const char *id;
 	const char *problem;
 	enum shale_finding_state state;
