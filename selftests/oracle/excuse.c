@@ -91,6 +91,8 @@ static const struct {
 		"a shared read-only mapping made before the first write keeps showing the lower file"},
 	[EXCUSE_PRIVATE_OF_LOWER] = {"private-of-lower", true, true, false,
 		"a private mapping made before the first write keeps showing the lower file"},
+	[EXCUSE_SHARED_NO_ROOM] = {"shared-no-room", true, true, false,
+		"a shared mapping made before the first write of a file for which tmpfs has no room keeps showing the lower file"},
 	[EXCUSE_DEDUPE_OF_LOWER] = {"dedupe-of-lower", false, true, false,
 		"dedupe into bytes that only a lower layer has gives EPERM"},
 	[EXCUSE_DEDUPE_PAST_END] = {"dedupe-past-end", true, true, false,

@@ -81,6 +81,7 @@ int mapping_open(struct op *op)
 		.is_private = flags & MAP_PRIVATE,
 		.is_writable = prot & PROT_WRITE,
 		.is_of_lower = is_of_lower(op, flags & MAP_PRIVATE),
+		.has_no_room = op->file->is_sparse && !strcmp(stage_backing(), "tmpfs"),
 	};
 	return 0;
 }
@@ -111,7 +112,9 @@ void mappings_forget_own(struct file *file)
 
 static enum excuse excuse_of(const struct mapping *mapping)
 {
-	return mapping->is_private ? EXCUSE_PRIVATE_OF_LOWER : EXCUSE_SHARED_OF_LOWER;
+	if (mapping->is_private)
+		return EXCUSE_PRIVATE_OF_LOWER;
+	return mapping->has_no_room ? EXCUSE_SHARED_NO_ROOM : EXCUSE_SHARED_OF_LOWER;
 }
 
 /* Bytes of the mapping that lie in the file. */

@@ -48,6 +48,7 @@ struct mapping {
 	size_t length;
 	bool is_private, is_writable;
 	bool is_of_lower;    /* taken when, as far as we know, nobody had written */
+	bool has_no_room;    /* all of the file's pages would be more than the filesystem's memory */
 	unsigned char *own;  /* of a private one: the pages that were stored to */
 	bool is_own[BUFFER_SIZE / PAGE];
 };
@@ -118,6 +119,7 @@ struct kind {
 enum excuse {
 	EXCUSE_SHARED_OF_LOWER,
 	EXCUSE_PRIVATE_OF_LOWER,
+	EXCUSE_SHARED_NO_ROOM,
 	EXCUSE_DEDUPE_OF_LOWER,
 	EXCUSE_DEDUPE_PAST_END,
 	EXCUSE_LINKS_SEALED,
