@@ -24,7 +24,7 @@ ktap_is "an unknown option is a usage error" 125 "$(status_of "$program" images 
 ktap_is "and is named" "shale: unknown option --nonsense" "$(first_line "$program" images --nonsense)"
 ktap_is "an unknown letter is named" "shale: unknown option -z" "$(first_line "$program" images -z)"
 ktap_is "an option without its value is named" "shale: option --format needs a value" "$(first_line "$program" images --format)"
-ktap_is "a format that is no template is named" "shale: --format: '{{if}}' is not understood" "$(first_line "$program" images --format '{{if}}')"
+ktap_is "a format that is no template is named" "shale: --format: '{{if}}' is not understood: a value is missing" "$(first_line "$program" images --format '{{if}}')"
 ktap_is "import of nothing" 125 "$(status_of "$program" import)"
 ktap_is "import of three" 125 "$(status_of "$program" import a b c)"
 ktap_is "a limit that is no size" "shale: '12q' is not a size" "$(first_line "$program" import --max-layer-size 12q x)"

@@ -94,7 +94,7 @@ ktap_is "two images are one array" 2 "$(shale inspect demo:1 plain:1 | python3 -
 ktap_is "one that is not there does not keep the other away" "1 1" \
 	"$(shale inspect none:1 demo:1 2>/dev/null | grep -c '"Id"') $(shale inspect none:1 demo:1 >/dev/null 2>&1; echo $?)"
 ktap_is "a field that is not there" "1 shale: --format: there is no field 'No'" "$(says inspect -f '{{.No}}' demo:1)"
-ktap_is "a template that is none" "125 shale: --format: '{{if .Id}}' is not understood" "$(says inspect -f '{{if .Id}}' demo:1 | head -1)"
+ktap_is "a template that is none" "125 shale: --format: '{{if .Id}}' is not understood: there is no {{end}}" "$(says inspect -f '{{if .Id}}' demo:1 | head -1)"
 ktap_is "--format json" "$demo" "$(shale inspect --format json demo:1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["Id"])')"
 
 # --- tag

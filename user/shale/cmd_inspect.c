@@ -74,7 +74,7 @@ int cmd_inspect(struct cli *cli, int argc, char **argv)
 		{ "format", required_argument, NULL, 'f' },
 		{ 0 },
 	};
-	__cleanup_template struct template template = { 0 };
+	__cleanup_template struct template *template = NULL;
 	const char *format = NULL;
 	struct shale_err err = { 0 };
 	int opt, status = 0;
@@ -89,5 +89,5 @@ int cmd_inspect(struct cli *cli, int argc, char **argv)
 	if (format &&
 	    template_parse(strcmp(format, "json") ? format : "{{json .}}", &template, &err))
 		return cli_usage(cli, "--format: %s", err.msg);
-	return inspect_all(cli, argc - optind, argv + optind, format ? &template : NULL);
+	return inspect_all(cli, argc - optind, argv + optind, template);
 }
