@@ -29,7 +29,7 @@
 /* What a template may do and print for one value, and how large a text it may make: loops in loops end somewhere. */
 #define TEMPLATE_MAX_STEPS  1000000
 #define TEMPLATE_MAX_OUTPUT (64u << 20)
-#define TEMPLATE_MAX_TEXT   (16u << 20)
+#define TEMPLATE_MAX_TEXT   (4u << 20)
 
 struct template;
 

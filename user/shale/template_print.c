@@ -151,16 +151,18 @@ static int print_padded(const struct print_spec *spec, const char *text, struct 
 	return buf_addf(out, "%*s", pad, "") || buf_add(out, text, len) ? -1 : 0;
 }
 
+/* Quoted text is up to four times as long, and quoting it again and again has no end: it is cut where it is refused. */
 static int quote(const char *text, struct buf *out)
 {
 	static const char letters[] = "abtnvfr";
 	int ret = buf_addc(out, '"');
 
-	for (; !ret && *text; text++) {
-		if (*text == '"' || *text == '\\')
-			ret = buf_addf(out, "\\%c", *text);
-		else if (*text >= '\a' && *text <= '\r')
-			ret = buf_addf(out, "\\%c", letters[*text - '\a']);
+	for (; !ret && *text && out->len <= TEMPLATE_MAX_TEXT; text++) {
+		bool is_letter = *text >= '\a' && *text <= '\r';
+
+		if (*text == '"' || *text == '\\' || is_letter)
+			ret = buf_addc(out, '\\') ||
+			      buf_addc(out, is_letter ? letters[*text - '\a'] : *text) ? -1 : 0;
 		else if ((unsigned char)*text < ' ' || *text == 0x7f)
 			ret = buf_addf(out, "\\x%02x", (unsigned char)*text);
 		else
@@ -177,7 +179,7 @@ static int print_text(const struct print_spec *spec, const char *text, struct bu
 	if (spec->verb == 'q')
 		ret = quote(text, &changed);
 	else if (spec->verb == 'x' || spec->verb == 'X')
-		for (const char *at = text; !ret && *at; at++)
+		for (const char *at = text; !ret && *at && changed.len <= TEMPLATE_MAX_TEXT; at++)
 			ret = buf_addf(&changed, spec->verb == 'x' ? "%02x" : "%02X",
 				       (unsigned char)*at);
 	else
