@@ -81,6 +81,7 @@ struct shale_opts {
  * of a root directory in a tar, as an image of one layer. A tar may be gzip or zstd compressed. All of
  * its images, or on failure none.
  * @source:	    "-" is standard input.
+ * @fd:		    what is read when has_fd, from where it stands; the source is then only what it is called.
  * @name:	    what to call it; the source must then have one image. NULL: as the source says.
  * @max_layer_bytes: refuse a layer whose plain tar, or an archive's member which, is larger; 0 means
  *		    SHALE_MAX_LAYER_BYTES.
@@ -90,8 +91,13 @@ struct shale_import_opts {
 	const char *source;
 	const char *name;
 	uint64_t max_layer_bytes;
+	bool has_fd;
+	int fd;
 	bool only_images;    /* refuse the tar of a root directory */
 	const char *message; /* for the history of one; NULL: where it came from */
+	const char *platform; /* of one: OS/ARCH[/VARIANT]; NULL: this machine's */
+	const char *const *changes; /* of one, as of shale_commit_opts */
+	size_t change_count;
 };
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *import,
 		 struct shale_err *err);
@@ -104,6 +110,7 @@ int shale_import(const struct shale_opts *opts, const struct shale_import_opts *
  *		 ~/.docker/config.json; and the credential helpers these name. The first that knows the
  *		 registry.
  * @auth_file:	 a file like docker's config.json.
+ * @is_anonymous: without the four above, nobody: no file is asked. For who works on behalf of others.
  * @certs_dir:	 a directory with *.crt, and NAME.cert with NAME.key. Otherwise
  *		 /etc/containers/certs.d/HOST:PORT or /etc/docker/certs.d/HOST:PORT.
  * @registries_conf: podman's file of mirrors, which are asked first. Otherwise $CONTAINERS_REGISTRIES_CONF,
@@ -122,6 +129,7 @@ struct shale_registry_opts {
 	const char *auth_file;
 	const char *certs_dir;
 	const char *registries_conf;
+	bool is_anonymous;
 	bool is_insecure;
 	unsigned int stall_seconds;
 	unsigned int tries;
@@ -176,6 +184,12 @@ int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push
  */
 int shale_login(const struct shale_registry_opts *registry, const char *host,
 		struct shale_err *err);
+/*
+ * The same without keeping anything. *ret_identity_token: what to log in with from now on instead of the password, to
+ * be freed; NULL when the registry gives none.
+ */
+int shale_login_check(const struct shale_registry_opts *registry, const char *host,
+		      char **ret_identity_token, struct shale_err *err);
 int shale_logout(const struct shale_registry_opts *registry, const char *host,
 		 struct shale_err *err);
 
@@ -196,6 +210,12 @@ struct shale_image_list {
 int shale_images(const struct shale_opts *opts, const char *filter,
 		 struct shale_image_list *ret_list, struct shale_err *err);
 void shale_image_list_free(struct shale_image_list *list);
+
+/*
+ * What docker's API answers about all images, as JSON text to be freed: an array of objects, newest first, one for
+ * each image ID; and with Descriptor its manifest.
+ */
+int shale_summaries(const struct shale_opts *opts, char **ret_json, struct shale_err *err);
 
 /*
  * Remove a name, or by ID an image, which deletes what nothing else needs. EBUSY while a layer that
@@ -265,6 +285,14 @@ struct shale_mounted {
 };
 int shale_mount(const struct shale_opts *opts, const struct shale_mount_opts *mount,
 		struct shale_mounted *ret_mounted, struct shale_err *err);
+
+/*
+ * Which storage driver mounts here use: the named one if it works, or for NULL the first that does. Makes the store
+ * if there is none. err->code ENODEV: as for shale_mount().
+ */
+#define SHALE_DRIVER_TEXT 16
+int shale_driver(const struct shale_opts *opts, const char *name,
+		 char ret_name[SHALE_DRIVER_TEXT], struct shale_err *err);
 
 /*
  * Unmount, and remove the writable layer that shale_mount() gave it.
@@ -354,11 +382,16 @@ void shale_df_free(struct shale_df *df);
 /*
  * Remove writable layers that are not mounted, and images not in use: those without a name, or all.
  * What nothing needs then goes too. Tells what went by events, SHALE_EVENT_CONTAINER among them.
- * @before: only what was created before this time; 0: whenever.
+ * @before:	 only what was created before this time; 0: whenever.
+ * @only_images: writable layers stay.
+ * @select:	 asked for each image whether it may go, with its config; may be NULL.
  */
 struct shale_prune_opts {
 	bool is_all;
 	int64_t before;
+	bool only_images;
+	bool (*select)(void *arg, const char *config);
+	void *select_arg;
 };
 int shale_prune(const struct shale_opts *opts, const struct shale_prune_opts *prune,
 		uint64_t *ret_reclaimed, struct shale_err *err);

@@ -125,6 +125,7 @@ static int ask_by_get(const struct bearer_wish *wish, struct web_request *reques
 	if ((challenge->service[0] && add_escaped(&query, "service", challenge->service) < 0) ||
 	    add_scopes(&query, wish->scopes) < 0 ||
 	    add_escaped(&query, "client_id", BEARER_CLIENT) < 0 ||
+	    (wish->wants_refresh && add_escaped(&query, "offline_token", "true") < 0) ||
 	    buf_addf(&url, "%s%c%s", challenge->realm, strchr(challenge->realm, '?') ? '&' : '?',
 		     buf_str(&query)) < 0)
 		return shale_err_errno(err, "asking for a token");

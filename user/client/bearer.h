@@ -34,6 +34,7 @@ struct bearer_wish {
 	const struct answer_challenge *challenge;
 	const struct creds *creds;
 	const char *scopes;
+	bool wants_refresh; /* a refresh token as well, by GET */
 };
 
 /*

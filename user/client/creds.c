@@ -122,7 +122,7 @@ int creds_find(const struct shale_registry_opts *opts, const char *host, const c
 	__cleanup_free char *docker = docker_file();
 	const char *paths[] = { named_file(opts), podman, docker };
 
-	if (are_given(opts))
+	if (are_given(opts) || opts->is_anonymous)
 		return take_given(opts, ret_creds);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		if (!paths[i])

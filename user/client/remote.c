@@ -27,6 +27,7 @@ void remote_close(struct remote *remote)
 {
 	free(remote->base);
 	free(remote->authorization);
+	free(remote->refresh_token);
 	tlsdir_release(&remote->tlsdir);
 	creds_release(&remote->creds);
 	buf_release(&remote->scopes);
@@ -147,6 +148,7 @@ static int fetch_token(struct remote *remote, struct shale_err *err)
 		.challenge = &remote->challenge,
 		.creds = &remote->creds,
 		.scopes = scopes_of(remote),
+		.wants_refresh = remote->wants_refresh,
 	};
 
 	request.tls = &remote->tls;
@@ -156,6 +158,10 @@ static int fetch_token(struct remote *remote, struct shale_err *err)
 		return shale_err_wrap(err, "asking for a token");
 	if (bearer_parse(buf_str(&request.answer), request.answer.len, &bearer, err) < 0)
 		return shale_err_wrap(err, "%.200s", realm);
+	if (remote->wants_refresh && bearer.refresh_token) {
+		free(remote->refresh_token);
+		remote->refresh_token = steal_ptr(bearer.refresh_token);
+	}
 	return use_token(remote, bearer.token, monotonic() + bearer.seconds, err);
 }
 

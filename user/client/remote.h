@@ -41,6 +41,8 @@ struct remote {
 	bool has_creds; /* they were looked for */
 	struct buf scopes;
 	char *authorization;
+	bool wants_refresh;  /* for who logs in: to be kept instead of the password */
+	char *refresh_token; /* what came of that, or NULL */
 	time_t expires; /* CLOCK_MONOTONIC; 0: never */
 };
 

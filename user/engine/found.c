@@ -86,6 +86,45 @@ json_t *found_names(const struct index *index, const struct digest *manifest)
 	return names;
 }
 
+int found_add(json_t *list, json_t *text)
+{
+	for (size_t i = 0; text && i < json_array_size(list); i++)
+		if (json_equal(json_array_get(list, i), text)) {
+			json_decref(text);
+			return 0;
+		}
+	return text ? json_array_append_new(list, text) : -1;
+}
+
+/* What was pulled by a digest goes by that, which may be an index's. */
+int found_add_digest(json_t *list, const struct index_entry *entry)
+{
+	struct digest_text text;
+	struct ref ref;
+
+	if (!entry->name || ref_parse(entry->name, &ref, NULL) < 0)
+		return 0;
+	text = digest_text(ref.has_digest ? &ref.digest : &entry->digest);
+	return found_add(list, json_sprintf("%s@%s", ref_familiar(&ref), text.text));
+}
+
+json_t *found_digests(const struct index *index, const struct digest *manifest)
+{
+	json_t *list = json_array();
+	struct index_entry entry;
+
+	for (size_t i = 0; list && i < index_count(index); i++) {
+		if (index_get(index, i, &entry, NULL) < 0 ||
+		    !digest_is_equal(&entry.digest, manifest))
+			continue;
+		if (found_add_digest(list, &entry) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static int sum_layers(const struct store *store, const struct image *image, uint64_t *ret_size)
 {
 	uint64_t total = 0;

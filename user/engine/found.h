@@ -37,6 +37,12 @@ int found_config(const struct store *store, const struct image *image, json_t **
 		 struct shale_err *err);
 /* An array of "debian:12": all names, with tags, of the image with this manifest. */
 json_t *found_names(const struct index *index, const struct digest *manifest);
+/* Adds a text that was made for it to an array, unless it is there. */
+int found_add(json_t *list, json_t *text);
+/* Adds "debian@sha256:..." of an entry, if it has a name. */
+int found_add_digest(json_t *list, const struct index_entry *entry);
+/* An array of "debian@sha256:...": one for each repository it has a name in. */
+json_t *found_digests(const struct index *index, const struct digest *manifest);
 /* "debian:12" of an entry of the index; false: it has no name with a tag. */
 bool found_name(const struct index_entry *entry, char ret_name[FOUND_NAME]);
 /* Bytes of file content in all layers; those of their blobs where the layers are not unpacked. */

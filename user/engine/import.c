@@ -278,6 +278,9 @@ static int verb_run(struct verb *verb, struct shale_err *err)
 	struct plan_opts plan_opts = {
 		.only_images = verb->opts->only_images,
 		.message = verb->opts->message,
+		.platform = verb->opts->platform,
+		.changes = verb->opts->changes,
+		.change_count = verb->opts->change_count,
 	};
 	struct import_input input = {
 		.task = &verb->task,
@@ -289,7 +292,7 @@ static int verb_run(struct verb *verb, struct shale_err *err)
 
 	if (session_begin(&verb->store, &verb->session, err) < 0)
 		return -1;
-	if (source_open(verb->opts->source, &verb->session, &verb->task, max_bytes(verb),
+	if (source_open(verb->opts->source, verb->opts->has_fd ? verb->opts->fd : -1, &verb->session, &verb->task, max_bytes(verb),
 			&verb->source, err) < 0)
 		return -1;
 	if (plan_make(&verb->source, &verb->task, &plan_opts, &verb->plan, err) < 0 ||

@@ -42,45 +42,6 @@ static json_t *run_config(const json_t *config)
 	return NULL;
 }
 
-/* "debian@sha256:..."; what was pulled by a digest goes by that, which may be an index's. */
-static json_t *repo_digest(const struct ref *ref, const struct digest *manifest)
-{
-	struct digest_text text = digest_text(ref->has_digest ? &ref->digest : manifest);
-
-	return json_sprintf("%s@%s", ref_familiar(ref), text.text);
-}
-
-/* For each repository the image has a name in. */
-static json_t *repo_digests(const struct index *index, const struct digest *manifest)
-{
-	json_t *seen = json_object();
-	json_t *out = json_array();
-	struct index_entry entry;
-	int ret = out && seen ? 0 : -1;
-	struct ref ref;
-
-	for (size_t i = 0; !ret && i < index_count(index); i++) {
-		json_t *text;
-
-		if (index_get(index, i, &entry, NULL) < 0 || !entry.name ||
-		    !digest_is_equal(&entry.digest, manifest) ||
-		    ref_parse(entry.name, &ref, NULL) < 0)
-			continue;
-		text = repo_digest(&ref, manifest);
-		if (text && json_object_get(seen, json_string_value(text))) {
-			json_decref(text);
-			continue;
-		}
-		ret = !text || json_object_set(seen, json_string_value(text), json_true()) ||
-		      json_array_append_new(out, text);
-	}
-	json_decref(seen);
-	if (!ret)
-		return out;
-	json_decref(out);
-	return NULL;
-}
-
 static const char *text_or(const json_t *config, const char *field, const char *otherwise)
 {
 	const char *text = json_string_value(json_object_get(config, field));
@@ -141,20 +102,13 @@ static json_t *layer_dirs(const struct found *found)
 static int find_parent(const struct found *found, const json_t *config, struct digest_text *ret_id,
 		       struct shale_err *err)
 {
-	const json_t *history = json_object_get(config, "history");
-	size_t entries = json_array_size(history);
 	__cleanup_parents struct parents parents = { 0 };
 	const struct image *parent;
-	size_t layers = found->image.layer_count;
 
 	ret_id->text[0] = '\0';
-	if (entries < 2)
-		return 0;
 	if (parents_load(&found->store, &found->index, &parents, err) < 0)
 		return -1;
-	if (!json_is_true(json_object_get(json_array_get(history, entries - 1), "empty_layer")))
-		layers = layers ? layers - 1 : 0;
-	parent = parents_find(&parents, &found->image, history, layers, entries - 1);
+	parent = parents_find_last(&parents, &found->image, json_object_get(config, "history"));
 	if (parent)
 		*ret_id = digest_text(&parent->config);
 	return 0;
@@ -166,7 +120,7 @@ static json_t *describe(const struct found *found, const json_t *config,
 	const struct image *image = &found->image;
 	struct digest_text id = digest_text(&image->config);
 	json_t *names = found_names(&found->index, &image->manifest);
-	json_t *digests = repo_digests(&found->index, &image->manifest);
+	json_t *digests = found_digests(&found->index, &image->manifest);
 
 	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s*, s:s, s:I, "
 			 "s:{s:o, s:s}, s:{s:s, s:o}, s:{s:s}}",

@@ -31,7 +31,7 @@ static int login_host(const char *host, struct origin *ret_origin, struct shale_
 }
 
 static int check_login(const struct shale_registry_opts *registry, const struct origin *origin,
-		       struct shale_err *err)
+		       char **ret_token, struct shale_err *err)
 {
 	__cleanup_web_request struct web_request request = WEB_REQUEST_INIT;
 	__cleanup_remote struct remote remote = { 0 };
@@ -43,14 +43,46 @@ static int check_login(const struct shale_registry_opts *registry, const struct 
 	if (web_open(&opts, &web, err) < 0)
 		return -1;
 	wish.web = web;
-	if (remote_open(&wish, &remote, err) < 0)
+	if (remote_init(&wish, &remote, err) < 0)
+		return -1;
+	remote.wants_refresh = ret_token;
+	if (remote_connect(&remote, err) < 0)
 		return -1;
 	if (buf_addf(&url, "%s/v2/", remote.base) < 0)
 		return shale_err_errno(err, "logging in");
 	request.url = buf_steal(&url);
 	request.tls = &remote.tls;
 	request.max_answer = WEB_MAX_ERROR_BODY;
-	return remote_request(&remote, &request, 404, err);
+	if (remote_request(&remote, &request, 404, err) < 0)
+		return -1;
+	if (ret_token)
+		*ret_token = steal_ptr(remote.refresh_token);
+	return 0;
+}
+
+static int check_user(const struct shale_registry_opts *registry, const struct origin *origin,
+		      char **ret_token, struct shale_err *err)
+{
+	if (!registry->identity_token &&
+	    (!registry->username || !*registry->username || !registry->password))
+		return shale_err_set(err, EINVAL, "a user and a password are needed");
+	if (registry->username && strchr(registry->username, ':'))
+		return shale_err_set(err, EINVAL, "a user's name has no ':'");
+	if (check_login(registry, origin, ret_token, err) < 0)
+		return shale_err_wrap(err, "cannot log in to %s", origin->host);
+	return 0;
+}
+
+int shale_login_check(const struct shale_registry_opts *registry, const char *host,
+		      char **ret_identity_token, struct shale_err *err)
+{
+	struct origin origin;
+	char *token = NULL;
+
+	if (login_host(host, &origin, err) < 0 || check_user(registry, &origin, &token, err) < 0)
+		return -1;
+	*ret_identity_token = token;
+	return 0;
 }
 
 int shale_login(const struct shale_registry_opts *registry, const char *host,
@@ -64,12 +96,8 @@ int shale_login(const struct shale_registry_opts *registry, const char *host,
 
 	if (login_host(host, &origin, err) < 0)
 		return -1;
-	if (!registry->username || !*registry->username || !registry->password)
-		return shale_err_set(err, EINVAL, "a user and a password are needed");
-	if (strchr(registry->username, ':'))
-		return shale_err_set(err, EINVAL, "a user's name has no ':'");
-	if (check_login(registry, &origin, err) < 0)
-		return shale_err_wrap(err, "cannot log in to %s", origin.host);
+	if (check_user(registry, &origin, NULL, err) < 0)
+		return -1;
 	return creds_store(registry, origin.host, &creds, err);
 }
 

@@ -72,3 +72,16 @@ const struct image *parents_find(const struct parents *parents, const struct ima
 			return &parents->items[i].image;
 	return NULL;
 }
+
+const struct image *parents_find_last(const struct parents *parents, const struct image *image,
+				      const json_t *history)
+{
+	size_t entries = json_array_size(history);
+	size_t layers = image->layer_count;
+
+	if (entries < 2)
+		return NULL;
+	if (!json_is_true(json_object_get(json_array_get(history, entries - 1), "empty_layer")))
+		layers = layers ? layers - 1 : 0;
+	return parents_find(parents, image, history, layers, entries - 1);
+}

@@ -28,4 +28,8 @@ void parents_release(struct parents *parents);
 const struct image *parents_find(const struct parents *parents, const struct image *image,
 				 const json_t *history, size_t layers, size_t entries);
 
+/* The image it was made from by its last step, or NULL. */
+const struct image *parents_find_last(const struct parents *parents, const struct image *image,
+				      const json_t *history);
+
 #endif

@@ -47,6 +47,9 @@ struct plan {
 struct plan_opts {
 	bool only_images;    /* refuse the tar of a root directory */
 	const char *message; /* what the history says of one; NULL: where it came from */
+	const char *platform; /* of one, the next as well: see shale_import_opts */
+	const char *const *changes;
+	size_t change_count;
 };
 
 int plan_make(const struct source *source, struct task *task, const struct plan_opts *opts,

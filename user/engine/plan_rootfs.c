@@ -11,6 +11,8 @@
 #include <time.h>
 
 #include "engine/blob.h"
+#include "engine/change.h"
+#include "engine/platform.h"
 
 #define COMMENT "Imported from "
 
@@ -27,6 +29,16 @@ static void print_now(char *text, size_t len)
 	snprintf(text + used, len - used, ".%09ldZ", now.tv_nsec);
 }
 
+static int plan_changes(json_t *json, const struct plan_opts *opts, struct shale_err *err)
+{
+	struct change_state state = { 0 };
+
+	for (size_t i = 0; i < opts->change_count; i++)
+		if (change_apply(json_object_get(json, "config"), opts->changes[i], &state, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int write_config(const struct source *source, const struct plan_opts *opts,
 			const struct digest *diff_id, struct plan_image *image,
 			struct shale_err *err)
@@ -35,16 +47,25 @@ static int write_config(const struct source *source, const struct plan_opts *opt
 	__cleanup_buf struct buf comment = BUF_INIT;
 	__cleanup_json json_t *json = NULL;
 	__cleanup_free char *text = NULL;
+	struct platform platform;
 	char now[64];
 
+	if (opts->platform && platform_parse(opts->platform, &platform, err) < 0)
+		return -1;
 	print_now(now, sizeof(now));
 	if (opts->message ? buf_adds(&comment, opts->message)
 			  : buf_addf(&comment, COMMENT "%s", source->name))
 		return shale_err_errno(err, "writing a config");
 	json = json_pack("{s:s, s:s, s:s, s:{}, s:{s:s, s:[s]}, s:[{s:s, s:s}]}", "created", now,
-			 "architecture", PLAN_ARCH, "os", PLAN_OS, "config", "rootfs", "type",
+			 "architecture", opts->platform ? platform.architecture : PLAN_ARCH, "os",
+			 opts->platform ? platform.os : PLAN_OS, "config", "rootfs", "type",
 			 "layers", "diff_ids", layer.text, "history", "created", now, "comment",
 			 buf_str(&comment));
+	if (json && opts->platform && *platform.variant &&
+	    json_object_set_new(json, "variant", json_string(platform.variant)))
+		return shale_err_set(err, ENOMEM, "writing a config");
+	if (json && plan_changes(json, opts, err) < 0)
+		return -1;
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	if (!text || buf_adds(&image->config, text) < 0)
 		return shale_err_set(err, ENOMEM, "writing a config");

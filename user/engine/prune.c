@@ -43,12 +43,37 @@ static time_t prune_limit(const struct pruning *pruning)
 	return pruning->opts->before ? pruning->opts->before : INT64_MAX;
 }
 
+/* Of an image without a config nothing is known that it could be selected by. */
+static int is_selected(const struct pruning *pruning, const struct digest *id, bool *ret_may_go,
+		       struct shale_err *err)
+{
+	const struct shale_prune_opts *opts = pruning->opts;
+	__cleanup_buf struct buf config = BUF_INIT;
+	struct shale_err why = { 0 };
+
+	*ret_may_go = true;
+	if (!opts->select)
+		return 0;
+	if (store_read_blob(&pruning->store, id, &config, &why) == 0)
+		*ret_may_go = opts->select(opts->select_arg, buf_str(&config));
+	else if (why.code == ENOMEM)
+		return shale_err_set(err, why.code, "%s", why.msg);
+	else
+		*ret_may_go = opts->select(opts->select_arg, "{}");
+	return 0;
+}
+
 static int note_image(void *arg, const struct digest *manifest, const struct digest *id,
 		      struct shale_err *err)
 {
 	struct pruning *pruning = arg;
 	struct pruned_image *images;
+	bool may_go = false;
 
+	if (is_selected(pruning, id, &may_go, err) < 0)
+		return -1;
+	if (!may_go)
+		return 0;
 	images = reallocarray(pruning->images, pruning->image_count + 1, sizeof(*images));
 	if (!images)
 		return shale_err_errno(err, "looking for what is not used");
@@ -77,7 +102,9 @@ static int choose_locked(struct pruning *pruning, struct shale_err *err)
 	__cleanup_txn struct txn txn = TXN_NONE;
 	const char *id, *end;
 
-	if (txn_begin(&txn, pruning->store.db, TXN_WRITE, err) < 0 ||
+	if (txn_begin(&txn, pruning->store.db, TXN_WRITE, err) < 0)
+		return -1;
+	if (!pruning->opts->only_images &&
 	    container_each(txn.db, note_container, pruning, err) < 0)
 		return -1;
 	end = pruning->containers.data + pruning->containers.len;

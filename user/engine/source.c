@@ -85,7 +85,15 @@ static int open_file(struct spool *spool, int fd, const struct stat *st, struct 
 	return ret;
 }
 
-int source_open(const char *path, struct session *session, struct task *task, uint64_t max_bytes,
+/* What is given stays the caller's; a copy of the descriptor reads on where it stands. */
+static int open_source(const char *path, int given_fd)
+{
+	if (given_fd >= 0)
+		return fcntl(given_fd, F_DUPFD_CLOEXEC, 0);
+	return open(strcmp(path, "-") ? path : "/dev/stdin", O_RDONLY | O_CLOEXEC);
+}
+
+int source_open(const char *path, int given_fd, struct session *session, struct task *task, uint64_t max_bytes,
 		struct source *ret_source, struct shale_err *err)
 {
 	__cleanup_source struct source source = { .dirfd = -1 };
@@ -95,7 +103,7 @@ int source_open(const char *path, struct session *session, struct task *task, ui
 		.source = &source,
 		.max_bytes = max_bytes,
 	};
-	__cleanup_fd int fd = open(strcmp(path, "-") ? path : "/dev/stdin", O_RDONLY | O_CLOEXEC);
+	__cleanup_fd int fd = open_source(path, given_fd);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -38,7 +38,7 @@ struct source {
 
 #define __cleanup_source __attribute__((cleanup(source_close)))
 
-int source_open(const char *path, struct session *session, struct task *task, uint64_t max_bytes,
+int source_open(const char *path, int given_fd, struct session *session, struct task *task, uint64_t max_bytes,
 		struct source *ret_source, struct shale_err *err);
 void source_close(struct source *source);
 

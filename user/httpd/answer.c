@@ -136,6 +136,8 @@ static ssize_t read_source(void *ctx, uint64_t pos, char *data, size_t max)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (request->ahead_len > 0)
 		return take_ahead(request, data, max);
+	if (sleep_is_gone(&request->sleeper))
+		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (request->ahead_len < 0)
 		return request->answer.length == UINT64_MAX ? MHD_CONTENT_READER_END_OF_STREAM :
 							      MHD_CONTENT_READER_END_WITH_ERROR;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -126,6 +127,18 @@ int listen_open(const char *address, mode_t mode, struct shale_err *err)
 	if (!strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)))
 		return open_unix(address + strlen(UNIX_PREFIX), mode, err);
 	return open_tcp(address, err);
+}
+
+bool listen_set_group(int fd, const char *group)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(address);
+	struct group *found = getgrnam(group);
+
+	if (!found || getsockname(fd, (struct sockaddr *)&address, &len) < 0 ||
+	    address.sun_family != AF_UNIX || address.sun_path[0] != '/')
+		return false;
+	return lchown(address.sun_path, -1, found->gr_gid) == 0;
 }
 
 int listen_inherited(void)

@@ -6,12 +6,15 @@
 #ifndef SHALE_HTTPD_LISTEN_H
 #define SHALE_HTTPD_LISTEN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 
 /* The socket, or -1. A unix socket gets the mode; one that a dead server left is replaced. */
 int listen_open(const char *address, mode_t mode, struct shale_err *err);
+/* Gives a unix socket to a group; false: there is no such group, or it may not. */
+bool listen_set_group(int fd, const char *group);
 /* How many sockets we were started with: fds LISTEN_FIRST and up. Our children do not see them. */
 #define LISTEN_FIRST 3
 int listen_inherited(void);

@@ -19,6 +19,31 @@ static struct watched *connection_watched(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
+/* The connection goes on. Only then is it no step: the library must not be stopped while one is suspended. */
+static void resume(struct httpd *httpd, struct httpd_request *request)
+{
+	MHD_resume_connection(request->connection);
+	pthread_mutex_lock(&httpd->lock);
+	if (!--httpd->steps)
+		pthread_cond_broadcast(&httpd->idle);
+	pthread_mutex_unlock(&httpd->lock);
+}
+
+static void wake_request(struct sleeper *sleeper)
+{
+	struct httpd_request *request = sleeper->owner;
+
+	resume(request->httpd, request);
+}
+
+static int connection_fd(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	return info ? info->connect_fd : -1;
+}
+
 void *request_new(void *httpd, const char *target, struct MHD_Connection *connection)
 {
 	struct httpd_request *request = calloc(1, sizeof(*request));
@@ -29,6 +54,11 @@ void *request_new(void *httpd, const char *target, struct MHD_Connection *connec
 	request->connection = connection;
 	request->watched = connection_watched(connection);
 	request->answer.fd = -1;
+	request->sleeper = (struct sleeper){
+		.wake = wake_request,
+		.owner = request,
+		.fd = connection_fd(connection),
+	};
 	clock_gettime(CLOCK_MONOTONIC, &request->started);
 	request->target = strdup(target);
 	if (request->target)
@@ -96,7 +126,9 @@ static void read_ahead(struct httpd_request *request)
 
 	got = source->read(source, request->ahead, HTTPD_SOURCE_CHUNK);
 	request->ahead_from = 0;
-	request->ahead_len = got > 0 ? got : -1;
+	request->is_later = got == HTTPD_LATER;
+	if (!request->is_later)
+		request->ahead_len = got > 0 ? got : -1;
 }
 
 static void finish(struct httpd_request *request)
@@ -124,7 +156,7 @@ static void run_step(struct httpd_request *request, enum request_step step)
 		give_chunk(request);
 		if (!request->answer.status)
 			ops->end(request);
-		request->has_ended = true;
+		request->has_ended = !request->is_later;
 		break;
 	case STEP_READ:
 		read_ahead(request);
@@ -140,21 +172,28 @@ static void run_step(struct httpd_request *request, enum request_step step)
 static void run_job(struct worker_job *job)
 {
 	struct httpd_request *request = (struct httpd_request *)job;
-	struct httpd *httpd = request->httpd;
 	enum request_step step = request->step;
 
 	if (step == STEP_FINISH) {
 		finish(request);
 		return;
 	}
+	request->is_later = false;
+	sleep_prepare(request->httpd->sleepers, &request->sleeper);
 	run_step(request, step);
 	request->step = STEP_NONE;
-	MHD_resume_connection(request->connection);
-	/* Only now: the library must not be stopped while a connection is suspended. */
-	pthread_mutex_lock(&httpd->lock);
-	if (!--httpd->steps)
-		pthread_cond_broadcast(&httpd->idle);
-	pthread_mutex_unlock(&httpd->lock);
+	if (!request->is_later || !sleep_begin(request->httpd->sleepers, &request->sleeper))
+		resume(request->httpd, request);
+}
+
+void httpd_later(struct httpd_request *request)
+{
+	request->is_later = true;
+}
+
+void httpd_wake(struct httpd_request *request)
+{
+	sleep_wake(request->httpd->sleepers, &request->sleeper);
 }
 
 bool request_step(struct httpd_request *request, enum request_step step)
@@ -275,6 +314,8 @@ static bool handle_piece(struct httpd_request *request, const char *data, size_t
 
 static bool handle_end(struct httpd_request *request)
 {
+	if (sleep_is_gone(&request->sleeper))
+		return false;
 	if (!request->has_ended && !request->answer.status) {
 		if (!do_step(request, STEP_END))
 			return false;
@@ -312,18 +353,18 @@ void request_connection(void *owner, struct MHD_Connection *connection, void **c
 			enum MHD_ConnectionNotificationCode what)
 {
 	struct httpd *httpd = owner;
-
-	const union MHD_ConnectionInfo *info;
+	int fd;
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		atomic_fetch_sub(&httpd->connections, 1);
 		watch_remove(httpd->watch, *context);
 		*context = NULL;
+		if (atomic_fetch_sub(&httpd->connections, 1) == 1 && httpd->gone)
+			httpd->gone(httpd->owner);
 		return;
 	}
 	atomic_fetch_add(&httpd->connections, 1);
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*context = info ? watch_add(httpd->watch, info->connect_fd) : NULL;
+	fd = connection_fd(connection);
+	*context = fd >= 0 ? watch_add(httpd->watch, fd) : NULL;
 }
 
 /*
@@ -396,6 +437,14 @@ const struct sockaddr *httpd_peer(struct httpd_request *request)
 
 	info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	return info ? info->client_addr : NULL;
+}
+
+bool httpd_peer_process(struct httpd_request *request, struct ucred *ret_peer)
+{
+	socklen_t len = sizeof(*ret_peer);
+
+	return getsockopt(request->sleeper.fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &len) == 0 &&
+	       ret_peer->pid;
 }
 
 void httpd_set_ctx(struct httpd_request *request, void *ctx)

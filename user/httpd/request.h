@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "httpd/server.h"
+#include "httpd/sleep.h"
 #include "httpd/watch.h"
 #include "httpd/workers.h"
 
@@ -58,6 +59,8 @@ struct httpd {
 	unsigned int requests; /* under the lock */
 	unsigned int steps;    /* under the lock */
 	bool is_cut;	       /* under the lock: no step may start on a worker any more */
+	struct sleepers *sleepers;
+	void (*gone)(void *owner);
 };
 
 enum request_step {
@@ -100,6 +103,8 @@ struct httpd_request {
 	bool has_ended;	  /* end was called, or is not needed */
 	bool is_queued;	  /* the answer was given to the library */
 	bool is_whole;
+	struct sleeper sleeper;
+	bool is_later; /* the step had nothing yet */
 	enum request_step step; /* on a worker at the moment */
 	char *chunk;		/* what is collected of the body */
 	size_t chunk_len;

@@ -68,8 +68,10 @@ int httpd_start(const struct httpd_ops *ops, void *owner, const struct httpd_lim
 		free(httpd);
 		return -1;
 	}
-	if (watch_start(limits->idle_seconds, &httpd->watch, err) < 0) {
+	if (watch_start(limits->idle_seconds, &httpd->watch, err) < 0 ||
+	    sleepers_start(&httpd->sleepers, err) < 0) {
 		workers_stop(httpd->workers);
+		watch_stop(httpd->watch);
 		free(httpd);
 		return -1;
 	}
@@ -97,6 +99,7 @@ static void add_limits(struct options *options, const struct httpd_limits *limit
 	if (limits->per_client)
 		option_add(options, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->per_client, NULL);
 	option_add(options, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits->header_bytes, NULL);
+	/* To the library, too, 0 is for ever. */
 	option_add(options, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds, NULL);
 	option_add(options, MHD_OPTION_THREAD_STACK_SIZE, NETWORK_STACK, NULL);
 	if (limits->threads > 1)
@@ -139,10 +142,23 @@ static int check_tls(const struct httpd_tls *tls, struct shale_err *err)
 	return 0;
 }
 
+static struct MHD_Daemon *daemon_start(struct httpd *httpd, unsigned int flags,
+				       struct options *options)
+{
+	flags |= MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+		 MHD_USE_ITC;
+	option_add(options, MHD_OPTION_END, 0, NULL);
+	return MHD_start_daemon(flags, 0, NULL, NULL, request_handle, httpd,
+				MHD_OPTION_EXTERNAL_LOGGER, log_line, httpd,
+				MHD_OPTION_URI_LOG_CALLBACK, request_new, httpd,
+				MHD_OPTION_NOTIFY_COMPLETED, request_done, httpd,
+				MHD_OPTION_NOTIFY_CONNECTION, request_connection, httpd,
+				MHD_OPTION_UNESCAPE_CALLBACK, decode_nothing, NULL,
+				MHD_OPTION_ARRAY, options->list, MHD_OPTION_END);
+}
+
 int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struct shale_err *err)
 {
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-			     MHD_USE_ERROR_LOG | MHD_USE_ITC | (tls ? MHD_USE_TLS : 0);
 	struct options options = { 0 };
 	struct MHD_Daemon *daemon;
 
@@ -158,21 +174,42 @@ int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struc
 	add_limits(&options, &httpd->limits);
 	if (tls)
 		add_tls(&options, tls);
-	option_add(&options, MHD_OPTION_END, 0, NULL);
-	daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_handle, httpd,
-				  MHD_OPTION_EXTERNAL_LOGGER, log_line, httpd,
-				  MHD_OPTION_LISTEN_SOCKET, fd,
-				  MHD_OPTION_URI_LOG_CALLBACK, request_new, httpd,
-				  MHD_OPTION_NOTIFY_COMPLETED, request_done, httpd,
-				  MHD_OPTION_NOTIFY_CONNECTION, request_connection, httpd,
-				  MHD_OPTION_UNESCAPE_CALLBACK, decode_nothing, NULL,
-				  MHD_OPTION_ARRAY, options.list, MHD_OPTION_END);
+	option_add(&options, MHD_OPTION_LISTEN_SOCKET, fd, NULL);
+	daemon = daemon_start(httpd, tls ? MHD_USE_TLS : 0, &options);
 	if (!daemon) {
 		close(fd);
 		return shale_err_set(err, EIO, "the HTTP library cannot serve a socket");
 	}
 	httpd->daemons[httpd->daemon_count++] = daemon;
 	return 0;
+}
+
+/* One connection needs one thread. */
+int httpd_adopt(struct httpd *httpd, int fd, void (*gone)(void *owner), struct shale_err *err)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNIX };
+	socklen_t len = sizeof(address);
+	struct options options = { 0 };
+	struct httpd_limits limits = httpd->limits;
+	struct MHD_Daemon *daemon;
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0) {
+		shale_err_errno(err, "file descriptor %d is no connected socket", fd);
+		close(fd);
+		return -1;
+	}
+	limits.threads = 1;
+	add_limits(&options, &limits);
+	httpd->gone = gone;
+	daemon = daemon_start(httpd, MHD_USE_NO_LISTEN_SOCKET, &options);
+	if (!daemon) {
+		close(fd);
+		return shale_err_set(err, EIO, "the HTTP library cannot serve a connection");
+	}
+	httpd->daemons[httpd->daemon_count++] = daemon;
+	if (MHD_add_connection(daemon, fd, (struct sockaddr *)&address, len) == MHD_YES)
+		return 0;
+	return shale_err_errno(err, "the HTTP library does not take the connection");
 }
 
 static void wait_idle(struct httpd *httpd)
@@ -187,6 +224,9 @@ static void wait_idle(struct httpd *httpd)
 			break;
 	/* Steps that run end by themselves; after that no connection is suspended any more. */
 	httpd->is_cut = true;
+	pthread_mutex_unlock(&httpd->lock);
+	sleepers_end(httpd->sleepers);
+	pthread_mutex_lock(&httpd->lock);
 	while (httpd->steps)
 		pthread_cond_wait(&httpd->idle, &httpd->lock);
 	pthread_mutex_unlock(&httpd->lock);
@@ -208,6 +248,7 @@ void httpd_stop(struct httpd *httpd)
 		MHD_stop_daemon(httpd->daemons[i]);
 	workers_stop(httpd->workers);
 	watch_stop(httpd->watch);
+	sleepers_stop(httpd->sleepers);
 	pthread_cond_destroy(&httpd->idle);
 	pthread_mutex_destroy(&httpd->lock);
 	free(httpd);

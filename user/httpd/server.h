@@ -6,7 +6,7 @@
  *
  *	begin	the header is there. Answers, or wants the body.
  *	body	some bytes of the body, again and again. May answer; what follows is then discarded.
- *	end	the body is whole. Answers.
+ *	end	the body is whole. Answers, or says httpd_later() and is called again.
  *	finish	the answer was sent, or the connection was lost in any of the steps. Always called,
  *		last, once begin was.
  *
@@ -32,7 +32,7 @@ struct httpd_limits {
 	unsigned int connections;    /* at once, per listening socket */
 	unsigned int per_client;     /* of these from one address; 0: no limit */
 	size_t header_bytes;	     /* request line and header fields, with room for one read of a body */
-	unsigned int idle_seconds;   /* without progress in either direction */
+	unsigned int idle_seconds;   /* without progress in either direction; 0: as long as the client likes */
 	unsigned int threads;	     /* that wait for the network, per listening socket */
 	unsigned int workers;
 	unsigned int drain_seconds; /* requests may still run when the server is stopped */
@@ -69,6 +69,11 @@ int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struc
  * drain_seconds are over, and then cuts off what is left.
  */
 void httpd_stop(struct httpd *httpd);
+/*
+ * Serves one connected socket, which becomes the server's; gone() is called on a thread of the network when
+ * the last connection is closed.
+ */
+int httpd_adopt(struct httpd *httpd, int fd, void (*gone)(void *owner), struct shale_err *err);
 /* For work beside requests. */
 struct workers *httpd_workers(struct httpd *httpd);
 
@@ -82,6 +87,8 @@ const char *httpd_field(struct httpd_request *request, const char *name);
 /* How long the body is said to be; UINT64_MAX: it is sent in chunks and will be seen. */
 uint64_t httpd_body_length(struct httpd_request *request);
 const struct sockaddr *httpd_peer(struct httpd_request *request);
+/* The process at the other end of a unix socket; false: it is none. */
+bool httpd_peer_process(struct httpd_request *request, struct ucred *ret_peer);
 bool httpd_is_tls(struct httpd_request *request);
 /* The client has shown one that the authorities vouch for. */
 bool httpd_has_client_certificate(struct httpd_request *request);
@@ -104,9 +111,18 @@ void httpd_send_length(struct httpd_request *request, uint64_t len);
 /* Sends len bytes of a file; the fd becomes the request's. */
 void httpd_send_fd(struct httpd_request *request, int fd, uint64_t offset, uint64_t len);
 
+/*
+ * For who waits for something else than the client: the request sleeps without a worker, until httpd_wake() or
+ * until the client is gone, which ends it. httpd_later() is said in the step end, HTTPD_LATER by a source.
+ * Any thread may call httpd_wake() up to finish, also before the sleep: one call more does no harm.
+ */
+#define HTTPD_LATER (-2)
+void httpd_later(struct httpd_request *request);
+void httpd_wake(struct httpd_request *request);
+
 /* A body that is read on a worker while it is sent. */
 struct httpd_source {
-	/* 1 to len bytes; 0 or -1 ends the answer, short of its length when that was more. */
+	/* 1 to len bytes; 0 or -1 ends the answer, short of its length when that was more; or HTTPD_LATER. */
 	ssize_t (*read)(struct httpd_source *source, void *data, size_t len);
 	void (*close)(struct httpd_source *source);
 };

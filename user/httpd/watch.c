@@ -68,8 +68,12 @@ static void *watch_run(void *arg)
 	while (!watch->is_stopping) {
 		clock_gettime(CLOCK_REALTIME, &end);
 		end.tv_sec += watch->patience < 20 ? 1 : watch->patience / 20;
-		pthread_cond_timedwait(&watch->wake, &watch->lock, &end);
-		look_locked(watch);
+		if (watch->patience)
+			pthread_cond_timedwait(&watch->wake, &watch->lock, &end);
+		else
+			pthread_cond_wait(&watch->wake, &watch->lock);
+		if (watch->patience)
+			look_locked(watch);
 	}
 	pthread_mutex_unlock(&watch->lock);
 	return NULL;

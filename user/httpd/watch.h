@@ -35,6 +35,7 @@ struct watched {
 
 struct watch;
 
+/* 0: nobody is ever let go. */
 int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shale_err *err);
 void watch_stop(struct watch *watch);
 /* fd stays open until watch_remove(). NULL: no memory, the connection is not watched. */

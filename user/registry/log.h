@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the server says about itself: lines on standard error, each with a level and fields, as text
- * ("key=value", distribution's default) or JSON. Any thread may call it; a line is one write.
+ * The log's lines of requests (distribution's fields); all others are httpd/log.h's.
  */
 #ifndef SHALE_REGISTRY_LOG_H
 #define SHALE_REGISTRY_LOG_H
 
-#include <stdbool.h>
-
-enum log_level {
-	LOG_LEVEL_ERROR,
-	LOG_LEVEL_WARN,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG,
-};
+#include "httpd/log.h"
 
 struct call;
 
-/* access: requests have lines of their own. */
-void log_setup(enum log_level level, bool is_json, bool has_access);
-void log_text(enum log_level level, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* Requests have lines of their own, and not only those that failed here. */
+void log_setup_calls(bool has_access);
 void log_call(const struct call *call, bool is_whole);
 
 #endif

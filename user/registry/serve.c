@@ -7,15 +7,13 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "httpd/listen.h"
+#include "httpd/manager.h"
 #include "registry/debug.h"
 #include "registry/gate.h"
 #include "registry/maintain.h"
@@ -24,26 +22,6 @@
 #include "registry/scan.h"
 
 #define EVENTS_NAME "events.db"
-
-/* sd_notify's protocol: a datagram to the socket that systemd names. */
-static void notify_manager(const char *text)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	__cleanup_fd int fd = -1;
-	size_t len;
-
-	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
-		return;
-	len = strlen(path);
-	memcpy(address.sun_path, path, len);
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
-			      offsetof(struct sockaddr_un, sun_path) + len) < 0)
-		log_text(LOG_LEVEL_WARN, "server", "cannot tell the service manager '%s'", text);
-}
 
 int serve_open(const struct settings *settings, bool is_readonly, struct reg *reg,
 	       struct shale_err *err)
@@ -208,10 +186,10 @@ static int run_server(const struct settings *settings, struct reg *reg, struct s
 	if (ret == 0)
 		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
-		notify_manager("READY=1");
+		manager_notify("READY=1");
 		wait_for_end(&signals, beside.maintainer);
 		log_text(LOG_LEVEL_INFO, "server", "draining");
-		notify_manager("STOPPING=1");
+		manager_notify("STOPPING=1");
 	}
 	stop_all(settings, reg, &beside);
 	return ret;

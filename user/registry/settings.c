@@ -62,7 +62,8 @@ static int read_log(struct settings *settings, struct shale_err *err)
 		return shale_err_set(err, EINVAL, "log.level: there is no level '%.50s'", level);
 	if (strcmp(formatter, "text") && strcmp(formatter, "json") && strcmp(formatter, "logstash"))
 		return shale_err_set(err, EINVAL, "log.formatter: there is no '%.50s'", formatter);
-	log_setup(levels[i].level, strcmp(formatter, "text"), !is_disabled);
+	log_setup(levels[i].level, strcmp(formatter, "text"));
+	log_setup_calls(!is_disabled);
 	return 0;
 }
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of shaled share: the daemon, one request through it, and the handlers of the route table, which
+ * are in api_*.c, one resource each. The protocol is docker's Engine API; what of it is served, and where it
+ * differs, is in Documentation/api.md.
+ */
+#ifndef SHALE_SHALED_API_H
+#define SHALE_SHALED_API_H
+
+#include <jansson.h>
+#include <shale.h>
+
+#include "base/cleanup.h"
+#include "httpd/server.h"
+#include "httpd/target.h"
+#include "shaled/api_fault.h"
+#include "shaled/api_route.h"
+#include "shaled/api_value.h"
+
+/* Versions of the API we speak, 1.MIN to 1.MAX. */
+#define API_MIN_MINOR 24
+#define API_MAX_MINOR 47
+/* A request's JSON; what docker's clients send is below 100 KiB. */
+#define API_MAX_JSON (1u << 20)
+/* A body that a request does not need is read up to here, as JSON is. */
+#define API_MAX_IGNORED (1u << 20)
+
+struct api_events;
+struct api_listener;
+struct api_load;
+struct api_stream;
+
+struct api {
+	const char *root;
+	const char *wanted_driver; /* NULL: the first that works */
+	char driver[SHALE_DRIVER_TEXT];
+	struct httpd *httpd;
+	struct api_events *events;
+};
+
+struct api_call {
+	struct api *api;
+	struct httpd_request *http;
+	struct target target;
+	const struct api_route *route;
+	char name[API_MAX_NAME]; /* what the route's {name} stands for */
+	unsigned int minor;	 /* of the API's version that the client speaks */
+	struct buf body;
+	uint64_t ignored;
+	struct api_stream *stream; /* work whose answer is sent while it goes on */
+	struct api_load *load;
+	struct api_listener *listener;
+	char error[1024]; /* for the log */
+	struct ucred peer;
+};
+
+extern const struct httpd_ops api_call_ops;
+
+/* The request's value of a key, or NULL. */
+const char *api_get(const struct api_call *call, const char *key);
+bool api_get_bool(const struct api_call *call, const char *key, bool otherwise);
+
+/* Answers; a body is taken over. */
+void api_answer_json(struct api_call *call, unsigned int status, json_t *json);
+/* JSON text to be freed. */
+void api_answer_text(struct api_call *call, unsigned int status, char *text);
+void api_answer_empty(struct api_call *call, unsigned int status);
+/* {"message":...} */
+void api_fail(struct api_call *call, unsigned int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* As the engine's error says. */
+void api_fail_err(struct api_call *call, const struct shale_err *err);
+/* The same for verbs about an image: that there is none is said in docker's words. */
+void api_fail_image(struct api_call *call, const char *name, const struct shale_err *err);
+/* The body as a JSON object; an empty one is {}. False: it was answered. */
+bool api_body_json(struct api_call *call, json_t **ret_json);
+/* The headers every answer has. */
+void api_answer(struct api_call *call, unsigned int status);
+
+#endif
