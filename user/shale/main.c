@@ -18,11 +18,12 @@ static const struct verb verbs[] = {
 	{ "doctor", "[--format table|json] [DIR]",
 	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor },
 	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history },
+	{ "image", "COMMAND [OPTIONS]", "Verbs about images", cmd_image },
 	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
 	{ "import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
 	  "Import images from an archive or an OCI layout, or make one from a tar of files",
 	  cmd_import },
-	{ "inspect", "[--format TEMPLATE] IMAGE...", "Tell all about images", cmd_inspect },
+	{ "inspect", "[--format TEMPLATE] NAME|ID...", "Tell all about images and volumes", cmd_inspect },
 	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load },
 	{ "login", "[OPTIONS] [REGISTRY]", "Log in to a registry", cmd_login },
 	{ "logout", "[OPTIONS] [REGISTRY]", "Log out of a registry", cmd_logout },
@@ -45,13 +46,16 @@ static const struct verb verbs[] = {
 
 static void print_help(FILE *out)
 {
-	fputs("Usage: shale [--root DIR] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n", out);
+	fputs("Usage: shale [OPTIONS] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n", out);
 	for (const struct verb *verb = verbs; verb->name; verb++)
 		fprintf(out, "  %-11s %s\n", verb->name, verb->summary);
 	fputs("\nOptions:\n"
-	      "  --root DIR  Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
-	      "  --help      Print this, or after a verb its usage\n"
-	      "  --version   Print the version\n",
+	      "  -H, --host unix:///PATH  The daemon that does the work (default $SHALE_HOST, then the machine's,\n"
+	      "                           then one of its own)\n"
+	      "  --root DIR               Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
+	      "  --storage-driver NAME    shale, overlay2, btrfs or vfs\n"
+	      "  --help                   Print this, or after a verb its usage\n"
+	      "  -v, --version            Print the version\n",
 	      out);
 }
 
@@ -104,6 +108,7 @@ int cli_getopt(struct cli *cli, int argc, char **argv, const char *shorts,
 		switch (opt) {
 		case CLI_ROOT:
 			cli->root = optarg;
+			cli->has_own_store = true;
 			break;
 		case CLI_HELP:
 			if (cli->verb)
@@ -149,31 +154,60 @@ static int run_verb(struct cli *cli, int argc, char **argv)
 	return flush_output(cli->verb->run(cli, argc, argv));
 }
 
-int main(int argc, char **argv)
+/* Takes the options in front of the verb; CLI_DONE with the exit status when there is nothing more to do. */
+static int take_options(struct cli *cli, int argc, char **argv, int *ret_status)
 {
 	static const struct option longs[] = {
 		CLI_LONGS,
-		{ "version", no_argument, NULL, 'V' },
+		{ "host", required_argument, NULL, 'H' },
+		{ "storage-driver", required_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
 	};
-	struct cli cli = { .root = getenv("SHALE_ROOT") };
-	int status = EXIT_SUCCESS;
 	int opt;
 
-	if (!cli.root || !*cli.root)
-		cli.root = DEFAULT_ROOT;
 	/* '+': what follows the verb is the verb's. */
-	while ((opt = cli_getopt(&cli, argc, argv, "+:", longs, &status)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, "+:H:v", longs, ret_status)) != -1) {
 		if (opt == CLI_DONE)
-			break;
-		puts("shale " SHALE_VERSION);
-		return flush_output(EXIT_SUCCESS);
+			return opt;
+		if (opt == 'v') {
+			puts("shale " SHALE_VERSION);
+			return CLI_DONE;
+		}
+		if (opt == 'H') {
+			cli->host = optarg;
+			continue;
+		}
+		cli->driver = optarg;
+		cli->has_own_store = true;
 	}
-	if (opt == CLI_DONE)
+	return 0;
+}
+
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .root = environment("SHALE_ROOT"), .host = environment("SHALE_HOST") };
+	const char *host = cli.host;
+	int status = EXIT_SUCCESS;
+
+	cli.has_own_store = cli.root;
+	if (!cli.root)
+		cli.root = DEFAULT_ROOT;
+	if (take_options(&cli, argc, argv, &status) == CLI_DONE)
 		return flush_output(status);
 	if (optind == argc) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
+	/* What is said on the command line counts more than the environment. */
+	if (cli.host == host && cli.has_own_store)
+		cli.host = NULL;
 	return run_verb(&cli, argc - optind, argv + optind);
 }

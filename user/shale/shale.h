@@ -13,9 +13,17 @@
 #define EXIT_USAGE   125
 #define DEFAULT_ROOT "/var/lib/shale"
 
+/*
+ * @host:	   a daemon that was named, or NULL.
+ * @driver:	   the storage driver that was named, or NULL.
+ * @has_own_store: root or driver were named: the machine's daemon has others.
+ */
 struct cli {
 	const struct verb *verb;
 	const char *root;
+	const char *host;
+	const char *driver;
+	bool has_own_store;
 };
 
 struct verb {
@@ -29,6 +37,8 @@ int cmd_commit(struct cli *cli, int argc, char **argv);
 int cmd_diff(struct cli *cli, int argc, char **argv);
 int cmd_doctor(struct cli *cli, int argc, char **argv);
 int cmd_history(struct cli *cli, int argc, char **argv);
+int cmd_image(struct cli *cli, int argc, char **argv);
+int cmd_image_inspect(struct cli *cli, int argc, char **argv);
 int cmd_images(struct cli *cli, int argc, char **argv);
 int cmd_import(struct cli *cli, int argc, char **argv);
 int cmd_inspect(struct cli *cli, int argc, char **argv);

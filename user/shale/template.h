@@ -26,10 +26,11 @@
 #define TEMPLATE_MAX_DEPTH 64
 /* Variables that are seen at one place. */
 #define TEMPLATE_MAX_VARIABLES 64
-/* What a template may do and print for one value, and how large a text it may make: loops in loops end somewhere. */
+/* What a template may do and print for one value, and how large a text it may make, or one of JSON: loops in loops end. */
 #define TEMPLATE_MAX_STEPS  1000000
 #define TEMPLATE_MAX_OUTPUT (64u << 20)
-#define TEMPLATE_MAX_TEXT   (4u << 20)
+#define TEMPLATE_MAX_TEXT   (1u << 20)
+#define TEMPLATE_MAX_JSON   (16u << 20)
 
 struct template;
 

@@ -25,13 +25,18 @@ static int give(struct template_run *run, json_t *value, json_t **ret_value)
 }
 
 /* Long texts are work, too. */
-static int give_text(struct template_run *run, const char *text, size_t len, json_t **ret_value)
+static int give_limited(struct template_run *run, const char *text, size_t len, size_t max,
+			json_t **ret_value)
 {
-	if (len > TEMPLATE_MAX_TEXT)
-		return shale_err_set(run->err, E2BIG, "a text of more than %u bytes",
-				     TEMPLATE_MAX_TEXT);
+	if (len > max)
+		return shale_err_set(run->err, E2BIG, "a text of more than %zu bytes", max);
 	run->steps += len / 64;
 	return give(run, json_stringn(text, len), ret_value);
+}
+
+static int give_text(struct template_run *run, const char *text, size_t len, json_t **ret_value)
+{
+	return give_limited(run, text, len, TEMPLATE_MAX_TEXT, ret_value);
 }
 
 static int give_buf(struct template_run *run, const struct buf *text, json_t **ret_value)
@@ -43,7 +48,7 @@ static int call_json(struct template_run *run, size_t argc, json_t *const *argv,
 		     json_t **ret_value)
 {
 	char *text = json_dumps(argv[0], JSON_COMPACT | JSON_ENCODE_ANY);
-	int ret = text ? give_text(run, text, strlen(text), ret_value)
+	int ret = text ? give_limited(run, text, strlen(text), TEMPLATE_MAX_JSON, ret_value)
 		       : template_no_memory(run->err);
 
 	(void)argc;

@@ -33,7 +33,7 @@ struct api_stream;
 struct api {
 	const char *root;
 	const char *wanted_driver; /* NULL: the first that works */
-	char driver[SHALE_DRIVER_TEXT];
+	char driver[SHALE_DRIVER_TEXT]; /* "": not found out yet; read by api_driver() */
 	struct httpd *httpd;
 	struct api_events *events;
 };
@@ -55,6 +55,10 @@ struct api_call {
 };
 
 extern const struct httpd_ops api_call_ops;
+
+int api_driver_find(struct api *api, struct shale_err *err);
+/* Its name, "" if none works. */
+const char *api_driver(struct api *api);
 
 /* The request's value of a key, or NULL. */
 const char *api_get(const struct api_call *call, const char *key);

@@ -46,7 +46,7 @@ void api_image_inspect(struct api_call *call)
 	if (json) {
 		add_old_fields(call, json);
 		json_object_set_new(json_object_get(json, "GraphDriver"), "Name",
-				    json_string(call->api->driver));
+				    json_string(api_driver(call->api)));
 	}
 	api_answer_json(call, 200, json);
 }

@@ -180,14 +180,14 @@ static json_t *about_containers(void)
 			 "GenericResources");
 }
 
-static json_t *about_daemon(const struct api *api, size_t images)
+static json_t *about_daemon(struct api *api, size_t images)
 {
 	char id[37];
 
 	print_id(api->root, id);
 	return json_pack("{s:s, s:I, s:s, s:[[s, s]], s:b, s:i, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:[], "
 			 "s:b, s:s}",
-			 "ID", id, "Images", (json_int_t)images, "Driver", api->driver, "DriverStatus",
+			 "ID", id, "Images", (json_int_t)images, "Driver", api_driver(api), "DriverStatus",
 			 "Backing Filesystem", backing_of(api->root), "Debug", false, "NFd", -1,
 			 "NGoroutines", -1, "NEventsListener",
 			 (json_int_t)api_events_count(api->events), "IndexServerAddress",

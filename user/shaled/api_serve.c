@@ -171,11 +171,10 @@ int api_serve(const struct api_settings *settings, struct shale_err *err)
 		.signal_fd = -1,
 		.gone_fd = -1,
 	};
-	struct shale_opts opts = { .root = settings->root };
+	bool is_single = settings->connection >= 0 && !settings->driver;
 	int ret;
 
-	if (catch_signals(&daemon, err) < 0 ||
-	    shale_driver(&opts, settings->driver, daemon.api.driver, err) < 0)
+	if (catch_signals(&daemon, err) < 0 || (!is_single && api_driver_find(&daemon.api, err) < 0))
 		return -1;
 	log_text(LOG_LEVEL_INFO, "store", "%s, storage driver %s", settings->root, daemon.api.driver);
 	daemon.api.events = api_events_new();
