@@ -177,6 +177,14 @@ int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push
 	       struct shale_pushed *ret_pushed, struct shale_err *err);
 
 /*
+ * What a name stands for in its registry, as docker's API answers it: an object with its descriptor and its platforms,
+ * JSON text to be freed. Needs no store.
+ */
+int shale_distribution(const struct shale_opts *opts, const char *name,
+		       const struct shale_registry_opts *registry, char **ret_json,
+		       struct shale_err *err);
+
+/*
  * Ask a registry whether it knows the user of @registry, and keep user and password where docker keeps them:
  * with the credential helper its config.json names, or in it. Logging out forgets them: ENOENT when there
  * are none.
@@ -344,6 +352,25 @@ int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *
 		 char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err);
 
 /*
+ * Volumes: directories of the store with a name. What docker's API answers about one, as JSON text to be freed; for
+ * all, an array. ENOENT: there is none of that name.
+ * @name:   two or more of letters, digits, "_.-"; NULL makes one up.
+ * @labels: a JSON object of texts, or NULL.
+ */
+int shale_volumes(const struct shale_opts *opts, char **ret_json, struct shale_err *err);
+int shale_volume_inspect(const struct shale_opts *opts, const char *name, char **ret_json,
+			 struct shale_err *err);
+/* One that is there already is answered as it is. */
+int shale_volume_create(const struct shale_opts *opts, const char *name, const char *labels,
+			char **ret_json, bool *ret_is_new, struct shale_err *err);
+/* With all that is in it. ret_bytes, of content, may be NULL. */
+int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_t *ret_bytes,
+			struct shale_err *err);
+/* Bytes of content. */
+int shale_volume_size(const struct shale_opts *opts, const char *name, uint64_t *ret_bytes,
+		      struct shale_err *err);
+
+/*
  * What the store takes. An image is in use while its topmost layer is mounted or a writable layer of it
  * is there, a writable layer while it is mounted.
  * @reclaimable: bytes that nobody who is active needs.
@@ -383,13 +410,14 @@ void shale_df_free(struct shale_df *df);
  * Remove writable layers that are not mounted, and images not in use: those without a name, or all.
  * What nothing needs then goes too. Tells what went by events, SHALE_EVENT_CONTAINER among them.
  * @before:	 only what was created before this time; 0: whenever.
- * @only_images: writable layers stay.
+ * @keeps_containers, @keeps_images: only the others go.
  * @select:	 asked for each image whether it may go, with its config; may be NULL.
  */
 struct shale_prune_opts {
 	bool is_all;
 	int64_t before;
-	bool only_images;
+	bool keeps_containers;
+	bool keeps_images;
 	bool (*select)(void *arg, const char *config);
 	void *select_arg;
 };
@@ -412,7 +440,7 @@ enum shale_finding_state {
 	SHALE_FINDING_LEFT, /* it should have been repaired, and could not be */
 };
 struct shale_finding {
-	const char *kind; /* database, index, image, blob, layer, container, session */
+	const char *kind; /* database, index, image, blob, layer, container, volume, session */
 	const char *id;
 	const char *problem;
 	enum shale_finding_state state;

@@ -541,7 +541,9 @@ static int look(struct checking *checking, struct shale_err *err)
 	if (list_names(checking, &names, err) < 0 || check_blobs(checking, &names, err) < 0 ||
 	    check_layers(checking, &names, err) < 0)
 		return -1;
-	return check_containers(checking, &names, err);
+	if (check_containers(checking, &names, err) < 0)
+		return -1;
+	return check_volumes(checking, err);
 }
 
 static int check_run(struct checking *checking, struct shale_err *err)

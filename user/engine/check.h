@@ -37,6 +37,9 @@ int check_list_add(struct check_list *list, const struct digest *digest, const c
 		   struct shale_err *err);
 bool check_list_has(const struct check_list *list, const struct digest *digest);
 
+/* Reports what is wrong with volumes, and mends it. */
+int check_volumes(struct checking *checking, struct shale_err *err);
+
 /* Drops the images that cannot be read, and reports each. */
 int check_drop_unread(struct checking *checking, struct shale_err *err);
 /* Brings again what is damaged, or drops the images that need it, and reports each. */

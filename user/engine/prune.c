@@ -104,16 +104,17 @@ static int choose_locked(struct pruning *pruning, struct shale_err *err)
 
 	if (txn_begin(&txn, pruning->store.db, TXN_WRITE, err) < 0)
 		return -1;
-	if (!pruning->opts->only_images &&
+	if (!pruning->opts->keeps_containers &&
 	    container_each(txn.db, note_container, pruning, err) < 0)
 		return -1;
 	end = pruning->containers.data + pruning->containers.len;
 	for (id = pruning->containers.data; id && id < end; id += strlen(id) + 1)
 		if (container_leave(txn.db, id, err) < 0)
 			return -1;
-	if (usage_begin(&pruning->store, txn.db, err) < 0 ||
-	    usage_each_unused(txn.db, pruning->opts->is_all, prune_limit(pruning), note_image,
-			      pruning, err) < 0)
+	if (!pruning->opts->keeps_images &&
+	    (usage_begin(&pruning->store, txn.db, err) < 0 ||
+	     usage_each_unused(txn.db, pruning->opts->is_all, prune_limit(pruning), note_image,
+			       pruning, err) < 0))
 		return -1;
 	return txn_commit(&txn, err);
 }

@@ -12,7 +12,7 @@
 
 /* A name of 255 bytes has at most 128 components; three more for what is asked of it. */
 #define TARGET_MAX_SEGMENTS 136
-#define TARGET_MAX_PAIRS    64
+#define TARGET_MAX_PAIRS    256
 
 struct target_pair {
 	const char *key;

@@ -28,6 +28,7 @@
 struct api_events;
 struct api_listener;
 struct api_load;
+struct api_registry;
 struct api_stream;
 
 struct api {
@@ -47,7 +48,9 @@ struct api_call {
 	unsigned int minor;	 /* of the API's version that the client speaks */
 	struct buf body;
 	uint64_t ignored;
+	bool has_run;		   /* the handler */
 	struct api_stream *stream; /* work whose answer is sent while it goes on */
+	struct api_registry *registry;
 	struct api_load *load;
 	struct api_listener *listener;
 	char error[1024]; /* for the log */
@@ -78,6 +81,8 @@ void api_fail_err(struct api_call *call, const struct shale_err *err);
 void api_fail_image(struct api_call *call, const char *name, const struct shale_err *err);
 /* The body as a JSON object; an empty one is {}. False: it was answered. */
 bool api_body_json(struct api_call *call, json_t **ret_json);
+/* Counts a body that nobody reads. */
+void api_ignore_body(struct api_call *call, size_t len);
 /* The headers every answer has. */
 void api_answer(struct api_call *call, unsigned int status);
 

@@ -12,6 +12,8 @@
 
 #include "httpd/log.h"
 #include "shaled/api_events.h"
+#include "shaled/api_load.h"
+#include "shaled/api_registry.h"
 #include "shaled/api_stream.h"
 #include "store/json.h"
 #include "store/ref.h"
@@ -227,6 +229,13 @@ static void collect(struct api_call *call, const void *data, size_t len)
 		api_fail(call, 500, "out of memory");
 }
 
+void api_ignore_body(struct api_call *call, size_t len)
+{
+	call->ignored += len;
+	if (call->ignored > API_MAX_IGNORED)
+		api_fail(call, 413, "the body is larger than %u bytes", API_MAX_IGNORED);
+}
+
 static void call_body(struct httpd_request *http, const void *data, size_t len)
 {
 	struct api_call *call = httpd_ctx(http);
@@ -239,9 +248,7 @@ static void call_body(struct httpd_request *http, const void *data, size_t len)
 		call->route->body(call, data, len);
 		break;
 	case API_BODY_NONE:
-		call->ignored += len;
-		if (call->ignored > API_MAX_IGNORED)
-			api_fail(call, 413, "the body is larger than %u bytes", API_MAX_IGNORED);
+		api_ignore_body(call, len);
 		break;
 	}
 }
@@ -251,10 +258,11 @@ static void call_end(struct httpd_request *http)
 {
 	struct api_call *call = httpd_ctx(http);
 
-	if (call->stream && api_stream_has_begun(call->stream))
+	if (call->has_run)
 		api_stream_answer(call);
 	else
 		call->route->run(call);
+	call->has_run = true;
 }
 
 static void log_request(const struct api_call *call, bool is_whole)
@@ -291,7 +299,12 @@ static void call_finish(struct httpd_request *http, bool is_whole)
 	if (!call)
 		return;
 	api_events_forget(call);
+	api_load_finish(call);
 	api_stream_finish(call);
+	api_load_free(call);
+	if (call->registry)
+		api_registry_release(call->registry);
+	free(call->registry);
 	log_request(call, is_whole);
 	/* It may have had a password. */
 	if (call->body.data)

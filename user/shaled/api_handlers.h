@@ -30,9 +30,55 @@ void api_image_history(struct api_call *call);
 void api_image_tag(struct api_call *call);
 void api_image_remove(struct api_call *call);
 
+/* api_pull.c */
+void api_image_create_begin(struct api_call *call);
+void api_image_create_body(struct api_call *call, const void *data, size_t len);
+void api_image_create(struct api_call *call);
+/* Fills call->registry; false: it was answered. */
+bool api_registry_begin(struct api_call *call);
+
+/* api_push.c */
+void api_image_push(struct api_call *call);
+
+/* api_load.c */
+void api_load_begin(struct api_call *call);
+void api_import_begin(struct api_call *call, const char *source);
+void api_load_body(struct api_call *call, const void *data, size_t len);
+void api_load_end(struct api_call *call);
+
+/* api_save.c */
+void api_image_save(struct api_call *call);
+void api_images_save(struct api_call *call);
+
+/* api_prune.c */
+void api_images_prune(struct api_call *call);
+void api_containers_prune(struct api_call *call);
+void api_networks_prune(struct api_call *call);
+void api_build_prune(struct api_call *call);
+
+/* api_df.c */
+void api_df(struct api_call *call);
+
+/* api_auth.c */
+void api_auth(struct api_call *call);
+
+/* api_distribution.c */
+void api_distribution(struct api_call *call);
+
+/* api_volumes.c */
+void api_volumes_list(struct api_call *call);
+void api_volume_create(struct api_call *call);
+void api_volume_inspect(struct api_call *call);
+void api_volume_remove(struct api_call *call);
+void api_volumes_prune(struct api_call *call);
+/* The list with what each takes; NULL with err, or without for want of memory. */
+json_t *api_volumes_df(struct api_call *call, struct shale_err *err);
+
 /* api_containers.c */
 void api_containers_list(struct api_call *call);
 void api_container_none(struct api_call *call);
+void api_networks_list(struct api_call *call);
+void api_network_none(struct api_call *call);
 void api_not_served(struct api_call *call);
 
 #endif

@@ -184,16 +184,13 @@ struct api_stream *api_stream_open(struct api_call *call, const char *content_ty
 	return stream;
 }
 
-bool api_stream_has_begun(const struct api_stream *stream)
-{
-	return stream->has_thread;
-}
-
 void api_stream_answer(struct api_call *call)
 {
 	struct api_stream *stream = call->stream;
 	bool has_spoken, is_over;
 
+	if (!stream || !stream->has_thread)
+		return;
 	pthread_mutex_lock(&stream->lock);
 	has_spoken = stream->has_spoken;
 	is_over = stream->is_over;
@@ -208,6 +205,14 @@ void api_stream_answer(struct api_call *call)
 		api_fail_err(call, &stream->err);
 }
 
+void api_stream_cancel(struct api_stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream->is_cancelled = true;
+	pthread_cond_broadcast(&stream->space);
+	pthread_mutex_unlock(&stream->lock);
+}
+
 void api_stream_finish(struct api_call *call)
 {
 	struct api_stream *stream = call->stream;
@@ -215,10 +220,9 @@ void api_stream_finish(struct api_call *call)
 	if (!stream)
 		return;
 	pthread_mutex_lock(&stream->lock);
-	stream->is_cancelled = true;
 	stream->http = NULL;
-	pthread_cond_broadcast(&stream->space);
 	pthread_mutex_unlock(&stream->lock);
+	api_stream_cancel(stream);
 	if (stream->has_thread)
 		pthread_join(stream->thread, NULL);
 	call->stream = NULL;
@@ -254,6 +258,20 @@ int api_stream_line(struct api_stream *stream, json_t *json)
 		ret = api_stream_write(stream, line.data, line.len);
 	free(text);
 	return ret;
+}
+
+int api_stream_line_or_not(struct api_stream *stream, json_t *json)
+{
+	bool is_full, is_cancelled;
+
+	pthread_mutex_lock(&stream->lock);
+	is_cancelled = stream->is_cancelled;
+	is_full = stream->out.len - stream->sent >= API_STREAM_BUFFER / 2;
+	pthread_mutex_unlock(&stream->lock);
+	if (!is_full && !is_cancelled)
+		return api_stream_line(stream, json);
+	json_decref(json);
+	return is_cancelled ? -1 : 0;
 }
 
 bool api_stream_is_cancelled(struct api_stream *stream)

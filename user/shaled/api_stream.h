@@ -32,14 +32,20 @@ void api_stream_start(struct api_call *call, const struct api_work *work);
 /* A stream that others write to, and answers at once. NULL: it was answered. */
 struct api_stream *api_stream_open(struct api_call *call, const char *content_type);
 
-/* Called in the step end until there is an answer. */
-bool api_stream_has_begun(const struct api_stream *stream);
+/*
+ * Called in the step end until there is an answer. In others it may give none; and none if the work could not begin,
+ * which was answered.
+ */
 void api_stream_answer(struct api_call *call);
+/* Tells the work of a call to end. */
+void api_stream_cancel(struct api_stream *stream);
 /* Ends the work of a call if there is any, and waits for it. */
 void api_stream_finish(struct api_call *call);
 
 /* For the work. -1 with errno EPIPE: the client is gone, or the server stops. */
 int api_stream_write(struct api_stream *stream, const void *data, size_t len);
+/* The same, but what does not fit at the moment is left out: progress. */
+int api_stream_line_or_not(struct api_stream *stream, json_t *json);
 /* One line; takes the object. Text that is no UTF-8 must not be in it. */
 int api_stream_line(struct api_stream *stream, json_t *json);
 bool api_stream_is_cancelled(struct api_stream *stream);

@@ -20,6 +20,7 @@
 #include "store/lease.h"
 #include "store/mounts.h"
 #include "store/trees.h"
+#include "store/volume.h"
 
 struct digest_set {
 	struct digest *items;
@@ -32,6 +33,7 @@ struct marks {
 	struct digest_set live;
 	struct digest_set gone; /* layers that lose their rows */
 	struct buf containers;	/* "/ID/ID..." of those with a row */
+	struct buf volumes;	/* "/NAME/NAME.../" of those with a row */
 	const struct store *store;
 };
 
@@ -61,6 +63,7 @@ static void marks_release(struct marks *marks)
 	free(marks->live.items);
 	free(marks->gone.items);
 	buf_release(&marks->containers);
+	buf_release(&marks->volumes);
 }
 
 static int mark(void *arg, const struct digest *digest, struct shale_err *err)
@@ -87,6 +90,15 @@ static int mark_container(void *arg, const struct container_row *row, struct sha
 	return 0;
 }
 
+static int mark_volume(void *arg, const struct volume_row *row, struct shale_err *err)
+{
+	struct marks *marks = arg;
+
+	if (buf_addf(&marks->volumes, "%s%s/", marks->volumes.len ? "" : "/", row->name) < 0)
+		return shale_err_errno(err, "collecting garbage");
+	return 0;
+}
+
 static void marks_sort(struct marks *marks)
 {
 	if (marks->live.count)
@@ -98,7 +110,8 @@ static int mark_rows(struct marks *marks, struct db *db, struct shale_err *err)
 {
 	if (catalog_complete(marks->store, db, err) < 0 ||
 	    catalog_each_needed(db, mark, marks, err) < 0 || lease_each(db, mark, marks, err) < 0 ||
-	    container_each(db, mark_container, marks, err) < 0)
+	    container_each(db, mark_container, marks, err) < 0 ||
+	    volume_each(db, mark_volume, marks, err) < 0)
 		return -1;
 	marks_sort(marks);
 	return 0;
@@ -181,6 +194,24 @@ static int sweep_container(void *arg, int dirfd, const char *name)
 	return bury(sweep, dirfd, name) < 0 && errno != ENOENT ? -1 : 0;
 }
 
+/* What has no note of ours is not ours to take. */
+static int sweep_volume(void *arg, int dirfd, const char *name)
+{
+	const struct sweep *sweep = arg;
+	char entry[VOLUME_MAX_NAME + 3];
+	__cleanup_buf struct buf labels = BUF_INIT;
+	struct sweep own = *sweep;
+	bool has_labels;
+	time_t created;
+
+	if ((size_t)snprintf(entry, sizeof(entry), "/%s/", name) >= sizeof(entry) ||
+	    strstr(buf_str(&sweep->marks->volumes), entry) ||
+	    !volume_read_note(dirfd, name, &labels, &has_labels, &created))
+		return 0;
+	own.kind = "volume";
+	return bury(&own, dirfd, name);
+}
+
 /* Without its note nobody can use it. */
 static bool has_all_layers(const struct marks *marks, const struct made *made)
 {
@@ -210,6 +241,7 @@ static int sweep_all(const struct store *store, struct sweep *layers, struct swe
 	if (fs_each_name(store->layers_fd, ".", sweep_digest, layers) < 0 ||
 	    fs_each_name(store->blobs_fd, ".", sweep_digest, blobs) < 0 ||
 	    fs_each_name(store->dirfd, CONTAINER_ROOM, sweep_container, containers) < 0 ||
+	    fs_each_name(store->dirfd, VOLUME_ROOM, sweep_volume, containers) < 0 ||
 	    trees_each(store, sweep_tree, containers) < 0)
 		return shale_err_errno(err, "collecting garbage in %s", store->path);
 	return 0;
@@ -261,7 +293,8 @@ static int mark_for_list(struct marks *marks, struct shale_err *err)
 	if (txn_begin(&txn, marks->store->db, TXN_READ, err) < 0 ||
 	    catalog_each_needed(txn.db, mark, marks, err) < 0 ||
 	    lease_each(txn.db, mark, marks, err) < 0 ||
-	    container_each(txn.db, mark_container, marks, err) < 0)
+	    container_each(txn.db, mark_container, marks, err) < 0 ||
+	    volume_each(txn.db, mark_volume, marks, err) < 0)
 		return -1;
 	marks_sort(marks);
 	return 0;

@@ -17,6 +17,7 @@
 #include "store/image.h"
 #include "store/layer.h"
 #include "store/made.h"
+#include "store/volume.h"
 
 struct rebuilding {
 	const struct store *store;
@@ -64,6 +65,19 @@ static int add_container(void *arg, int dirfd, const char *name)
 	if (container_enter(rebuilding->db, name, st.st_mtime, rebuilding->err) < 0)
 		return -1;
 	return describe_container(rebuilding, name);
+}
+
+static int add_volume(void *arg, int dirfd, const char *name)
+{
+	const struct rebuilding *rebuilding = arg;
+	__cleanup_buf struct buf labels = BUF_INIT;
+	struct volume_row row = { .name = name };
+	bool has_labels;
+
+	if (!volume_read_note(dirfd, name, &labels, &has_labels, &row.created))
+		return 0;
+	row.labels = has_labels ? buf_str(&labels) : NULL;
+	return volume_enter(rebuilding->db, &row, rebuilding->err);
 }
 
 /* What a manifest says it is; most say it. */
@@ -120,14 +134,13 @@ static int find_index(struct rebuilding *rebuilding, bool is_forgiving)
 	return walk(rebuilding, rebuilding->store->blobs_fd, add_manifest, "blobs");
 }
 
-static int add_containers(struct rebuilding *rebuilding)
+static int add_room(struct rebuilding *rebuilding, const char *room, fs_name_fn each)
 {
-	if (fs_each_name(rebuilding->store->dirfd, CONTAINER_ROOM, add_container, rebuilding) == 0)
+	if (fs_each_name(rebuilding->store->dirfd, room, each, rebuilding) == 0)
 		return 0;
 	if (rebuilding->err && rebuilding->err->code)
 		return -1;
-	return shale_err_errno(rebuilding->err, "looking at %s/" CONTAINER_ROOM,
-			       rebuilding->store->path);
+	return shale_err_errno(rebuilding->err, "looking at %s/%s", rebuilding->store->path, room);
 }
 
 int rebuild_rows(const struct store *store, struct db *db, bool is_forgiving,
@@ -140,7 +153,8 @@ int rebuild_rows(const struct store *store, struct db *db, bool is_forgiving,
 	rebuilding.err->code = 0;
 	if (find_index(&rebuilding, is_forgiving) < 0 ||
 	    walk(&rebuilding, store->layers_fd, add_layer, "layers") < 0 ||
-	    add_containers(&rebuilding) < 0)
+	    add_room(&rebuilding, CONTAINER_ROOM, add_container) < 0 ||
+	    add_room(&rebuilding, VOLUME_ROOM, add_volume) < 0)
 		return -1;
 	return catalog_write(store, db, &index, err);
 }

@@ -85,8 +85,16 @@ static const char version_1[] =
 	"CREATE INDEX lease_digest ON lease (digest, kind);"
 	"PRAGMA application_id = " SCHEMA_TEXT(SCHEMA_APPLICATION) ";";
 
+/* volume	labels: a JSON object, if it has any */
+static const char version_2[] =
+	"CREATE TABLE volume ("
+	"	name TEXT PRIMARY KEY,"
+	"	created INTEGER NOT NULL,"
+	"	labels TEXT"
+	") WITHOUT ROWID;";
+
 /* The i-th takes a file of version i to version i + 1. */
-static const char *const migrations[] = { version_1 };
+static const char *const migrations[] = { version_1, version_2 };
 
 #define SCHEMA_CURRENT (int64_t)(sizeof(migrations) / sizeof(*migrations))
 

@@ -8,6 +8,7 @@
  *	layers/sha256/HEX/diff			a layer's tree, by the digest of its plain tar
  *	layers/sha256/HEX/size			bytes of file content in it, as decimal text
  *	containers/ID/				writable layers (container.h)
+ *	volumes/NAME/				volumes (volume.h)
  *	tmp/SESSION/				what a verb at work has not finished (session.h)
  *	lock					taken with flock(2), never written
  *
