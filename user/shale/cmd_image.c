@@ -14,6 +14,8 @@ static const struct verb commands[] = {
 	  cmd_load },
 	{ "image ls", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
 	{ "image list", "[OPTIONS] [NAME[:TAG]]", NULL, cmd_images },
+	{ "image prune", "[-a] [-f] [--filter KEY=VALUE]", "Remove images that are not used",
+	  cmd_image_prune },
 	{ "image pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Pull an image from a registry", cmd_pull },
 	{ "image push", "[OPTIONS] NAME[:TAG]", "Push an image to a registry", cmd_push },
 	{ "image rm", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },

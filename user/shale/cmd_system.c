@@ -7,8 +7,10 @@
 static const struct verb commands[] = {
 	{ "system check", "[--repair] [--format table|json]",
 	  "Compare everything in the store with what it should be", cmd_system_check },
-	{ "system df", "[-v] [--format table|json]", "Tell what the store takes", cmd_system_df },
-	{ "system prune", "[-a] [-f] [--filter until=TIME]", "Remove what is not used",
+	{ "system df", "[-v] [--format FORMAT]", "Tell what the store takes", cmd_system_df },
+	{ "system events", "[OPTIONS]", "Tell what happens", cmd_events },
+	{ "system info", "[--format TEMPLATE]", "Tell about the daemon and the machine", cmd_info },
+	{ "system prune", "[-a] [-f] [--volumes] [--filter KEY=VALUE]", "Remove what is not used",
 	  cmd_system_prune },
 	{ NULL, NULL, NULL, NULL },
 };

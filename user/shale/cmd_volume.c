@@ -9,10 +9,10 @@
 
 #include "base/cleanup.h"
 #include "shale/connection.h"
-#include "shale/fetch.h"
 #include "shale/format.h"
 #include "shale/group.h"
 #include "shale/inspect.h"
+#include "shale/prune.h"
 #include "shale/show.h"
 #include "shale/table.h"
 #include "store/json.h"
@@ -230,21 +230,12 @@ static int cmd_volume_rm(struct cli *cli, int argc, char **argv)
 
 static int prune(const struct cli *cli, const struct filters *filters)
 {
-	__cleanup_json json_t *answer = NULL;
+	struct prune prune = { .reclaimed = 0 };
 	struct shale_err err = { 0 };
-	const json_t *deleted;
-	char size[32];
 
-	if (fetch_post(cli, "/volumes/prune", filters, &answer, &err))
+	if (prune_call(cli, "/volumes/prune", filters, &prune, &err))
 		return cli_fail(&err);
-	deleted = json_object_get(answer, "VolumesDeleted");
-	if (json_array_size(deleted))
-		puts("Deleted Volumes:");
-	for (size_t i = 0; i < json_array_size(deleted); i++)
-		puts(json_string_value(json_array_get(deleted, i)));
-	printf("%sTotal reclaimed space: %s\n", json_array_size(deleted) ? "\n" : "",
-	       table_space(json_integer_value(json_object_get(answer, "SpaceReclaimed")), size,
-			   sizeof(size)));
+	prune_print_total(&prune);
 	return EXIT_SUCCESS;
 }
 

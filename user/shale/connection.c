@@ -37,35 +37,39 @@ static int open_named(const char *host, struct connection *connection, struct sh
 	return dockapi_open(host + strlen(UNIX_SCHEME), &api_opts, &connection->api, err);
 }
 
-/* Where nobody listens, we do it ourselves. */
-static int open_any(const struct cli *cli, struct connection *connection, struct shale_err *err)
+/* Where nobody listens there is no daemon: that is no error. */
+static int open_default(struct connection *connection, struct shale_err *err)
 {
 	if (dockapi_open(DEFAULT_SOCKET, &api_opts, &connection->api, err) == 0)
 		return 0;
-	if (err->code != ENOENT && err->code != ECONNREFUSED)
-		return -1;
-	return open_private(cli, connection, err);
+	return err->code == ENOENT || err->code == ECONNREFUSED ? 0 : -1;
+}
+
+int connection_open_shared(const struct cli *cli, struct connection *ret_connection,
+			   struct shale_err *err)
+{
+	*ret_connection = (struct connection)CONNECTION_CLOSED;
+	interrupt_catch();
+	if (cli->host && cli->has_own_store)
+		return shale_err_set(err, EINVAL,
+				     "%s has a store of its own: --host and --root or --storage-driver "
+				     "exclude each other", cli->host);
+	if (cli->host)
+		return open_named(cli->host, ret_connection, err);
+	return cli->has_own_store ? 0 : open_default(ret_connection, err);
 }
 
 int connection_open(const struct cli *cli, struct connection *ret_connection,
 		    struct shale_err *err)
 {
-	struct connection connection = CONNECTION_CLOSED;
-	int ret;
+	if (connection_open_shared(cli, ret_connection, err))
+		return -1;
+	return ret_connection->api ? 0 : open_private(cli, ret_connection, err);
+}
 
-	interrupt_catch();
-	if (cli->host && cli->has_own_store)
-		ret = shale_err_set(err, EINVAL,
-				    "%s has a store of its own: --host and --root or --storage-driver "
-				    "exclude each other", cli->host);
-	else if (cli->host)
-		ret = open_named(cli->host, &connection, err);
-	else if (cli->has_own_store)
-		ret = open_private(cli, &connection, err);
-	else
-		ret = open_any(cli, &connection, err);
-	*ret_connection = connection;
-	return ret;
+bool connection_is_private(const struct connection *connection)
+{
+	return connection->daemon.pid >= 0;
 }
 
 void connection_close(struct connection *connection)

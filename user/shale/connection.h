@@ -26,6 +26,10 @@ struct connection {
  */
 int connection_open(const struct cli *cli, struct connection *ret_connection,
 		    struct shale_err *err);
+/* The same without a private daemon: success without a connection when only that would do. */
+int connection_open_shared(const struct cli *cli, struct connection *ret_connection,
+			   struct shale_err *err);
+bool connection_is_private(const struct connection *connection);
 void connection_close(struct connection *connection);
 
 /*
