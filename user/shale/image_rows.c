@@ -30,13 +30,13 @@ const struct format_field image_rows_fields[] = {
 };
 
 /* A number that is -1 when it was not asked for. */
-static const char *size_or_none(json_int_t size, char *text, size_t len)
+static const char *space_or_none(json_int_t size, char *text, size_t len)
 {
 	if (size < 0) {
 		snprintf(text, len, "N/A");
 		return text;
 	}
-	return table_size(size, text, len);
+	return table_space(size, text, len);
 }
 
 static json_int_t number_of(const json_t *image, const char *key)
@@ -62,9 +62,9 @@ static int add_row(const struct image_rows_view *view, const json_t *image, json
 				"CreatedSince", table_age(created, view->now, age, sizeof(age)), "Digest",
 				digest, "ID", show_id(show_text(image, "Id"), view->no_trunc),
 				"Repository", repository, "SharedSize",
-				size_or_none(shared, text[0], sizeof(text[0])), "Size",
-				size_or_none(size, text[1], sizeof(text[1])), "Tag", tag, "UniqueSize",
-				size_or_none(shared < 0 ? -1 : size - shared, text[2],
+				space_or_none(shared, text[0], sizeof(text[0])), "Size",
+				table_size(size, text[1], sizeof(text[1])), "Tag", tag, "UniqueSize",
+				space_or_none(shared < 0 ? -1 : size - shared, text[2],
 					     sizeof(text[2]))));
 }
 

@@ -35,6 +35,7 @@ struct api {
 	const char *root;
 	const char *wanted_driver; /* NULL: the first that works */
 	char driver[SHALE_DRIVER_TEXT]; /* "": not found out yet; read by api_driver() */
+	bool is_private; /* for one connection, of who has started it */
 	struct httpd *httpd;
 	struct api_events *events;
 };

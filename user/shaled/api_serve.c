@@ -167,7 +167,9 @@ int api_serve(const struct api_settings *settings, struct shale_err *err)
 {
 	struct daemon daemon = {
 		.settings = settings,
-		.api = { .root = settings->root, .wanted_driver = settings->driver },
+		.api = { .root = settings->root,
+			 .wanted_driver = settings->driver,
+			 .is_private = settings->connection >= 0 },
 		.signal_fd = -1,
 		.gone_fd = -1,
 	};
