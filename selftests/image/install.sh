@@ -33,9 +33,30 @@ complete_words()
 		printf "%s\n" "${COMPREPLY[@]}"' sh "$dest" "$1"
 }
 
+# With the program where it was installed to.
+verify_units()
+{
+	local unit
+
+	mkdir "$dest/units"
+	for unit in "$dest"/usr/lib/systemd/system/shaled.*; do
+		sed "s|=/usr/bin/|=$dest/usr/bin/|" "$unit" >"$dest/units/$(basename "$unit")"
+	done
+	SYSTEMD_UNIT_PATH="$dest/units:" systemd-analyze --man=no verify shaled.service shaled.socket 2>&1
+	rm -rf "$dest/units"
+}
+
+make_group()
+{
+	mkdir "$dest/etc"
+	systemd-sysusers --root="$dest" >/dev/null 2>&1
+	cut -d: -f1 "$dest/etc/group"
+	rm -rf "$dest/etc"
+}
+
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
-ktap_plan 14
+ktap_plan 17
 ktap_ok "install succeeds" env DESTDIR="$dest" PREFIX= scripts/install
 ktap_ok "uninstall succeeds" env DESTDIR="$dest" PREFIX= scripts/install --remove
 ktap_is "uninstall leaves no file" "" "$(files)"
@@ -51,6 +72,14 @@ if command -v man >/dev/null; then
 	ktap_is "the manual pages have no formatting errors" "" "$(pages)"
 else
 	ktap_skip "the manual pages have no formatting errors" "there is no man"
+fi
+ktap_is "shaled has it too" "shaled $version" "$("$dest/usr/bin/shaled" --version)"
+if command -v systemd-analyze >/dev/null; then
+	ktap_is "systemd finds nothing wrong with the daemon's units" "" "$(verify_units)"
+	ktap_is "and makes the socket's group" "shale" "$(make_group)"
+else
+	ktap_skip "systemd finds nothing wrong with the daemon's units" "there is no systemd"
+	ktap_skip "and makes the socket's group" "there is no systemd"
 fi
 ktap_is "completion knows the verbs" "doctor" "$(complete_words doc)"
 DESTDIR=$dest scripts/install --remove

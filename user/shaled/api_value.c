@@ -121,12 +121,12 @@ static bool parse_duration(const char *text, int64_t *ret_seconds)
 	if (!*text)
 		return false;
 	for (; *text; text = end) {
+		size_t digits = strspn(text, "0123456789.");
 		size_t i = 0;
-		double value;
+		double value = strtod(text, &end);
 
-		if ((*text < '0' || *text > '9') && *text != '.')
+		if (!digits || end != text + digits)
 			return false;
-		value = strtod(text, &end);
 		while (i < 4 && strncmp(end, units[i].name, strlen(units[i].name)))
 			i++;
 		if (i == 4 || !(value >= 0 && value < INT32_MAX))
