@@ -276,19 +276,19 @@ static int cmd_volume_prune(struct cli *cli, int argc, char **argv)
 	return EXIT_FAILURE;
 }
 
-static const struct verb commands[] = {
-	{ "volume create", "[OPTIONS] [NAME]", "Make a volume", cmd_volume_create },
-	{ "volume inspect", "[--format TEMPLATE] NAME...", "Tell all about volumes", cmd_volume_inspect },
-	{ "volume ls", "[OPTIONS]", "List volumes", cmd_volume_ls },
-	{ "volume list", "[OPTIONS]", NULL, cmd_volume_ls },
+const struct verb volume_commands[] = {
+	{ "volume create", "[OPTIONS] [NAME]", "Make a volume", cmd_volume_create, NULL },
+	{ "volume inspect", "[--format TEMPLATE] NAME...", "Tell all about volumes", cmd_volume_inspect, NULL },
+	{ "volume ls", "[OPTIONS]", "List volumes", cmd_volume_ls, NULL },
+	{ "volume list", "[OPTIONS]", NULL, cmd_volume_ls, NULL },
 	{ "volume prune", "[-a] [-f] [--filter KEY=VALUE]", "Remove volumes that are not used",
-	  cmd_volume_prune },
-	{ "volume rm", "[-f] NAME...", "Remove volumes", cmd_volume_rm },
-	{ "volume remove", "[-f] NAME...", NULL, cmd_volume_rm },
-	{ NULL, NULL, NULL, NULL },
+	  cmd_volume_prune, NULL },
+	{ "volume rm", "[-f] NAME...", "Remove volumes", cmd_volume_rm, NULL },
+	{ "volume remove", "[-f] NAME...", NULL, cmd_volume_rm, NULL },
+	{ .name = NULL },
 };
 
 int cmd_volume(struct cli *cli, int argc, char **argv)
 {
-	return group_run(cli, commands, argc, argv);
+	return group_run(cli, volume_commands, argc, argv);
 }

@@ -11,41 +11,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shale/complete.h"
+
+/* What completion scripts ask. */
+#define COMPLETE "__complete"
+
 static const struct verb verbs[] = {
 	{ "commit", "[OPTIONS] CONTAINER|DIR [NAME[:TAG]]",
-	  "Make an image of what changed in a writable layer", cmd_commit },
-	{ "diff", "[--size] CONTAINER|DIR", "List what changed in a writable layer", cmd_diff },
+	  "Make an image of what changed in a writable layer", cmd_commit, NULL },
+	{ "diff", "[--size] CONTAINER|DIR", "List what changed in a writable layer", cmd_diff, NULL },
 	{ "doctor", "[--format table|json] [DIR]",
-	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor },
-	{ "events", "[OPTIONS]", "Tell what happens", cmd_events },
-	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history },
-	{ "image", "COMMAND [OPTIONS]", "Verbs about images", cmd_image },
-	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
+	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor, NULL },
+	{ "events", "[OPTIONS]", "Tell what happens", cmd_events, NULL },
+	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history, NULL },
+	{ "image", "COMMAND [OPTIONS]", "Verbs about images", cmd_image, image_commands },
+	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images, NULL },
 	{ "import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
 	  "Import images from an archive or an OCI layout, or make one from a tar of files",
-	  cmd_import },
-	{ "info", "[--format TEMPLATE]", "Tell about the daemon and the machine", cmd_info },
-	{ "inspect", "[--format TEMPLATE] NAME|ID...", "Tell all about images and volumes", cmd_inspect },
-	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load },
-	{ "login", "[OPTIONS] [REGISTRY]", "Log in to a registry", cmd_login },
-	{ "logout", "[OPTIONS] [REGISTRY]", "Log out of a registry", cmd_logout },
+	  cmd_import, NULL },
+	{ "info", "[--format TEMPLATE]", "Tell about the daemon and the machine", cmd_info, NULL },
+	{ "inspect", "[--format TEMPLATE] NAME|ID...", "Tell all about images and volumes", cmd_inspect, NULL },
+	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load, NULL },
+	{ "login", "[OPTIONS] [REGISTRY]", "Log in to a registry", cmd_login, NULL },
+	{ "logout", "[OPTIONS] [REGISTRY]", "Log out of a registry", cmd_logout, NULL },
 	{ "materialize", "FILE...", "Fill files on a mount, so that they need no lower layer",
-	  cmd_materialize },
-	{ "mount", "[--rw] [-s DRIVER] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
-	{ "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Pull an image from a registry", cmd_pull },
-	{ "push", "[OPTIONS] NAME[:TAG]", "Push an image to a registry", cmd_push },
-	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
-	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save },
-	{ "search", "[OPTIONS] TERM", "Look for images in a registry", cmd_search },
+	  cmd_materialize, NULL },
+	{ "mount", "[--rw] [-s DRIVER] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount, NULL },
+	{ "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Pull an image from a registry", cmd_pull, NULL },
+	{ "push", "[OPTIONS] NAME[:TAG]", "Push an image to a registry", cmd_push, NULL },
+	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi, NULL },
+	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save, NULL },
+	{ "search", "[OPTIONS] TERM", "Look for images in a registry", cmd_search, NULL },
 	{ "stat", "[--format table|json] FILE...",
-	  "Tell which layers of a mount have the bytes of files", cmd_stat },
-	{ "system", "COMMAND [OPTIONS]", "Verbs about the store as a whole", cmd_system },
-	{ "tag", "IMAGE NAME[:TAG]", "Give an image one more name", cmd_tag },
+	  "Tell which layers of a mount have the bytes of files", cmd_stat, NULL },
+	{ "system", "COMMAND [OPTIONS]", "Verbs about the store as a whole", cmd_system, system_commands },
+	{ "tag", "IMAGE NAME[:TAG]", "Give an image one more name", cmd_tag, NULL },
 	{ "umount", "[--keep] [--lazy] DIR...",
-	  "Unmount, and remove the writable layer the mount was given", cmd_umount },
-	{ "version", "[--format TEMPLATE]", "Tell the versions of this program and its daemon", cmd_version },
-	{ "volume", "COMMAND [OPTIONS]", "Verbs about volumes", cmd_volume },
-	{ NULL, NULL, NULL, NULL },
+	  "Unmount, and remove the writable layer the mount was given", cmd_umount, NULL },
+	{ "version", "[--format TEMPLATE]", "Tell the versions of this program and its daemon", cmd_version, NULL },
+	{ "volume", "COMMAND [OPTIONS]", "Verbs about volumes", cmd_volume, volume_commands },
+	{ .name = NULL },
 };
 
 static void print_help(FILE *out)
@@ -101,11 +106,27 @@ static int bad_option(const struct cli *cli, int opt, char **argv)
 	return cli_usage(cli, "unknown option %s", word);
 }
 
+static void list_options(const struct option *longs, const char *prefix)
+{
+	char text[64];
+
+	for (; longs->name; longs++) {
+		snprintf(text, sizeof(text), "--%s", longs->name);
+		if (!strncmp(text, prefix, strlen(prefix)))
+			puts(text);
+	}
+}
+
 int cli_getopt(struct cli *cli, int argc, char **argv, const char *shorts,
 	       const struct option *longs, int *ret_status)
 {
 	int opt;
 
+	if (cli->option_prefix) {
+		list_options(longs, cli->option_prefix);
+		*ret_status = EXIT_SUCCESS;
+		return CLI_DONE;
+	}
 	opterr = 0;
 	for (;;) {
 		opt = getopt_long(argc, argv, shorts, longs, NULL);
@@ -150,6 +171,8 @@ static int flush_output(int status)
 
 static int run_verb(struct cli *cli, int argc, char **argv)
 {
+	if (!strcmp(argv[0], COMPLETE) && argc > 1)
+		return flush_output(complete_run(cli, verbs, argc - 1, argv + 1));
 	cli->verb = verb_find(argv[0]);
 	if (!cli->verb)
 		return cli_usage(cli, "'%s' is not a shale verb", argv[0]);

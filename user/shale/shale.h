@@ -24,6 +24,7 @@ struct cli {
 	const char *host;
 	const char *driver;
 	bool has_own_store;
+	const char *option_prefix; /* a verb is asked for its options that begin so, and does nothing else; or NULL */
 };
 
 struct verb {
@@ -31,7 +32,12 @@ struct verb {
 	const char *usage;
 	const char *summary;
 	int (*run)(struct cli *cli, int argc, char **argv);
+	const struct verb *commands; /* of a verb that is a noun, or NULL */
 };
+
+extern const struct verb image_commands[];
+extern const struct verb system_commands[];
+extern const struct verb volume_commands[];
 
 int cmd_commit(struct cli *cli, int argc, char **argv);
 int cmd_events(struct cli *cli, int argc, char **argv);
