@@ -22,6 +22,15 @@ def socket_mode():
     assert not os.path.exists(daemon.socket)
 
 
+@test("the socket's directory is made, but not those above it")
+def socket_directory():
+    daemon = Daemon(start=False)
+    daemon.socket = daemon.dir + "/run/shaled.sock"
+    daemon.start()
+    assert stat.S_IMODE(os.stat(daemon.dir + "/run").st_mode) == 0o755
+    daemon.stop()
+
+
 @test("the socket is given to the group that is named")
 def socket_group():
     import grp
@@ -168,6 +177,18 @@ def connection():
     assert private.process.wait(20) == 0, private.process.stderr.read()
 
 
+@test("one connection: no store is made before something needs it")
+def connection_storeless():
+    private = Private()
+    for path in ("/_ping", "/version", "/v1.41/images/json", "/v1.41/volumes", "/v1.41/system/df"):
+        assert private.ask("GET", path).status == 200
+    assert private.ask("DELETE", "/v1.41/images/a").status == 404
+    assert private.ask("POST", "/v1.41/images/prune").status == 200
+    assert not os.path.exists(private.root)
+    private.close()
+    assert private.process.wait(20) == 0, private.process.stderr.read()
+
+
 @test("one connection that is closed at once, or is never used")
 def connection_unused():
     private = Private()
@@ -182,7 +203,7 @@ def connection_gone():
     assert private.ask("GET", "/_ping").status == 200
     private.sock.sendall(f"POST /images/create?fromImage={silent.name}/a&tag=1 HTTP/1.1\r\nHost: x\r\n"
                          "Content-Length: 0\r\n\r\n".encode())
-    wait_until("the work to begin", lambda: os.listdir(private.root + "/tmp"))
+    wait_until("the work to begin", lambda: os.path.isdir(private.root + "/tmp") and os.listdir(private.root + "/tmp"))
     private.close()
     assert private.process.wait(20) == 0, private.process.stderr.read()
     assert os.listdir(private.root + "/tmp") == []

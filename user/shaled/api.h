@@ -8,6 +8,7 @@
 #define SHALE_SHALED_API_H
 
 #include <jansson.h>
+#include <pthread.h>
 #include <shale.h>
 
 #include "base/cleanup.h"
@@ -34,8 +35,8 @@ struct api_stream;
 struct api {
 	const char *root;
 	const char *wanted_driver; /* NULL: the first that works */
-	char driver[SHALE_DRIVER_TEXT]; /* "": not found out yet; read by api_driver() */
-	bool is_private; /* for one connection, of who has started it */
+	pthread_mutex_t driver_lock;
+	char driver[SHALE_DRIVER_TEXT]; /* under the lock; "": nobody has asked yet */
 	struct httpd *httpd;
 	struct api_events *events;
 };
@@ -57,6 +58,13 @@ struct api_call {
 	char error[1024]; /* for the log */
 	struct ucred peer;
 };
+
+/*
+ * The storage driver, found out by trying at the first call, which takes a moment and makes the store. -1 with err: none
+ * works.
+ */
+int api_driver(struct api *api, char ret_name[SHALE_DRIVER_TEXT], struct shale_err *err);
+bool api_driver_is_known(struct api *api, char ret_name[SHALE_DRIVER_TEXT]);
 
 extern const struct httpd_ops api_call_ops;
 

@@ -1,27 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The store's driver, which is found by trying drivers out: a daemon of the machine does so when it starts, one that
- * serves a single connection when somebody asks, since most commands do not and trying takes longer than they do.
+ * Which storage driver is used here. A daemon that listens finds out when it starts, one that serves a single
+ * connection when it is asked.
  */
-#include <pthread.h>
+#include <string.h>
 
 #include "shaled/api.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-int api_driver_find(struct api *api, struct shale_err *err)
+int api_driver(struct api *api, char ret_name[SHALE_DRIVER_TEXT], struct shale_err *err)
 {
 	struct shale_opts opts = { .root = api->root };
 	int ret = 0;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&api->driver_lock);
 	if (!*api->driver)
 		ret = shale_driver(&opts, api->wanted_driver, api->driver, err);
-	pthread_mutex_unlock(&lock);
+	if (ret == 0)
+		memcpy(ret_name, api->driver, SHALE_DRIVER_TEXT);
+	pthread_mutex_unlock(&api->driver_lock);
 	return ret;
 }
 
-const char *api_driver(struct api *api)
+bool api_driver_is_known(struct api *api, char ret_name[SHALE_DRIVER_TEXT])
 {
-	return api_driver_find(api, NULL) == 0 ? api->driver : "";
+	bool is_known;
+
+	pthread_mutex_lock(&api->driver_lock);
+	is_known = *api->driver;
+	memcpy(ret_name, api->driver, SHALE_DRIVER_TEXT);
+	pthread_mutex_unlock(&api->driver_lock);
+	return is_known;
 }

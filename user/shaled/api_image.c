@@ -31,6 +31,16 @@ static void add_old_fields(const struct api_call *call, json_t *json)
 			    json_deep_copy(json_object_get(json, "Config")));
 }
 
+/* The layers are the same directories whatever mounts them, so it is not worth finding out. */
+static void set_driver(struct api_call *call, json_t *json)
+{
+	char driver[SHALE_DRIVER_TEXT];
+
+	if (api_driver_is_known(call->api, driver))
+		json_object_set_new(json_object_get(json, "GraphDriver"), "Name",
+				    json_string(driver));
+}
+
 void api_image_inspect(struct api_call *call)
 {
 	struct shale_opts opts = opts_of(call);
@@ -45,8 +55,7 @@ void api_image_inspect(struct api_call *call)
 	json = json_loads(text, 0, NULL);
 	if (json) {
 		add_old_fields(call, json);
-		json_object_set_new(json_object_get(json, "GraphDriver"), "Name",
-				    json_string(api_driver(call->api)));
+		set_driver(call, json);
 	}
 	api_answer_json(call, 200, json);
 }

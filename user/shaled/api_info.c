@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "httpd/log.h"
 #include "shaled/api_events.h"
 #include "shaled/api_handlers.h"
 
@@ -182,12 +183,16 @@ static json_t *about_containers(void)
 
 static json_t *about_daemon(struct api *api, size_t images)
 {
+	char driver[SHALE_DRIVER_TEXT] = "none";
+	struct shale_err err = { 0 };
 	char id[37];
 
+	if (api_driver(api, driver, &err) < 0)
+		log_text(LOG_LEVEL_WARN, "store", "%s", err.msg);
 	print_id(api->root, id);
 	return json_pack("{s:s, s:I, s:s, s:[[s, s]], s:b, s:i, s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:[], "
 			 "s:b, s:s}",
-			 "ID", id, "Images", (json_int_t)images, "Driver", api_driver(api), "DriverStatus",
+			 "ID", id, "Images", (json_int_t)images, "Driver", driver, "DriverStatus",
 			 "Backing Filesystem", backing_of(api->root), "Debug", false, "NFd", -1,
 			 "NGoroutines", -1, "NEventsListener",
 			 (json_int_t)api_events_count(api->events), "IndexServerAddress",

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "httpd/listen.h"
 #include "httpd/log.h"
 #include "httpd/manager.h"
@@ -87,6 +88,17 @@ static int listen_at(struct daemon *daemon, int fd, struct shale_err *err)
 	return 0;
 }
 
+/* /run is empty after each start of the machine. That it cannot be made is said by who listens there. */
+static void make_parent(const char *path)
+{
+	char parent[sizeof(struct sockaddr_un)];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+	if (*parent)
+		fs_mkdir(AT_FDCWD, parent, 0755);
+}
+
 /* unix:///run/x, as docker writes it. */
 static int listen_own(struct daemon *daemon, struct shale_err *err)
 {
@@ -99,6 +111,7 @@ static int listen_own(struct daemon *daemon, struct shale_err *err)
 	daemon->path = host + strlen(UNIX_SCHEME);
 	if ((size_t)snprintf(address, sizeof(address), "unix:%s", daemon->path) >= sizeof(address))
 		return shale_err_set(err, ENAMETOOLONG, "%s: too long for a socket", daemon->path);
+	make_parent(daemon->path);
 	fd = listen_open(address, SOCKET_MODE, err);
 	if (fd < 0 || lstat(daemon->path, &daemon->socket) < 0) {
 		daemon->path = NULL;
@@ -163,22 +176,33 @@ static int run(struct daemon *daemon, struct shale_err *err)
 	return ret;
 }
 
+/* Who serves one connection may be asked for nothing that needs a store. */
+static int open_store(struct daemon *daemon, struct shale_err *err)
+{
+	char driver[SHALE_DRIVER_TEXT];
+
+	if (daemon->settings->connection >= 0)
+		return 0;
+	if (api_driver(&daemon->api, driver, err) < 0)
+		return -1;
+	log_text(LOG_LEVEL_INFO, "store", "%s, storage driver %s", daemon->api.root, driver);
+	return 0;
+}
+
 int api_serve(const struct api_settings *settings, struct shale_err *err)
 {
 	struct daemon daemon = {
 		.settings = settings,
 		.api = { .root = settings->root,
 			 .wanted_driver = settings->driver,
-			 .is_private = settings->connection >= 0 },
+			 .driver_lock = PTHREAD_MUTEX_INITIALIZER },
 		.signal_fd = -1,
 		.gone_fd = -1,
 	};
-	bool is_single = settings->connection >= 0 && !settings->driver;
 	int ret;
 
-	if (catch_signals(&daemon, err) < 0 || (!is_single && api_driver_find(&daemon.api, err) < 0))
+	if (catch_signals(&daemon, err) < 0 || open_store(&daemon, err) < 0)
 		return -1;
-	log_text(LOG_LEVEL_INFO, "store", "%s, storage driver %s", settings->root, daemon.api.driver);
 	daemon.api.events = api_events_new();
 	if (!daemon.api.events)
 		return shale_err_errno(err, "cannot start a thread for events");
