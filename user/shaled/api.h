@@ -37,6 +37,7 @@ struct api {
 	const char *wanted_driver; /* NULL: the first that works */
 	pthread_mutex_t driver_lock;
 	char driver[SHALE_DRIVER_TEXT]; /* under the lock; "": nobody has asked yet */
+	bool is_private; /* for one connection, of who has started it */
 	struct httpd *httpd;
 	struct api_events *events;
 };
@@ -67,10 +68,6 @@ int api_driver(struct api *api, char ret_name[SHALE_DRIVER_TEXT], struct shale_e
 bool api_driver_is_known(struct api *api, char ret_name[SHALE_DRIVER_TEXT]);
 
 extern const struct httpd_ops api_call_ops;
-
-int api_driver_find(struct api *api, struct shale_err *err);
-/* Its name, "" if none works. */
-const char *api_driver(struct api *api);
 
 /* The request's value of a key, or NULL. */
 const char *api_get(const struct api_call *call, const char *key);
