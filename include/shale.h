@@ -386,6 +386,7 @@ struct shale_df_image {
 	uint64_t shared; /* content of layers other images have too */
 	uint64_t unique;
 	uint64_t containers;
+	bool is_active;
 };
 struct shale_df_container {
 	char id[13];

@@ -32,6 +32,7 @@ static int add_image(void *arg, const struct usage_image *image, struct shale_er
 		.shared = image->shared,
 		.unique = image->unique,
 		.containers = image->containers,
+		.is_active = image->is_active,
 	};
 	memcpy(out->digest, text.text, sizeof(out->digest));
 	return 0;

@@ -24,8 +24,11 @@ bool api_registry_begin(struct api_call *call)
 		return false;
 	}
 	if (api_registry_parse(httpd_field(call->http, "X-Registry-Auth"), &call->target, call->registry,
-			       &err) == 0)
+			       &err) == 0) {
+		/* A daemon of one command is that command: its user's files are meant. */
+		call->registry->opts.is_anonymous = !call->api->is_private;
 		return true;
+	}
 	api_fail_err(call, &err);
 	return false;
 }
