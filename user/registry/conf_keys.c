@@ -79,5 +79,9 @@ const struct conf_key conf_keys[] = {
 	{ "shale.gc.interval", CONF_USED },
 	{ "shale.gc.age", CONF_USED },
 	{ "shale.gc.untagged", CONF_USED },
+	{ "shale.retention.enabled", CONF_USED },
+	{ "shale.retention.interval", CONF_USED },
+	{ "shale.retention.dryrun", CONF_USED },
+	{ "shale.retention.rules", CONF_TREE },
 	{ NULL, CONF_USED },
 };

@@ -10,7 +10,7 @@
 
 #include "registry/scan.h"
 
-enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_SWEEP, TASK_COUNT };
+enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_RETAIN, TASK_SWEEP, TASK_COUNT };
 
 struct task {
 	bool is_enabled;
@@ -85,6 +85,42 @@ static void purge(struct maintainer *maintainer)
 		log_text(LOG_LEVEL_ERROR, "gc", "uploads cannot be purged: %s", err.msg);
 }
 
+static void report_retention(void *ctx, const char *what, const char *name, int64_t mtime)
+{
+	const bool *is_dry = ctx;
+
+	(void)mtime;
+	log_text(LOG_LEVEL_INFO, "retention", "%s %s %s", *is_dry ? "would take" : "took", what, name);
+}
+
+void maintain_log_retention(const struct retain_result *result, bool is_dry)
+{
+	log_text(LOG_LEVEL_INFO, "retention", "%llu repositories: %llu tags kept, %llu tags and %llu manifests %s",
+		 (unsigned long long)result->repos, (unsigned long long)result->tags_kept,
+		 (unsigned long long)result->tags_taken, (unsigned long long)result->manifests_taken,
+		 is_dry ? "would be taken" : "taken");
+}
+
+static void retain(struct maintainer *maintainer)
+{
+	bool is_dry = maintainer->settings->is_retain_dry;
+	struct retain_options options = {
+		.rules = &maintainer->settings->retain_rules,
+		.now = time(NULL),
+		.is_dry = is_dry,
+		.is_tags_only = maintainer->reg->bucket->ops->is_shared,
+		.report = report_retention,
+		.ctx = &is_dry,
+	};
+	struct retain_result result;
+	struct shale_err err = { 0 };
+
+	if (retain_run(maintainer->reg, &options, &result, &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "retention", "retention failed: %s", err.msg);
+	else
+		maintain_log_retention(&result, is_dry);
+}
+
 void maintain_log_sweep(const struct sweep_result *result, bool is_dry)
 {
 	log_text(LOG_LEVEL_INFO, "gc",
@@ -121,6 +157,7 @@ static void run_task(struct maintainer *maintainer, enum task_kind kind)
 		[TASK_HEALTH] = check_health,
 		[TASK_REFRESH] = refresh,
 		[TASK_PURGE] = purge,
+		[TASK_RETAIN] = retain,
 		[TASK_SWEEP] = sweep,
 	};
 
@@ -193,6 +230,8 @@ static void set_tasks(struct maintainer *maintainer)
 	set_task(maintainer, TASK_HEALTH, settings->has_health_check, settings->health_interval);
 	set_task(maintainer, TASK_REFRESH, reg->bucket->ops->is_shared, settings->refresh_seconds);
 	set_task(maintainer, TASK_PURGE, settings->is_purging && may_change, settings->purge_interval);
+	set_task(maintainer, TASK_RETAIN, settings->is_retaining && may_change,
+		 settings->retain_interval);
 	set_task(maintainer, TASK_SWEEP, settings->is_sweeping && may_change, settings->sweep_interval);
 }
 

@@ -532,6 +532,39 @@ int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct s
 	return ret;
 }
 
+/* A push of the same manifest changes nothing but the time. */
+static int drop_tag_locked(struct reg *reg, const char *repo, const char *tag,
+			   const struct sum *sum, int64_t mtime, struct shale_err *err)
+{
+	struct layout_path current = layout_tag(repo, tag);
+	struct bucket_stat st;
+
+	if (bucket_stat(reg->bucket, current.text, &st, err) < 0)
+		return -1;
+	if (st.mtime > mtime)
+		return shale_err_set(err, ESTALE, "%s:%s was pushed again", repo, tag);
+	if (bucket_swap(reg->bucket, current.text, sum->text, NULL, err) < 0 ||
+	    drop_history(reg, repo, tag, err) < 0)
+		return -1;
+	return catalog_remove_tag(reg->catalog, repo, tag, err);
+}
+
+int repo_drop_tag(struct reg *reg, const char *repo, const char *tag, const struct sum *sum,
+		  int64_t mtime, struct shale_err *err)
+{
+	pthread_mutex_t *lock = reg_lock(reg, repo);
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = catalog_begin(reg->catalog, repo, err);
+	if (ret == 0)
+		ret = drop_tag_locked(reg, repo, tag, sum, mtime, err);
+	if (ret == 0 || err->code == ESTALE || err->code == ENOENT)
+		catalog_end(reg->catalog, repo, NULL);
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
 /* What a listing of the bucket passes on: a tag only if it points to something. */
 struct tag_walk {
 	struct reg *reg;

@@ -50,6 +50,9 @@ int repo_delete_manifest(struct reg *reg, const char *repo, const struct sum *su
 int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *sum,
 			 struct shale_err *err);
 int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct shale_err *err);
+/* Only if it still points there and was not pushed after that time: else ESTALE, and it stays. */
+int repo_drop_tag(struct reg *reg, const char *repo, const char *tag, const struct sum *sum,
+		  int64_t mtime, struct shale_err *err);
 
 /* As catalog_tags() and catalog_referrers(), from the bucket where others change it too. */
 int repo_tags(struct reg *reg, const char *repo, const char *last, uint64_t max,

@@ -158,11 +158,15 @@ static void complain(const char *endpoint, const char *text)
 	log_text(LOG_LEVEL_WARN, "notifications", "'%s' does not take events: %s", endpoint, text);
 }
 
-static int start_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
+int serve_open_queue(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
 	char path[sizeof(settings->index) + sizeof(EVENTS_NAME)];
 	char source[320];
 
+	if (!reg->meter)
+		reg->meter = meter_new(err);
+	if (!reg->meter)
+		return -1;
 	print_queue_path(settings, path, sizeof(path));
 	print_source(settings, source, sizeof(source));
 	return notify_open(conf_get(settings->conf, "notifications"), path, source,
@@ -178,7 +182,7 @@ struct beside {
 static int start_beside(const struct settings *settings, struct reg *reg, struct beside *beside,
 			struct shale_err *err)
 {
-	if (start_notify(settings, reg, err) < 0 ||
+	if (serve_open_queue(settings, reg, err) < 0 ||
 	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
 		return -1;
 	return debug_start(reg, settings, &beside->debug, err);
