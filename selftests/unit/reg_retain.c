@@ -181,7 +181,7 @@ static void push(struct reg *reg, const char *tag, const char *word, const struc
 	__cleanup_doc struct doc *doc = NULL;
 	struct buf bytes = BUF_INIT;
 	const struct sum *absent;
-	struct repo_push push = { ret_sum, &manifest, NULL, &tag, tag ? 1 : 0 };
+	struct repo_push push = { .sum = ret_sum, .manifest = &manifest, .tags = &tag, .tag_count = tag ? 1 : 0 };
 	struct shale_err err = { 0 };
 
 	buf_addf(&bytes, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"annotations\":{\"w\":\"%s\"},\"manifests\":[",

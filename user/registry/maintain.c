@@ -8,9 +8,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "registry/proxy.h"
 #include "registry/scan.h"
 
-enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_RETAIN, TASK_SWEEP, TASK_COUNT };
+/* What a cache keeps is looked at so often within its ttl, and at least so often. */
+#define EXPIRE_TURNS   8
+#define EXPIRE_SECONDS 3600
+
+enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_RETAIN, TASK_EXPIRE, TASK_SWEEP, TASK_COUNT };
 
 struct task {
 	bool is_enabled;
@@ -131,12 +136,12 @@ void maintain_log_sweep(const struct sweep_result *result, bool is_dry)
 		 is_dry ? "would be taken" : "taken", (unsigned long long)result->bytes_taken);
 }
 
-static void sweep(struct maintainer *maintainer)
+static void sweep_with(struct maintainer *maintainer, uint64_t age, bool is_untagged)
 {
 	bool is_dry = false;
 	struct sweep_options options = {
-		.age = maintainer->settings->sweep_age,
-		.is_untagged = maintainer->settings->is_sweeping_untagged,
+		.age = age,
+		.is_untagged = is_untagged,
 		.report = report,
 		.ctx = &is_dry,
 	};
@@ -151,6 +156,25 @@ static void sweep(struct maintainer *maintainer)
 		maintain_log_sweep(&result, false);
 }
 
+static void sweep(struct maintainer *maintainer)
+{
+	const struct settings *settings = maintainer->settings;
+
+	sweep_with(maintainer, settings->sweep_age, settings->is_sweeping_untagged);
+}
+
+/* Where all is an upstream's, the bytes go as well; else that is the collector's, by its own age. */
+static void expire(struct maintainer *maintainer)
+{
+	struct reg *reg = maintainer->reg;
+	struct shale_err err = { 0 };
+
+	if (proxy_expire(reg->proxy, time(NULL), &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "proxy", "what is old cannot be taken: %s", err.msg);
+	else if (proxy_has_all(reg->proxy) && !reg->bucket->ops->is_shared)
+		sweep_with(maintainer, proxy_ttl(reg->proxy), false);
+}
+
 static void run_task(struct maintainer *maintainer, enum task_kind kind)
 {
 	static void (*const runs[TASK_COUNT])(struct maintainer *) = {
@@ -158,6 +182,7 @@ static void run_task(struct maintainer *maintainer, enum task_kind kind)
 		[TASK_REFRESH] = refresh,
 		[TASK_PURGE] = purge,
 		[TASK_RETAIN] = retain,
+		[TASK_EXPIRE] = expire,
 		[TASK_SWEEP] = sweep,
 	};
 
@@ -221,6 +246,14 @@ static void set_task(struct maintainer *maintainer, enum task_kind kind, bool is
 	task->due = task->is_enabled ? seconds_now() + (int64_t)interval : INT64_MAX;
 }
 
+/* Often enough that little stays much longer than it should. */
+static uint64_t expire_interval(uint64_t ttl)
+{
+	uint64_t interval = ttl / EXPIRE_TURNS;
+
+	return interval < 1 ? 1 : interval > EXPIRE_SECONDS ? EXPIRE_SECONDS : interval;
+}
+
 static void set_tasks(struct maintainer *maintainer)
 {
 	const struct settings *settings = maintainer->settings;
@@ -232,6 +265,8 @@ static void set_tasks(struct maintainer *maintainer)
 	set_task(maintainer, TASK_PURGE, settings->is_purging && may_change, settings->purge_interval);
 	set_task(maintainer, TASK_RETAIN, settings->is_retaining && may_change,
 		 settings->retain_interval);
+	set_task(maintainer, TASK_EXPIRE, proxy_ttl(reg->proxy) && may_change,
+		 expire_interval(proxy_ttl(reg->proxy)));
 	set_task(maintainer, TASK_SWEEP, settings->is_sweeping && may_change, settings->sweep_interval);
 }
 

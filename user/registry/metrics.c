@@ -88,6 +88,16 @@ static const struct definition definitions[METRIC_COUNT] = {
 		"The number of events a full queue did not take.", { "endpoint" }, NULL },
 	[METRIC_AUTH] = { COUNTER, "registry_auth_decisions_total",
 		"The number of requests let in and refused.", { "verdict" }, NULL },
+	[METRIC_PROXY_REQUESTS] = { COUNTER, "registry_proxy_requests_total",
+		"The number of total requests to the cache.", { "type" }, NULL },
+	[METRIC_PROXY_HITS] = { COUNTER, "registry_proxy_hits_total",
+		"The number of requests answered from the cache.", { "type" }, NULL },
+	[METRIC_PROXY_MISSES] = { COUNTER, "registry_proxy_misses_total",
+		"The number of requests for which the upstream was needed.", { "type" }, NULL },
+	[METRIC_PROXY_PULLED] = { COUNTER, "registry_proxy_pulled_bytes_total",
+		"The size of total bytes pulled from the upstream.", { "type" }, NULL },
+	[METRIC_PROXY_PUSHED] = { COUNTER, "registry_proxy_pushed_bytes_total",
+		"The size of total bytes sent to the client while they came.", { "type" }, NULL },
 };
 /* clang-format on */
 

@@ -219,11 +219,14 @@ static int mark_refs(struct reg *reg, const struct sum *sum, const struct manife
 	return marks_add(reg->marks, sum, err);
 }
 
-static int check_refs(struct reg *reg, const char *repo, const struct manifest *manifest,
+static int check_refs(struct reg *reg, const char *repo, const struct repo_push *push,
 		      const struct sum **ret_absent, struct shale_err *err)
 {
+	const struct manifest *manifest = push->manifest;
 	int ret;
 
+	if (push->is_copy)
+		return 0;
 	for (size_t i = 0; i < manifest->ref_count; i++) {
 		if (!is_wanted(reg, &manifest->refs[i]))
 			continue;
@@ -320,7 +323,7 @@ static int push_locked(struct reg *reg, const char *repo, const struct repo_push
 	    put_bytes(reg, push->sum, &push->doc->bytes, err) < 0 ||
 	    put_revision(reg, repo, push, err) < 0)
 		return -1;
-	if (check_refs(reg, repo, push->manifest, ret_absent, err) < 0) {
+	if (check_refs(reg, repo, push, ret_absent, err) < 0) {
 		/* Nobody was told about it yet, unless it was there before. */
 		if (is_new)
 			bucket_remove(reg->bucket, layout_revision(repo, push->sum).text, NULL);
@@ -353,7 +356,7 @@ int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
 
 	*ret_absent = NULL;
 	/* First without a trace; what is missing now is the usual error. */
-	if (check_refs(reg, repo, push->manifest, ret_absent, err) < 0)
+	if (check_refs(reg, repo, push, ret_absent, err) < 0)
 		return -1;
 	pthread_mutex_lock(lock);
 	ret = catalog_begin(reg->catalog, repo, err);

@@ -35,6 +35,7 @@ struct repo_push {
 	struct doc *doc;
 	const char *const *tags;
 	size_t tag_count;
+	bool is_copy; /* of another registry's: what it refers to comes when it is asked for, or not at all */
 };
 
 /*

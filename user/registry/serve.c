@@ -21,6 +21,7 @@
 #include "registry/maintain.h"
 #include "registry/meter.h"
 #include "registry/notify.h"
+#include "registry/proxy.h"
 #include "registry/scan.h"
 
 #define EVENTS_NAME "events.db"
@@ -53,7 +54,8 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 	*reg = (struct reg){ .settings = settings->reg };
 	if (reg_init(reg, err) < 0)
 		return -1;
-	if (settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
+	if (upstreams_load(settings->conf, &reg->upstreams, err) < 0 ||
+	    settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
 		return -1;
 	if (catalog_open(is_readonly ? ":memory:" : settings->index, &reg->catalog, &state, err) < 0)
 		return -1;
@@ -69,6 +71,7 @@ void serve_close(struct reg *reg)
 	gate_close(reg->gate);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
+	upstreams_free(reg->upstreams);
 	meter_free(reg->meter);
 	reg_release(reg);
 }
@@ -183,6 +186,7 @@ static int start_beside(const struct settings *settings, struct reg *reg, struct
 			struct shale_err *err)
 {
 	if (serve_open_queue(settings, reg, err) < 0 ||
+	    proxy_open(reg, settings->limits.workers, &reg->proxy, err) < 0 ||
 	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
 		return -1;
 	return debug_start(reg, settings, &beside->debug, err);
@@ -191,8 +195,10 @@ static int start_beside(const struct settings *settings, struct reg *reg, struct
 /* Requests first, for they make events; then the events. */
 static void stop_all(const struct settings *settings, struct reg *reg, struct beside *beside)
 {
+	proxy_drain(reg->proxy, settings->limits.drain_seconds);
 	httpd_stop(reg->httpd);
 	maintain_stop(beside->maintainer);
+	proxy_close(reg->proxy);
 	notify_close(reg->notify, settings->limits.drain_seconds * 1000ll);
 	debug_stop(beside->debug);
 }

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "registry/proxy.h"
 
 #define MAX_PEM (1u << 20)
 
@@ -358,6 +359,9 @@ static int read_limits(struct settings *settings, struct shale_err *err)
 	struct httpd_limits *limits = &settings->limits;
 	uint64_t idle = limits->idle_seconds;
 
+	/* Many of them wait for upstreams. */
+	if (conf_get(conf, "proxy.remoteurl") || conf_get(conf, "shale.upstreams"))
+		limits->workers = PROXY_WORKERS;
 	if (read_number(conf, "shale.threads", 1, 64, &limits->threads, err) < 0 ||
 	    read_number(conf, "shale.workers", 2, 1024, &limits->workers, err) < 0 ||
 	    read_number(conf, "shale.connections", 1, 1000000, &limits->connections, err) < 0 ||
