@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Retention of a running registry and by its verb: what is taken and what is not, dry runs, events, and pushes
-# beside it.
+# beside it. Quotas: what is refused and how it reads, what is freed, many clients at once, and kill -9.
 
 import http.server
 import threading
@@ -207,6 +207,176 @@ def retention_wrong(rule, says):
     server = Server(extra=rules(rule))
     done = server.verb("retention", "--dry-run")
     assert done.returncode == 1 and says in done.stderr, done.stderr
+
+
+# --- quotas
+
+def quotas(*list, **more):
+    extra = {"shale": {"quotas": [*list]},
+             "http": {"debug": {"addr": f"{HOST}:{free_port()}", "prometheus": {"enabled": True}}}}
+    merge(extra, more)
+    return extra
+
+
+def gauge(server, name):
+    port = int(server.config["http"]["debug"]["addr"].split(":")[1])
+    found = re.search(rf"^registry_quota_{re.escape(name)} (\S+)$", Client(port).get("/metrics").body.decode(), re.M)
+    return int(float(found.group(1))) if found else None
+
+
+def used(server):
+    """What the verb prints: {namespace: (bytes, repositories)}."""
+    done = server.verb("quota")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    return {row[0]: (int(row[1]), int(row[3])) for row in rows}
+
+
+def post(client, repo, data):
+    return client.post(f"/v2/{repo}/blobs/uploads/?digest={digest(data)}", data)
+
+
+def is_refused(answer):
+    return answer.status == 403 and answer.code() == "DENIED" and "quota of" in answer.json()["errors"][0]["message"]
+
+
+@test("what does not fit is refused before it is written, in every way of pushing")
+def quota_bytes():
+    with Server(extra=quotas({"namespace": "*", "bytes": "1MB"})) as server:
+        web = server.client()
+        first, second = os.urandom(600000), os.urandom(600000)
+        web.push_blob("team/a", first)
+        answer = post(web, "team/b", second)
+        assert is_refused(answer), (answer.status, answer.body)
+        message = answer.json()["errors"][0]["message"]
+        assert message == ("the quota of 'team' is 1000000 bytes: 600000 are used, 0 reserved by uploads, "
+                           "and 600000 more do not fit"), message
+        # Chunked, in sessions with and without a length, and by the last request.
+        where = web.post("/v2/team/b/blobs/uploads/")["Location"]
+        assert is_refused(web.patch(where, second))
+        assert is_refused(web.patch(where, iter([second[i:i + 50000] for i in range(0, len(second), 50000)])))
+        size = int(web.get(where)["Range"].split("-")[1]) + 1
+        assert size <= 400000, size
+        assert is_refused(post(web, "team/b", second[:400001 - size])), "the session's bytes are reserved"
+        assert web.delete(where).status == 204
+        where = web.post("/v2/team/b/blobs/uploads/")["Location"]
+        assert is_refused(web.put(where + "?digest=" + digest(second), second))
+        assert web.push_blob("team/b", second[:400000])
+        assert web.push_blob("other", second)
+        assert gauge(server, 'used_bytes{namespace="team"}') == 1000000
+        assert gauge(server, 'limit_bytes{namespace="team"}') == 1000000
+        assert gauge(server, 'reserved_bytes{namespace="team"}') == 0
+        assert gauge(server, 'refusals_total{namespace="team"}') >= 5
+        # A manifest counts, too.
+        assert is_refused(web.push_manifest("team/a", "t", json.dumps({"schemaVersion": 2, "manifests": []}).encode(), OCI_INDEX))
+        assert web.get("/v2/team/a/tags/list").json()["tags"] == []
+        assert used(server) == {"team": (1000000, 2), "other": (600000, 1)}
+
+
+@test("a blob counts once for a namespace, and pushing or mounting it again is free")
+def quota_once():
+    with Server(extra=quotas({"namespace": "*", "bytes": "1MB"})) as server:
+        web = server.client()
+        data = os.urandom(900000)
+        web.push_blob("team/a", data)
+        web.push_blob("team/b", data)
+        answer = web.post(f"/v2/team/c/blobs/uploads/?mount={digest(data)}&from=team/a")
+        assert answer.status == 201, answer.body
+        assert used(server) == {"team": (900000, 3)}
+        web.push_blob("other/a", data)
+        more = os.urandom(200000)
+        web.push_blob("third/a", more)
+        assert is_refused(web.post(f"/v2/other/a/blobs/uploads/?mount={digest(more)}&from=third/a"))
+
+
+@test("deletions and the collector give back")
+def quota_freed():
+    with Server(extra=quotas({"namespace": "*", "bytes": "1MB"}, shale={"gc": {"age": "0s"}})) as server:
+        web = server.client()
+        data = os.urandom(900000)
+        image = web.push_image("team/a", "t", layers=(data,))
+        config = len(b'{"os":"linux","architecture":"amd64"}')
+        assert used(server)["team"] == (900000 + len(image) + config, 1), used(server)
+        assert is_refused(post(web, "team/b", data[:200000]))
+        assert web.delete(f"/v2/team/a/manifests/{digest(image)}").status == 202
+        assert web.delete(f"/v2/team/a/blobs/{digest(data)}").status == 202
+        assert gauge(server, 'used_bytes{namespace="team"}') == config
+        web.push_blob("team/b", data)
+        assert is_refused(post(web, "team/b", b"x" * 200000))
+        # What was sent within a day is leased by this server, so the next one collects.
+        server.stop()
+        time.sleep(1.1)
+        server.start()
+        web = server.client()
+        os.kill(server.process.pid, signal.SIGUSR1)
+        wait_until("room", lambda: gauge(server, 'used_bytes{namespace="team"}') == 0)
+        web.push_blob("team/c", os.urandom(999999))
+
+
+@test("repositories are counted")
+def quota_repositories():
+    with Server(extra=quotas({"namespace": "team/*", "repositories": 2})) as server:
+        web = server.client()
+        for name in ("team/x/a", "team/x/b", "team/y/a"):
+            web.push_image(name, "t")
+        for answer in (web.post("/v2/team/x/c/blobs/uploads/"), post(web, "team/x/c", b"1"),
+                       web.push_manifest("team/x/c", "t", json.dumps({"schemaVersion": 2, "manifests": []}).encode(), OCI_INDEX),
+                       web.post(f"/v2/team/x/c/blobs/uploads/?mount={digest(b'layer')}&from=team/x/a")):
+            assert is_refused(answer), (answer.status, answer.body)
+        web.push_image("team/x/a", "u")
+        web.push_image("teams", "t")
+        assert used(server)["team/x"][1] == 2
+
+
+@test("clients at once fill a quota and do not get beyond it")
+def quota_at_once():
+    with Server(extra=quotas({"namespace": "*", "bytes": "1MB"})) as server:
+        done = []
+
+        def push(number):
+            client = server.client()
+            for i in range(12):
+                done.append(post(client, f"team/r{number % 3}", bytes([number, i]) * 10000).status)
+        threads = [threading.Thread(target=push, args=(i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert done.count(201) == 50 and done.count(403) == 46, (done.count(201), set(done))
+        assert used(server) == {"team": (1000000, 3)}
+        assert gauge(server, 'reserved_bytes{namespace="team"}') == 0
+
+
+@test("after kill -9 it is counted anew, unfinished uploads too")
+def quota_killed():
+    with Server(extra=quotas({"namespace": "*", "bytes": "1MB"})) as server:
+        web = server.client()
+        web.push_blob("team/a", os.urandom(500000))
+        where = web.patch(web.post("/v2/team/b/blobs/uploads/")["Location"], os.urandom(300000))["Location"]
+        server.kill()
+        server.start()
+        web = server.client()
+        assert gauge(server, 'used_bytes{namespace="team"}') == 500000
+        assert 300000 <= gauge(server, 'reserved_bytes{namespace="team"}') < 301000
+        assert is_refused(post(web, "team/a", os.urandom(250000)))
+        assert web.patch(where, os.urandom(150000)).status == 202
+        assert is_refused(web.patch(where, os.urandom(100000)))
+        assert web.delete(where).status == 204
+        assert gauge(server, 'reserved_bytes{namespace="team"}') == 0
+        assert web.push_blob("team/a", os.urandom(450000))
+
+
+@test("skopeo says what the quota is")
+def quota_skopeo():
+    if not shutil.which("skopeo"):
+        raise Skip("no skopeo")
+    import clients
+    path, _, _ = clients.make_layout()
+    with Server(extra=quotas({"namespace": "*", "bytes": "1MB"})) as server:
+        done = subprocess.run(["skopeo", "--insecure-policy", "--tmpdir", scratch(), "copy", "--dest-tls-verify=false",
+                               f"oci:{path}:latest", f"docker://{HOST}:{server.port}/team/app:t"],
+                              capture_output=True, text=True, timeout=120)
+        assert done.returncode and "the quota of 'team' is 1000000 bytes" in done.stderr, done.stderr
 
 
 main()

@@ -91,5 +91,6 @@ const struct conf_key conf_keys[] = {
 	{ "shale.proxy.timeout", CONF_USED },
 	{ "shale.proxy.cacert", CONF_USED },
 	{ "shale.upstreams", CONF_TREE },
+	{ "shale.quotas", CONF_TREE },
 	{ NULL, CONF_USED },
 };

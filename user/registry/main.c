@@ -41,6 +41,7 @@ static const struct verb {
 	{ "gc", "[--dry-run] [--delete-untagged] [CONFIG]", "Take away what nothing refers to",
 	  verb_gc, 1 },
 	{ "index", "[CONFIG]", "Make the local index anew from the storage", verb_index, 1 },
+	{ "quota", "[CONFIG]", "Count what the quotas are for, and print it", verb_quota, 1 },
 	{ "retention", "[--dry-run] [CONFIG]", "Take tags and manifests that no retention rule keeps",
 	  verb_retention, 1 },
 	{ "migrate", "FROM-CONFIG TO-CONFIG", "Copy a storage to another one", verb_migrate, 2 },

@@ -9,13 +9,14 @@
 #include <time.h>
 
 #include "registry/proxy.h"
+#include "registry/quota.h"
 #include "registry/scan.h"
 
 /* What a cache keeps is looked at so often within its ttl, and at least so often. */
 #define EXPIRE_TURNS   8
 #define EXPIRE_SECONDS 3600
 
-enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_RETAIN, TASK_EXPIRE, TASK_SWEEP, TASK_COUNT };
+enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_RETAIN, TASK_EXPIRE, TASK_COUNT_QUOTAS, TASK_SWEEP, TASK_COUNT };
 
 struct task {
 	bool is_enabled;
@@ -175,6 +176,15 @@ static void expire(struct maintainer *maintainer)
 		sweep_with(maintainer, proxy_ttl(reg->proxy), false);
 }
 
+/* Where others change what counts, too. */
+static void count_quotas(struct maintainer *maintainer)
+{
+	struct shale_err err = { 0 };
+
+	if (quota_recount(maintainer->reg->quota, &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "quota", "what counts cannot be counted: %s", err.msg);
+}
+
 static void run_task(struct maintainer *maintainer, enum task_kind kind)
 {
 	static void (*const runs[TASK_COUNT])(struct maintainer *) = {
@@ -183,6 +193,7 @@ static void run_task(struct maintainer *maintainer, enum task_kind kind)
 		[TASK_PURGE] = purge,
 		[TASK_RETAIN] = retain,
 		[TASK_EXPIRE] = expire,
+		[TASK_COUNT_QUOTAS] = count_quotas,
 		[TASK_SWEEP] = sweep,
 	};
 
@@ -267,6 +278,8 @@ static void set_tasks(struct maintainer *maintainer)
 		 settings->retain_interval);
 	set_task(maintainer, TASK_EXPIRE, proxy_ttl(reg->proxy) && may_change,
 		 expire_interval(proxy_ttl(reg->proxy)));
+	set_task(maintainer, TASK_COUNT_QUOTAS, reg->quota && reg->bucket->ops->is_shared,
+		 QUOTA_COUNT_SECONDS);
 	set_task(maintainer, TASK_SWEEP, settings->is_sweeping && may_change, settings->sweep_interval);
 }
 

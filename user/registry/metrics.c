@@ -98,6 +98,16 @@ static const struct definition definitions[METRIC_COUNT] = {
 		"The size of total bytes pulled from the upstream.", { "type" }, NULL },
 	[METRIC_PROXY_PUSHED] = { COUNTER, "registry_proxy_pushed_bytes_total",
 		"The size of total bytes sent to the client while they came.", { "type" }, NULL },
+	[METRIC_QUOTA_USED] = { GAUGE, "registry_quota_used_bytes",
+		"The bytes that count for a namespace.", { "namespace" }, NULL },
+	[METRIC_QUOTA_RESERVED] = { GAUGE, "registry_quota_reserved_bytes",
+		"The bytes that uploads have reserved in a namespace.", { "namespace" }, NULL },
+	[METRIC_QUOTA_LIMIT] = { GAUGE, "registry_quota_limit_bytes",
+		"The bytes that a namespace may hold.", { "namespace" }, NULL },
+	[METRIC_QUOTA_REPOS] = { GAUGE, "registry_quota_repositories",
+		"The repositories of a namespace.", { "namespace" }, NULL },
+	[METRIC_QUOTA_REFUSED] = { COUNTER, "registry_quota_refusals_total",
+		"The number of changes that a quota did not allow.", { "namespace" }, NULL },
 };
 /* clang-format on */
 

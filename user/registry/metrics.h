@@ -31,6 +31,11 @@ enum metric_id {
 	METRIC_PROXY_MISSES,   /* type */
 	METRIC_PROXY_PULLED,   /* type; bytes */
 	METRIC_PROXY_PUSHED,   /* type; bytes */
+	METRIC_QUOTA_USED,     /* namespace */
+	METRIC_QUOTA_RESERVED, /* namespace */
+	METRIC_QUOTA_LIMIT,    /* namespace */
+	METRIC_QUOTA_REPOS,    /* namespace */
+	METRIC_QUOTA_REFUSED,  /* namespace */
 	METRIC_COUNT,
 };
 

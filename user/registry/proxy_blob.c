@@ -168,7 +168,7 @@ static bool try_link(struct call *call)
 	lease_take(reg->leases, &call->sum);
 	ret = bucket_stat(reg->bucket, layout_blob(&call->sum).text, &st, NULL);
 	if (ret == 0)
-		ret = repo_link_blob(reg, call->route.repo, &call->sum, NULL);
+		ret = repo_link_blob(reg, call->route.repo, &call->sum, st.size, NULL, NULL);
 	pthread_rwlock_unlock(&reg->sweep_lock);
 	return ret == 0;
 }

@@ -134,6 +134,8 @@ static int store(struct reg *reg, const char *repo, const char *reference, const
 	const struct sum *absent;
 	int ret;
 
+	if (reg->settings.is_readonly)
+		return 0;
 	pthread_rwlock_rdlock(&reg->sweep_lock);
 	ret = repo_push(reg, repo, &push, &absent, err);
 	pthread_rwlock_unlock(&reg->sweep_lock);
@@ -178,12 +180,13 @@ static void touch(struct reg *reg, const char *repo, const char *tag, const stru
 	__cleanup_manifest struct manifest manifest = { 0 };
 	__cleanup_doc struct doc *doc = NULL;
 	uint64_t margin = upstreams->fresh ? 0 : upstream->ttl / 8;
+	struct shale_err own = { 0 };
 
 	if ((!upstreams->fresh && !upstream->ttl) || kept->mtime + (int64_t)margin >= time(NULL))
 		return;
 	if (repo_get_manifest(reg, repo, &kept->sum, &doc, NULL) == 0 &&
 	    manifest_parse(doc->type, doc->bytes.data, doc->bytes.len, &manifest, NULL) == 0)
-		store(reg, repo, tag, &kept->sum, &manifest, doc, NULL);
+		store(reg, repo, tag, &kept->sum, &manifest, doc, &own);
 }
 
 static int run(struct proxy *proxy, struct errand *errand, struct upstream *upstream,
@@ -275,13 +278,14 @@ static struct errand *do_errand(struct call *call, struct upstream *upstream, co
 static bool answer_failure(struct call *call, const struct errand *errand, const struct kept *kept)
 {
 	const int code = errand->err.code;
+	struct shale_err own = { 0 };
 	bool is_tag = !is_digest(call->route.last);
 
 	if (kept->is_there && code != ENOENT && code != EACCES)
 		return true;
-	if (kept->is_there && is_tag && code == ENOENT)
+	if (kept->is_there && is_tag && code == ENOENT && !call->reg->settings.is_readonly)
 		repo_drop_tag(call->reg, call->route.repo, call->route.last, &kept->sum, kept->mtime,
-			      NULL);
+			      &own);
 	proxy_fail(call, &errand->err, FAULT_MANIFEST_UNKNOWN);
 	return false;
 }

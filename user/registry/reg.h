@@ -69,6 +69,7 @@ struct marks;
 struct meter;
 struct notify;
 struct proxy;
+struct quota;
 struct upstreams;
 
 struct reg {
@@ -82,6 +83,7 @@ struct reg {
 	struct gate *gate; /* NULL: everybody may do everything */
 	struct meter *meter;   /* NULL: nothing is counted */
 	struct notify *notify; /* NULL: nobody is told */
+	struct quota *quota;	     /* NULL: no limits */
 	struct upstreams *upstreams; /* NULL: everything is ours */
 	struct proxy *proxy;	     /* of a server with upstreams */
 	pthread_mutex_t locks[REG_LOCKS];

@@ -16,9 +16,12 @@ int repo_has_blob(struct reg *reg, const char *repo, const struct sum *sum,
 int repo_has_manifest(struct reg *reg, const char *repo, const struct sum *sum,
 		      struct shale_err *err);
 
-/* The repository has the blob from now on; its bytes must be there. */
-int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum,
-		   struct shale_err *err);
+/*
+ * The repository has the blob from now on; its bytes must be there. @upload: what brought it, and has reserved
+ * them; or NULL. A quota may refuse it.
+ */
+int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum, uint64_t size,
+		   const char *upload, struct shale_err *err);
 int repo_unlink_blob(struct reg *reg, const char *repo, const struct sum *sum,
 		     struct shale_err *err);
 

@@ -22,6 +22,7 @@
 #include "registry/meter.h"
 #include "registry/notify.h"
 #include "registry/proxy.h"
+#include "registry/quota.h"
 #include "registry/scan.h"
 
 #define EVENTS_NAME "events.db"
@@ -54,7 +55,8 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 	*reg = (struct reg){ .settings = settings->reg };
 	if (reg_init(reg, err) < 0)
 		return -1;
-	if (upstreams_load(settings->conf, &reg->upstreams, err) < 0 ||
+	if (quota_load(conf_get(settings->conf, "shale.quotas"), &reg->quota, err) < 0 ||
+	    upstreams_load(settings->conf, &reg->upstreams, err) < 0 ||
 	    settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
 		return -1;
 	if (catalog_open(is_readonly ? ":memory:" : settings->index, &reg->catalog, &state, err) < 0)
@@ -72,6 +74,7 @@ void serve_close(struct reg *reg)
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
 	upstreams_free(reg->upstreams);
+	quota_free(reg->quota);
 	meter_free(reg->meter);
 	reg_release(reg);
 }
@@ -185,7 +188,8 @@ struct beside {
 static int start_beside(const struct settings *settings, struct reg *reg, struct beside *beside,
 			struct shale_err *err)
 {
-	if (serve_open_queue(settings, reg, err) < 0 ||
+	if (quota_open(reg->quota, reg->bucket, false, meter_metrics(reg->meter), err) < 0 ||
+	    serve_open_queue(settings, reg, err) < 0 ||
 	    proxy_open(reg, settings->limits.workers, &reg->proxy, err) < 0 ||
 	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
 		return -1;

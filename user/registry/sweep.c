@@ -18,6 +18,7 @@
 #include "registry/layout.h"
 #include "registry/live.h"
 #include "registry/marks.h"
+#include "registry/quota.h"
 #include "registry/repo.h"
 #include "registry/scan.h"
 #include "registry/upload.h"
@@ -143,7 +144,7 @@ static int look_at_link(void *ctx, const struct sum *sum, struct shale_err *err)
 	report(sweep, "link", path.text, 0);
 	if (sweep->options->is_dry)
 		return 0;
-	if (bucket_remove(reg->bucket, path.text, err) < 0 && err->code != ENOENT)
+	if (repo_unlink_blob(reg, marks->repo, sum, err) < 0 && err->code != ENOENT)
 		return -1;
 	return 0;
 }
@@ -238,7 +239,12 @@ static int take_upload(struct sweep *sweep, const char *repo, const char *id,
 	snprintf(name, sizeof(name), "%s/%s", repo, id);
 	sweep->result->uploads_taken++;
 	report(sweep, "upload", name, 0);
-	return sweep->options->is_dry ? 0 : bucket_remove_tree(sweep->reg->bucket, path.text, err);
+	if (sweep->options->is_dry)
+		return 0;
+	if (bucket_remove_tree(sweep->reg->bucket, path.text, err) < 0)
+		return -1;
+	quota_release(sweep->reg->quota, id);
+	return 0;
 }
 
 static int collect_entry(void *ctx, const struct bucket_entry *entry, struct shale_err *err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The verbs check, gc, index, migrate and retention; see verbs.h. Called by main.c.
+ * The verbs check, gc, index, migrate, quota and retention; see verbs.h. Called by main.c.
  */
 #include "registry/verbs.h"
 
@@ -10,6 +10,7 @@
 
 #include "registry/migrate.h"
 #include "registry/notify.h"
+#include "registry/quota.h"
 #include "registry/retain.h"
 #include "registry/scan.h"
 #include "registry/serve.h"
@@ -151,6 +152,45 @@ int verb_retention(const struct settings *settings, const struct verb_options *o
 	if (ret == 0)
 		ret = retain(&reg, settings, is_dry, err);
 	notify_close(reg.notify, EVENTS_MSEC);
+	serve_close(&reg);
+	return ret;
+}
+
+static void print_limit(uint64_t limit)
+{
+	if (limit == QUOTA_NO_LIMIT)
+		printf(" %20s", "-");
+	else
+		printf(" %20llu", (ull)limit);
+}
+
+static void print_quota(void *ctx, const char *name, const struct quota_rule *rule, uint64_t bytes,
+			uint64_t reserved, uint64_t repositories)
+{
+	(void)ctx, (void)reserved;
+	printf("%-32s %20llu", name, (ull)bytes);
+	print_limit(rule->bytes);
+	printf(" %12llu", (ull)repositories);
+	print_limit(rule->repositories);
+	putchar('\n');
+}
+
+/* Counts by itself, and may do so beside a server. */
+int verb_quota(const struct settings *settings, const struct verb_options *options,
+	       struct shale_err *err)
+{
+	struct reg reg;
+	int ret = serve_open(settings, true, &reg, err);
+
+	(void)options;
+	if (ret == 0 && !reg.quota)
+		ret = shale_err_set(err, EINVAL, "the configuration has no shale.quotas");
+	if (ret == 0)
+		ret = quota_open(reg.quota, reg.bucket, true, NULL, err);
+	if (ret == 0) {
+		printf("%-32s %20s %20s %12s %20s\n", "NAMESPACE", "BYTES", "LIMIT", "REPOSITORIES", "LIMIT");
+		quota_report(reg.quota, print_quota, NULL);
+	}
 	serve_close(&reg);
 	return ret;
 }
