@@ -187,12 +187,12 @@ def retention_beside():
         threads = [threading.Thread(target=push, args=(i,)) for i in range(3)]
         for thread in threads:
             thread.start()
-        wait_until("runs", lambda: server.read_log().count("tags kept") >= 3)
+        wait_until("runs that took something", lambda: len(pushed) > 20 and "took tag" in server.read_log() and
+                   server.read_log().count("tags kept") >= 3, 60)
         stop.set()
         for thread in threads:
             thread.join()
         assert not broken, broken[:3]
-        assert len(pushed) > 20 and "took tag" in server.read_log()
         server.stop()
         check = server.verb("check")
         assert check.returncode == 0, check.stdout
