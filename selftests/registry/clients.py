@@ -186,4 +186,5 @@ def distribution_collects():
         assert web.get(f"/v2/a/blobs/{digest(b'orphan')}").status == 404
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -41,6 +41,9 @@ static const struct verb {
 	{ "gc", "[--dry-run] [--delete-untagged] [CONFIG]", "Take away what nothing refers to",
 	  verb_gc, 1 },
 	{ "index", "[CONFIG]", "Make the local index anew from the storage", verb_index, 1 },
+	{ "quota", "[CONFIG]", "Count what the quotas are for, and print it", verb_quota, 1 },
+	{ "retention", "[--dry-run] [CONFIG]", "Take tags and manifests that no retention rule keeps",
+	  verb_retention, 1 },
 	{ "migrate", "FROM-CONFIG TO-CONFIG", "Copy a storage to another one", verb_migrate, 2 },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
@@ -49,7 +52,7 @@ static void print_help(FILE *out)
 {
 	fputs("Usage: shale-registry VERB [OPTIONS] [CONFIG]\n\nVerbs:\n", out);
 	for (const struct verb *verb = verbs; verb->name; verb++)
-		fprintf(out, "  %-8s %-42s %s\n", verb->name, verb->usage, verb->summary);
+		fprintf(out, "  %-9s %-42s %s\n", verb->name, verb->usage, verb->summary);
 	fputs("\nCONFIG is a YAML file, by default " SETTINGS_DEFAULT_PATH ".\n\nOptions:\n"
 	      "  --delete-untagged  Take manifests that no tag leads to, too\n"
 	      "  --dry-run          Only say what would be taken\n"

@@ -19,6 +19,8 @@
 #include "registry/maintain.h"
 #include "registry/meter.h"
 #include "registry/notify.h"
+#include "registry/proxy.h"
+#include "registry/quota.h"
 #include "registry/scan.h"
 
 #define EVENTS_NAME "events.db"
@@ -31,7 +33,9 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 	*reg = (struct reg){ .settings = settings->reg };
 	if (reg_init(reg, err) < 0)
 		return -1;
-	if (settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
+	if (quota_load(conf_get(settings->conf, "shale.quotas"), &reg->quota, err) < 0 ||
+	    upstreams_load(settings->conf, &reg->upstreams, err) < 0 ||
+	    settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
 		return -1;
 	if (catalog_open(is_readonly ? ":memory:" : settings->index, &reg->catalog, &state, err) < 0)
 		return -1;
@@ -47,6 +51,8 @@ void serve_close(struct reg *reg)
 	gate_close(reg->gate);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
+	upstreams_free(reg->upstreams);
+	quota_free(reg->quota);
 	meter_free(reg->meter);
 	reg_release(reg);
 }
@@ -136,11 +142,15 @@ static void complain(const char *endpoint, const char *text)
 	log_text(LOG_LEVEL_WARN, "notifications", "'%s' does not take events: %s", endpoint, text);
 }
 
-static int start_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
+int serve_open_queue(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
 	char path[sizeof(settings->index) + sizeof(EVENTS_NAME)];
 	char source[320];
 
+	if (!reg->meter)
+		reg->meter = meter_new(err);
+	if (!reg->meter)
+		return -1;
 	print_queue_path(settings, path, sizeof(path));
 	print_source(settings, source, sizeof(source));
 	return notify_open(conf_get(settings->conf, "notifications"), path, source,
@@ -156,7 +166,9 @@ struct beside {
 static int start_beside(const struct settings *settings, struct reg *reg, struct beside *beside,
 			struct shale_err *err)
 {
-	if (start_notify(settings, reg, err) < 0 ||
+	if (quota_open(reg->quota, reg->bucket, false, meter_metrics(reg->meter), err) < 0 ||
+	    serve_open_queue(settings, reg, err) < 0 ||
+	    proxy_open(reg, settings->limits.workers, &reg->proxy, err) < 0 ||
 	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
 		return -1;
 	return debug_start(reg, settings, &beside->debug, err);
@@ -165,8 +177,10 @@ static int start_beside(const struct settings *settings, struct reg *reg, struct
 /* Requests first, for they make events; then the events. */
 static void stop_all(const struct settings *settings, struct reg *reg, struct beside *beside)
 {
+	proxy_drain(reg->proxy, settings->limits.drain_seconds);
 	httpd_stop(reg->httpd);
 	maintain_stop(beside->maintainer);
+	proxy_close(reg->proxy);
 	notify_close(reg->notify, settings->limits.drain_seconds * 1000ll);
 	debug_stop(beside->debug);
 }

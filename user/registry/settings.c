@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "registry/proxy.h"
 
 #define MAX_PEM (1u << 20)
 
@@ -34,6 +35,7 @@ static const struct settings defaults = {
 	.health_threshold = 3,
 	.sweep_interval = 24 * 3600,
 	.sweep_age = 24 * 3600,
+	.retain_interval = 24 * 3600,
 };
 
 static int read_log(struct settings *settings, struct shale_err *err)
@@ -358,6 +360,9 @@ static int read_limits(struct settings *settings, struct shale_err *err)
 	struct httpd_limits *limits = &settings->limits;
 	uint64_t idle = limits->idle_seconds;
 
+	/* Many of them wait for upstreams. */
+	if (conf_get(conf, "proxy.remoteurl") || conf_get(conf, "shale.upstreams"))
+		limits->workers = PROXY_WORKERS;
 	if (read_number(conf, "shale.threads", 1, 64, &limits->threads, err) < 0 ||
 	    read_number(conf, "shale.workers", 2, 1024, &limits->workers, err) < 0 ||
 	    read_number(conf, "shale.connections", 1, 1000000, &limits->connections, err) < 0 ||
@@ -380,6 +385,17 @@ static int read_sweep(struct settings *settings, struct shale_err *err)
 	    conf_bool(conf, "shale.gc.untagged", &settings->is_sweeping_untagged, err) < 0)
 		return -1;
 	return 0;
+}
+
+static int read_retention(struct settings *settings, struct shale_err *err)
+{
+	const json_t *conf = settings->conf;
+
+	if (conf_bool(conf, "shale.retention.enabled", &settings->is_retaining, err) < 0 ||
+	    conf_bool(conf, "shale.retention.dryrun", &settings->is_retain_dry, err) < 0 ||
+	    conf_seconds(conf, "shale.retention.interval", &settings->retain_interval, err) < 0)
+		return -1;
+	return retain_rules_load(conf_get(conf, "shale.retention.rules"), &settings->retain_rules, err);
 }
 
 static int read_health(struct settings *settings, struct shale_err *err)
@@ -427,7 +443,7 @@ int settings_from(json_t *conf, struct settings *settings, struct shale_err *err
 {
 	static int (*const readers[])(struct settings *, struct shale_err *) = {
 		read_log,   read_storage, read_http,  read_platforms, read_limits,
-		read_sweep, read_health,  read_index, read_lists,
+		read_sweep, read_health,  read_index, read_lists,     read_retention,
 	};
 
 	*settings = defaults;
@@ -465,6 +481,7 @@ void settings_release(struct settings *settings)
 	buf_release(&settings->certificate);
 	buf_release(&settings->key);
 	buf_release(&settings->client_authorities);
+	retain_rules_release(&settings->retain_rules);
 	json_decref(settings->conf);
 	settings->conf = NULL;
 }

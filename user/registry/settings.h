@@ -9,6 +9,7 @@
 #include "registry/conf.h"
 #include "registry/log.h"
 #include "registry/reg.h"
+#include "registry/retain_rules.h"
 
 #define SETTINGS_DEFAULT_PATH  "/etc/shale-registry/config.yml"
 #define SETTINGS_DEFAULT_INDEX "/var/lib/shale-registry/index.db"
@@ -49,6 +50,10 @@ struct settings {
 	uint64_t sweep_interval;
 	uint64_t sweep_age;
 	bool is_sweeping_untagged;
+	struct retain_rules retain_rules;
+	bool is_retaining;
+	bool is_retain_dry;
+	uint64_t retain_interval;
 };
 
 #define __cleanup_settings __attribute__((cleanup(settings_release)))
