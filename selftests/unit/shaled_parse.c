@@ -165,7 +165,7 @@ struct until_case {
 	struct ktap_row row;
 	const char *text;
 	bool good;
-	long long seconds; /* when 100000 have passed */
+	long long seconds; /* when it is 100000 */
 };
 
 static const struct until_case untils[] = {
