@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "registry"))
 from registry import (HOST, TOP, Skip, digest, free_port, json, main, re, scratch, shutil, signal,  # noqa: F401
@@ -256,6 +257,50 @@ class Peer:
             return connection.getresponse().status in (200, 401)
         except OSError:
             return False
+
+
+class TokenServer:
+    """A registry that wants tokens, and its token service, which gives refresh tokens to who asks for one."""
+
+    def __init__(self):
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+        good = "Basic " + base64.b64encode(b"somebody:secret").decode()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self, status, body=b"{}", **fields):
+                self.send_response(status)
+                for name, value in {"Content-Length": len(body), **fields}.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                host = self.headers["Host"]
+                if self.path.startswith("/token"):
+                    if self.headers["Authorization"] != good:
+                        return self.answer(401)
+                    given = {"token": "short"}
+                    if "offline_token=true" in self.path:
+                        given["refresh_token"] = "long"
+                    return self.answer(200, json.dumps(given).encode())
+                if self.headers["Authorization"] == "Bearer short":
+                    return self.answer(200)
+                return self.answer(401, WWW_Authenticate=f'Bearer realm="http://{host}/token",service="test"')
+
+            do_HEAD = do_GET
+
+            def log_message(self, *words):
+                pass
+        self.server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.server.daemon_threads = True
+        self.name = f"{HOST}:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Silent:

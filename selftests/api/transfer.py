@@ -168,6 +168,17 @@ def auth():
     assert "secret" not in shaled.read_log() and "wrong" not in shaled.read_log()
 
 
+@test("auth with a token service: its refresh token is the identity token")
+def auth_token():
+    server = TokenServer()
+    answer = shaled.post("/auth", {"username": "somebody", "password": "secret", "serveraddress": server.name})
+    assert answer.status == 200, answer.body
+    assert answer.json() == {"Status": "Login Succeeded", "IdentityToken": "long"}, answer.body
+    answer = shaled.post("/auth", {"username": "somebody", "password": "wrong", "serveraddress": server.name})
+    assert answer.status == 401, answer.body
+    server.close()
+
+
 @test("without credentials a private repository is not shown, and ours are not used")
 def private():
     name = closed_peer() + "/one"

@@ -5,7 +5,6 @@
 
 import random
 import sqlite3
-import threading
 
 from daemon import *
 

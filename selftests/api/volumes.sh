@@ -2,4 +2,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Volumes over crashes and damage; the tests are in volumes.py.
-exec python3 "$(dirname "$0")/volumes.py" "$@"
+exec python3 -B "$(dirname "$0")/volumes.py" "$@"

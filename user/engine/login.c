@@ -96,6 +96,9 @@ int shale_login(const struct shale_registry_opts *registry, const char *host,
 
 	if (login_host(host, &origin, err) < 0)
 		return -1;
+	/* What is kept is these two. */
+	if (!registry->username || !registry->password)
+		return shale_err_set(err, EINVAL, "a user and a password are needed");
 	if (check_user(registry, &origin, NULL, err) < 0)
 		return -1;
 	return creds_store(registry, origin.host, &creds, err);
