@@ -28,6 +28,17 @@ def load(names, layers, **more):
     return ident
 
 
+def pushed(name):
+    """A name that a registry has, put there once."""
+    if name not in peers:
+        header = auth_header(username="somebody", password="secret")
+        peers[name] = load([name], [{"a": b"pushed"}])
+        repository, tag = name.rsplit(":", 1)
+        lines = shaled.post(f"/images/{repository}/push?tag={tag}", headers=header).lines()
+        assert "aux" in lines[-1], lines
+    return name
+
+
 def ids(daemon):
     return {name: image["Id"] for image in daemon.get("/images/json").json() for name in image["RepoTags"]}
 
@@ -121,7 +132,7 @@ def pull_nobody():
 
 @test("a platform that an image is not for")
 def pull_platform():
-    name = open_peer() + "/one"
+    name = pushed(open_peer() + "/other:1")[:-2]
     answer = shaled.post(f"/images/create?fromImage={name}&tag=1&platform=linux/s390x")
     assert answer.status == 404 and "linux/amd64" in answer.message(), answer.body
     assert shaled.post(f"/images/create?fromImage={name}&tag=1&platform=x/y/z/w").status == 400
@@ -181,7 +192,7 @@ def auth_token():
 
 @test("without credentials a private repository is not shown, and ours are not used")
 def private():
-    name = closed_peer() + "/one"
+    name = pushed(closed_peer() + "/other:1")[:-2]
     with open(os.environ["DOCKER_CONFIG"] + "/config.json", "w") as file:
         json.dump({"auths": {closed_peer(): {"auth": base64.b64encode(b"somebody:secret").decode()}}}, file)
     try:
@@ -207,7 +218,8 @@ def private():
 ])
 def auth_headers(text, status):
     headers = {} if text is None else {"X-Registry-Auth": text}
-    answer = shaled.post(f"/images/create?fromImage={open_peer()}/one&tag=1", headers=headers)
+    name = pushed(open_peer() + "/other:1")[:-2]
+    answer = shaled.post(f"/images/create?fromImage={name}&tag=1", headers=headers)
     assert answer.status == status, answer.body
     if status != 200:
         assert answer.message().startswith("invalid X-Registry-Auth header: "), answer.message()
@@ -223,7 +235,7 @@ def bad_settings():
 
 @test("what a registry has of an image")
 def distribution():
-    name = open_peer() + "/one:1"
+    name = pushed(open_peer() + "/other:1")
     answer = shaled.get(f"/distribution/{name}/json", headers=auth_header())
     assert answer.status == 200, answer.body
     check_shape(answer.json(), {"Descriptor": {"mediaType": str, "digest": ID, "size": int},
@@ -231,7 +243,7 @@ def distribution():
     assert len(answer.json()["Platforms"]) == 1
     assert shaled.get(f"/distribution/{open_peer()}/none:1/json").status == 404
     assert shaled.get("/distribution/UPPER/json").status == 400
-    assert shaled.get(f"/distribution/{closed_peer()}/one:1/json").status == 401
+    assert shaled.get(f"/distribution/{closed_peer()}/other:1/json").status == 401
 
 
 @test("a client that goes while a registry is waited for takes its pull with it")

@@ -51,7 +51,7 @@ make_group()
 	mkdir "$dest/etc"
 	systemd-sysusers --root="$dest" >/dev/null 2>&1
 	cut -d: -f1 "$dest/etc/group"
-	rm -rf "$dest/etc"
+	rm -rf "${dest:?}/etc"
 }
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)

@@ -165,7 +165,7 @@ struct until_case {
 	struct ktap_row row;
 	const char *text;
 	bool good;
-	long long seconds; /* with 100000 for now */
+	long long seconds; /* when it is 100000 */
 };
 
 static const struct until_case untils[] = {
