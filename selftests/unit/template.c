@@ -40,7 +40,7 @@ static const struct good_case goods[] = {
 	{ { "index_map", "index of a map" }, "{{index .Config.Labels \"a.b\"}}", "2" },
 	{ { "index_none", "index of what a map does not have" }, "{{index .Config.Labels \"q\"}}", "" },
 	{ { "index_deep", "index of a list in a map" }, "{{index .Config \"Env\" 0}}", "A=b" },
-	{ { "title", "title" }, "{{title \"ab cd\"}}", "Ab Cd" },
+	{ { "title", "title" }, "{{title \"ab cd/ef_g <h\"}}", "Ab Cd/Ef_g <H" },
 	{ { "split", "split" }, "{{json (split \"a,b,,c\" \",\")}}{{json (split \"éa\" \"\")}}{{json (split \"\" \",\")}}",
 	  "[\"a\",\"b\",\"\",\"c\"][\"é\",\"a\"][\"\"]" },
 	{ { "truncate", "truncate" }, "{{truncate .Id 3}}{{truncate \"ab\" 5}}{{truncate \"aé\" 2}}.", "shaaba." },

@@ -92,7 +92,7 @@ static int print_table(const struct format *format, const struct template *templ
 	else
 		ret = add_row(&table, template, template_render_headings, headings, err);
 	for (size_t i = 0; !ret && i < json_array_size(rows); i++)
-		ret = add_row(&table, template, template_render, json_array_get(rows, i), err);
+		ret = add_row(&table, template, template_render_row, json_array_get(rows, i), err);
 	if (!ret)
 		table_print(&table);
 	table_release(&table);
@@ -107,13 +107,13 @@ static int print_lines(const struct format *format, const struct template *templ
 	json_t *headings = make_headings(format->fields);
 	int ret = headings ? 0 : shale_err_set(err, ENOMEM, "out of memory");
 
-	/* A field that is not there is an error of the command line also if there is no row. */
-	if (!ret)
-		ret = template_render_headings(template, headings, &out, err);
+	/* A field that is not there is an error of the command line also if there is no row; other values may do. */
+	if (!ret && template_render_headings(template, headings, &out, err))
+		ret = err->code == ENOENT ? -1 : 0;
 	json_decref(headings);
 	buf_clear(&out);
 	for (size_t i = 0; !ret && i < json_array_size(rows); i++) {
-		ret = template_render(template, json_array_get(rows, i), &out, err);
+		ret = template_render_row(template, json_array_get(rows, i), &out, err);
 		if (!ret && buf_addc(&out, '\n'))
 			ret = shale_err_set(err, ENOMEM, "out of memory");
 	}

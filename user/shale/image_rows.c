@@ -26,6 +26,7 @@ const struct format_field image_rows_fields[] = {
 	{ "Containers", "CONTAINERS" },
 	{ "SharedSize", "SHARED SIZE" },
 	{ "UniqueSize", "UNIQUE SIZE" },
+	{ "VirtualSize", "SIZE" },
 	{ NULL, NULL },
 };
 
@@ -52,12 +53,12 @@ static int add_row(const struct image_rows_view *view, const json_t *image, json
 	int64_t created = json_integer_value(json_object_get(image, "Created"));
 	json_int_t size = number_of(image, "Size"), shared = number_of(image, "SharedSize");
 	json_int_t count = number_of(image, "Containers");
-	char at[64], age[64], containers[24] = "N/A", text[3][32];
+	char at[64], age[64], containers[24] = "N/A", text[4][32];
 
 	if (count >= 0)
 		snprintf(containers, sizeof(containers), "%lld", (long long)count);
 	return json_array_append_new(
-		rows, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "Containers",
+		rows, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "Containers",
 				containers, "CreatedAt", show_time(created, at, sizeof(at)),
 				"CreatedSince", table_age(created, view->now, age, sizeof(age)), "Digest",
 				digest, "ID", show_id(show_text(image, "Id"), view->no_trunc),
@@ -65,7 +66,8 @@ static int add_row(const struct image_rows_view *view, const json_t *image, json
 				space_or_none(shared, text[0], sizeof(text[0])), "Size",
 				table_size(size, text[1], sizeof(text[1])), "Tag", tag, "UniqueSize",
 				space_or_none(shared < 0 ? -1 : size - shared, text[2],
-					     sizeof(text[2]))));
+					      sizeof(text[2])),
+				"VirtualSize", table_space(size, text[3], sizeof(text[3]))));
 }
 
 /* "<none>:<none>" is how older daemons say that there is no name. */

@@ -56,6 +56,8 @@ static ssize_t read_source(void *arg, void *data, size_t len, struct shale_err *
 	do
 		got = read(*(int *)arg, data, len);
 	while (got < 0 && errno == EINTR && !interrupt_came());
+	if (got < 0 && errno == EINTR)
+		return shale_err_set(err, ECANCELED, "cancelled");
 	return got < 0 ? shale_err_errno(err, "cannot read what is to be loaded") : got;
 }
 

@@ -7,6 +7,7 @@
 #include "shale/private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -55,7 +56,10 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
 
 	sigemptyset(&none);
 	sigfillset(&all);
-	return posix_spawn_file_actions_adddup2(actions, words, STDERR_FILENO) ||
+	/* Who reads our output must not wait for a daemon that is still cleaning up when we were killed. */
+	return posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) ||
+	       posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) ||
+	       posix_spawn_file_actions_adddup2(actions, words, STDERR_FILENO) ||
 	       posix_spawn_file_actions_adddup2(actions, fd, CONNECTION_FD) ||
 	       posix_spawnattr_setpgroup(attr, 0) || posix_spawnattr_setsigmask(attr, &none) ||
 	       posix_spawnattr_setsigdefault(attr, &all) ||

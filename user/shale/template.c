@@ -326,6 +326,14 @@ int template_render(const struct template *template, const json_t *value, struct
 	return render(&run, template, value);
 }
 
+int template_render_row(const struct template *template, const json_t *row, struct buf *out,
+			struct shale_err *err)
+{
+	struct template_run run = { .out = out, .err = err, .has_row = true };
+
+	return render(&run, template, row);
+}
+
 int template_render_headings(const struct template *template, const json_t *headings,
 			     struct buf *out, struct shale_err *err)
 {

@@ -40,6 +40,9 @@ int template_parse(const char *text, struct template **ret_template, struct shal
 /* Appends to OUT; a field the value does not have is an error. */
 int template_render(const struct template *template, const json_t *value, struct buf *out,
 		    struct shale_err *err);
+/* The same for a row of a list, whose JSON as a whole docker writes in another way. */
+int template_render_row(const struct template *template, const json_t *row, struct buf *out,
+			struct shale_err *err);
 /* The same for the headings of a table: docker's functions leave them as they are. */
 int template_render_headings(const struct template *template, const json_t *headings,
 			     struct buf *out, struct shale_err *err);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "shale/template_node.h"
 
 /* Pieces of one split. */
@@ -44,16 +45,30 @@ static int give_buf(struct template_run *run, const struct buf *text, json_t **r
 	return give_text(run, buf_str(text), text->len, ret_value);
 }
 
+/* A row as a whole is written by docker for web pages, too. */
+static int escape_html(const char *text, struct buf *out)
+{
+	int ret = 0;
+
+	for (; !ret && *text; text++)
+		ret = strchr("<>&", *text) ? buf_addf(out, "\\u%04x", *text) : buf_addc(out, *text);
+	return ret;
+}
+
 static int call_json(struct template_run *run, size_t argc, json_t *const *argv,
 		     json_t **ret_value)
 {
-	char *text = json_dumps(argv[0], JSON_COMPACT | JSON_ENCODE_ANY);
-	int ret = text ? give_limited(run, text, strlen(text), TEMPLATE_MAX_JSON, ret_value)
-		       : template_no_memory(run->err);
+	__cleanup_free char *text = json_dumps(argv[0], JSON_COMPACT | JSON_ENCODE_ANY);
+	__cleanup_buf struct buf escaped = BUF_INIT;
 
 	(void)argc;
-	free(text);
-	return ret;
+	if (!text)
+		return template_no_memory(run->err);
+	if (!run->has_row || argv[0] != run->slots[0])
+		return give_limited(run, text, strlen(text), TEMPLATE_MAX_JSON, ret_value);
+	if (escape_html(text, &escaped))
+		return template_no_memory(run->err);
+	return give_limited(run, buf_str(&escaped), escaped.len, TEMPLATE_MAX_JSON, ret_value);
 }
 
 static int call_len(struct template_run *run, size_t argc, json_t *const *argv, json_t **ret_value)
@@ -80,7 +95,8 @@ static int change_case(struct template_run *run, const json_t *value,
 	for (const char *at = json_string_value(value); *at; at++) {
 		if (buf_addc(&out, isascii(*at) ? change(*at, is_first) : *at))
 			return template_no_memory(run->err);
-		is_first = isspace((unsigned char)*at);
+		/* To Go a word begins behind whatever is no letter, digit or underscore. */
+		is_first = isascii(*at) && !isalnum((unsigned char)*at) && *at != '_';
 	}
 	return give_buf(run, &out, ret_value);
 }

@@ -111,6 +111,7 @@ struct template_run {
 	struct buf *out;
 	struct shale_err *err;
 	bool has_headings;
+	bool has_row;
 	size_t steps;
 	json_t *slots[TEMPLATE_MAX_VARIABLES]; /* slot 0 is $ */
 };
