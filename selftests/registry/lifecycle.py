@@ -590,38 +590,114 @@ def make_certificates(path):
     for name in ("ca", "other"):
         run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out", name + ".pem",
             "-subj", "/CN=" + name, "-days", "2")
-    for name, ca in (("server", "ca"), ("client", "ca"), ("stranger", "other")):
+    for name, ca in (("server", "ca"), ("client", "ca"), ("stranger", "other"), ("servers", "ca"),
+                     ("other-server", "ca")):
         run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", name + ".key", "-out", name + ".csr",
             "-subj", "/CN=" + name)
+        with open(f"{path}/{name}.ext", "w") as file:
+            file.write("extendedKeyUsage = serverAuth\n" if name == "servers" else "")
         run("x509", "-req", "-in", name + ".csr", "-CA", ca + ".pem", "-CAkey", ca + ".key",
-            "-CAcreateserial", "-out", name + ".pem", "-days", "2")
+            "-CAcreateserial", "-out", name + ".pem", "-days", "2", "-extfile", name + ".ext")
 
 
-@test("TLS; with client certificates only those are served that the authority vouches for")
-def tls():
-    path = scratch()
-    make_certificates(path)
+def tls_connection(port, path, certificate=None, version=None):
+    context = ssl.create_default_context(cafile=path + "/ca.pem")
+    context.check_hostname = False
+    context.maximum_version = version or ssl.TLSVersion.MAXIMUM_SUPPORTED
+    if certificate:
+        context.load_cert_chain(f"{path}/{certificate}.pem", f"{path}/{certificate}.key")
+    return http.client.HTTPSConnection(HOST, port, context=context, timeout=20)
+
+
+def tls_get(*arguments):
+    """The status, or "alert" when there is no getting through the handshake."""
+    connection = tls_connection(*arguments)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status
+    except ssl.SSLError as error:
+        assert "ALERT" in error.reason, error
+        return "alert"
+    finally:
+        connection.close()
+
+
+CERTIFICATES = []
+
+
+def certificates():
+    if not CERTIFICATES:
+        CERTIFICATES.append(scratch())
+        make_certificates(CERTIFICATES[0])
+    return CERTIFICATES[0]
+
+
+@table("TLS and what is asked of clients' certificates", [
+    # What the mode lets through of: none, one of the authority, one of another, one for servers only.
+    ("not_asked", None, False, (200, 200, 200, 200)),
+    ("request", "request-client-cert", True, (200, 200, 200, 200)),
+    ("require_any", "require-any-client-cert", True, ("alert", 200, 200, 200)),
+    ("if_given", "verify-client-cert-if-given", True, (200, 200, "alert", "alert")),
+    ("verify", "require-and-verify-client-cert", True, ("alert", 200, "alert", "alert")),
+    ("default", None, True, ("alert", 200, "alert", "alert")),
+])
+def tls(mode, has_authorities, want):
+    path = certificates()
     keys = {"certificate": path + "/server.pem", "key": path + "/server.key"}
-
-    def get(port, certificate=None):
-        context = ssl.create_default_context(cafile=path + "/ca.pem")
-        context.check_hostname = False
-        if certificate:
-            context.load_cert_chain(f"{path}/{certificate}.pem", f"{path}/{certificate}.key")
-        connection = http.client.HTTPSConnection(HOST, port, context=context, timeout=20)
-        try:
-            connection.request("GET", "/v2/")
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
-            return 0
-        finally:
-            connection.close()
+    if mode:
+        keys["clientauth"] = mode
+    if has_authorities:
+        keys["clientcas"] = [path + "/ca.pem"]
     with Server(extra={"http": {"tls": keys}}) as server:
-        assert get(server.port) == 200
-    with Server(extra={"http": {"tls": {**keys, "clientcas": [path + "/ca.pem"]}}}) as server:
-        assert get(server.port, "client") == 200
-        assert get(server.port) in (0, 403)
-        assert get(server.port, "stranger") in (0, 403)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            got = tuple(tls_get(server.port, path, name, version)
+                        for name in (None, "client", "stranger", "servers"))
+            assert got == want, (version, got)
+
+
+@test("SIGHUP takes a new certificate for new connections; one that will not do changes nothing")
+def tls_reload():
+    path, keys = certificates(), scratch()
+
+    def use(name):
+        for end in ("pem", "key"):
+            shutil.copy(f"{path}/{name}.{end}", f"{keys}/now.{end}")
+
+    def subject():
+        connection = tls_connection(server.port, path)
+        connection.connect()
+        name = dict(part[0] for part in connection.sock.getpeercert()["subject"])["commonName"]
+        connection.close()
+        return name
+
+    def reload(what):
+        count = server.read_log().count(what)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(what, lambda: server.read_log().count(what) > count)
+    use("server")
+    with Server(extra={"http": {"tls": {"certificate": keys + "/now.pem", "key": keys + "/now.key"}}}) as server:
+        old = tls_connection(server.port, path)
+        old.request("GET", "/v2/")
+        assert old.getresponse().read() == b"{}" and subject() == "server"
+        use("other-server")
+        reload("were read again")
+        assert subject() == "other-server"
+        shutil.copy(path + "/server.key", keys + "/now.key")
+        reload("stays as it is: TLS: certificate and key")
+        os.unlink(keys + "/now.pem")
+        reload("stays as it is: http.tls.certificate")
+        open(keys + "/now.pem", "w").close()
+        reload("is empty")
+        assert subject() == "other-server"
+        old.request("GET", "/v2/")
+        assert old.getresponse().status == 200
+        use("server")
+        for _ in range(20):
+            reload("were read again")
+        assert subject() == "server"
+    with Server() as server:
+        reload("no http.tls to read again")
+        assert server.client().get("/v2/").status == 200
 
 
 @test("SIGTERM lets a download and an upload end, and takes no new connection")
@@ -864,6 +940,8 @@ def usage(words):
     ("address", "storage: {inmemory: }\nhttp: {addr: nowhere}", "nowhere"),
     ("refused", "storage: {inmemory: }\nmiddleware: {storage: [{name: cloudfront}]}", "'middleware'"),
     ("tls", "storage: {inmemory: }\nhttp: {tls: {certificate: /none}}", "http.tls.certificate"),
+    ("clientauth", "storage: {inmemory: }\nhttp: {tls: {clientauth: sometimes}}", "http.tls.clientauth"),
+    ("authorities", "storage: {inmemory: }\nhttp: {tls: {clientauth: verify-client-cert-if-given}}", "http.tls.clientcas"),
     ("parameter", "storage: {filesystem: {rotdirectory: /x}}", "rotdirectory"),
     ("alias", "a: &x 1\nb: *x", "anchors"), ("twice", "storage: {inmemory: }\nstorage: {inmemory: }", "twice"),
     ("documents", "version: 0.1\n---\nversion: 0.1", "document"),

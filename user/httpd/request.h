@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "httpd/server.h"
+#include "httpd/tls.h"
 #include "httpd/watch.h"
 #include "httpd/workers.h"
 
@@ -58,6 +59,7 @@ struct httpd {
 	unsigned int requests; /* under the lock */
 	unsigned int steps;    /* under the lock */
 	bool is_cut;	       /* under the lock: no step may start on a worker any more */
+	struct tls_keys *keys; /* under the lock: of connections to come */
 };
 
 enum request_step {
@@ -113,6 +115,9 @@ struct httpd_request {
 	ssize_t ahead_len; /* 0: none; -1: the source has ended */
 	uint64_t source_sent;
 };
+
+/* NULL: the connection is in the clear. */
+gnutls_session_t connection_session(struct MHD_Connection *connection);
 
 /* The library's callbacks. */
 void *request_new(void *httpd, const char *target, struct MHD_Connection *connection);

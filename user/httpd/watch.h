@@ -22,9 +22,12 @@ enum watch_phase {
 	WATCH_BUSY, /* it is our turn, or the answer's */
 };
 
+struct tls_keys;
+
 struct watched {
 	struct watched *next, **back; /* under the watch's lock, as fd */
 	int fd;
+	struct tls_keys *keys; /* the connection's; not the watch's business */
 	_Atomic enum watch_phase phase;
 	_Atomic int64_t since; /* when the phase began */
 	atomic_uint_fast64_t bytes;
@@ -37,7 +40,7 @@ struct watch;
 
 int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shale_err *err);
 void watch_stop(struct watch *watch);
-/* fd stays open until watch_remove(). NULL: no memory, the connection is not watched. */
+/* fd stays open until watch_remove(). NULL: no memory. */
 struct watched *watch_add(struct watch *watch, int fd);
 void watch_remove(struct watch *watch, struct watched *watched);
 /* Both take NULL. */
