@@ -100,31 +100,6 @@ def skopeo_docker():
         assert shown["Digest"] == answer["Docker-Content-Digest"] and len(shown["Layers"]) == len(layers)
 
 
-class Distribution:
-    """Docker distribution's server on a storage directory."""
-
-    def __init__(self, root):
-        self.port = free_port()
-        self.config = scratch() + "/config.yml"
-        with open(self.config, "w") as file:
-            json.dump({"version": 0.1, "log": {"level": "error"}, "http": {"addr": f"{HOST}:{self.port}"},
-                       "storage": {"filesystem": {"rootdirectory": root}, "delete": {"enabled": True}}}, file)
-
-    def __enter__(self):
-        self.process = subprocess.Popen(["docker-registry", "serve", self.config], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        atexit.register(self.process.kill)
-        wait_until("docker-registry", lambda: is_open(self.port))
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(20)
-
-    def client(self):
-        return Client(self.port, {"Accept": ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST))})
-
-
 @test("a storage that distribution has written is served as it stands, and served on by it after us")
 def from_distribution():
     need("docker-registry")

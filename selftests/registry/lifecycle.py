@@ -755,13 +755,48 @@ def try_base(server):
         return False
 
 
+def ask(sock):
+    """The head of an answer, or nothing when the connection is closed."""
+    try:
+        sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        return sock.recv(4096)
+    except OSError:
+        return b""
+
+
+@test("as many connections as are kept stay open; those that have waited longest make room for others")
+def kept():
+    with Server(extra={"shale": {"kept": 8}}) as server:
+        dial = lambda: socket.create_connection((HOST, server.port), timeout=20)
+        first = [dial() for _ in range(8)]
+        silent = [dial() for _ in range(20)]
+        for _ in range(5):
+            for sock in first:
+                answer = ask(sock)
+                assert b" 200 " in answer and b"close" not in answer
+        extra = dial()
+        assert b"close" in ask(extra) and not ask(extra)
+        time.sleep(2.1)
+        assert b" 200 " in ask(first[0])
+        second = [dial() for _ in range(7)]
+        for _ in range(5):
+            for sock in second:
+                answer = ask(sock)
+                assert b" 200 " in answer and b"close" not in answer
+        assert not any(ask(sock) for sock in first[1:])
+        assert b" 200 " in ask(first[0]) and b" 200 " in ask(silent[0])
+        for sock in first + second + silent + [extra]:
+            sock.close()
+
+
 @test("a thousand idle connections and two hundred busy ones stay small")
 def memory():
     with Server() as server:
         idle = []
-        for _ in range(1000):
+        for number in range(1000):
             sock = socket.create_connection((HOST, server.port))
-            sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            if number % 2:
+                sock.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
             idle.append(sock)
         busy = [start_of_push(server.port, f"/v2/a/blobs/uploads/?digest={ABSENT}", 1 << 30, b"x" * 100000)
                 for _ in range(200)]

@@ -168,6 +168,36 @@ class Server:
         return Client(self.port, fields, timeout)
 
 
+class Distribution:
+    """Docker distribution's server on a storage directory. extra is merged into the configuration."""
+
+    def __init__(self, root, extra=None):
+        self.root = root
+        self.port = free_port()
+        self.process = None
+        self.config = scratch() + "/config.yml"
+        config = {"version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
+                  "http": {"addr": f"{HOST}:{self.port}"},
+                  "storage": {"filesystem": {"rootdirectory": root}, "delete": {"enabled": True}}}
+        merge(config, extra or {})
+        with open(self.config, "w") as file:
+            json.dump(config, file)
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["docker-registry", "serve", self.config], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        atexit.register(self.process.kill)
+        wait_until("docker-registry", lambda: is_open(self.port))
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def client(self):
+        return Client(self.port, {"Accept": ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST))})
+
+
 def merge(tree, extra):
     for key, value in extra.items():
         if isinstance(value, dict) and isinstance(tree.get(key), dict):

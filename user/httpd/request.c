@@ -216,6 +216,7 @@ static bool handle_begin(struct httpd_request *request, const char *method)
 		return false;
 	count_request(request->httpd, 1);
 	request->has_begun = true;
+	watch_use(request->httpd->watch, request->watched, request->httpd->limits.kept);
 	request->is_quick = request->httpd->ops->is_quick(request);
 	if (!do_step(request, STEP_BEGIN))
 		return false;

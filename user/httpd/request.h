@@ -22,7 +22,7 @@
  */
 #define HTTPD_FIRST_CHUNK (16u << 10)
 #define HTTPD_LAST_CHUNK  (256u << 10)
-#define HTTPD_MAX_GROWN	  (2u << 20)
+#define HTTPD_MAX_GROWN	  (1u << 20)
 /* Bytes of a source that are read ahead at once. */
 #define HTTPD_SOURCE_CHUNK (128u << 10)
 /*
@@ -33,12 +33,6 @@
 /* With a status that came before the body. */
 #define HTTPD_MAX_EARLY_DISCARD (16u << 20)
 #define HTTPD_MAX_FIELDS 64
-/*
- * Connections that are kept open after an answer. The library keeps all of a connection's buffers as long
- * as it is open, so that thousands which only wait would cost more than those which work.
- */
-#define HTTPD_MAX_KEPT 64
-
 /* How many daemons one server has: sockets it listens on. */
 #define HTTPD_MAX_LISTEN 8
 

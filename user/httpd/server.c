@@ -21,6 +21,7 @@
 const struct httpd_limits httpd_limits_default = {
 	.connections = 4096,
 	.per_client = 0,
+	.kept = 224,
 	.header_bytes = 24u << 10,
 	.idle_seconds = 60,
 	.threads = 2,

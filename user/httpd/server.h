@@ -31,6 +31,12 @@ struct httpd_request;
 struct httpd_limits {
 	unsigned int connections;    /* at once, per listening socket */
 	unsigned int per_client;     /* of these from one address; 0: no limit */
+	/*
+	 * How many of these stay open after an answer, or are at work. The library holds on to all of a
+	 * connection's buffers, of header_bytes, once it was used, so that thousands which only wait would
+	 * cost more than those which work. The one that has waited longest makes room for the next.
+	 */
+	unsigned int kept;
 	size_t header_bytes;	     /* request line and header fields, with room for one read of a body */
 	unsigned int idle_seconds;   /* without progress in either direction */
 	unsigned int threads;	     /* that wait for the network, per listening socket */

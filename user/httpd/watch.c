@@ -17,6 +17,7 @@ struct watch {
 	pthread_cond_t wake;
 	pthread_t thread;
 	struct watched *first; /* under the lock, as the next */
+	unsigned int used; /* under the lock: how many are, and were not shut for another */
 	bool is_stopping;
 	int64_t patience; /* seconds */
 };
@@ -139,8 +140,56 @@ void watch_remove(struct watch *watch, struct watched *watched)
 	*watched->back = watched->next;
 	if (watched->next)
 		watched->next->back = watched->back;
+	watch->used -= watched->is_used && !watched->is_shut;
 	pthread_mutex_unlock(&watch->lock);
 	free(watched);
+}
+
+static bool is_waiting_locked(struct watched *watched, int64_t now)
+{
+	return watched->is_used && !watched->is_shut &&
+	       atomic_load(&watched->phase) == WATCH_HEADER && atomic_load(&watched->since) < now;
+}
+
+/* A request that comes at this moment is lost, as when an idle connection's time is over. */
+static void make_room_locked(struct watch *watch)
+{
+	struct watched *longest = NULL;
+	int64_t now = seconds_now();
+
+	for (struct watched *watched = watch->first; watched; watched = watched->next)
+		if (is_waiting_locked(watched, now) &&
+		    (!longest || atomic_load(&watched->since) <= atomic_load(&longest->since)))
+			longest = watched;
+	if (!longest)
+		return;
+	longest->is_shut = true;
+	shutdown(longest->fd, SHUT_RDWR);
+	watch->used--;
+}
+
+void watch_use(struct watch *watch, struct watched *watched, unsigned int limit)
+{
+	if (!watched)
+		return;
+	pthread_mutex_lock(&watch->lock);
+	if (!watched->is_used) {
+		if (watch->used >= limit)
+			make_room_locked(watch);
+		watch->used++;
+		watched->is_used = true;
+	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+bool watch_may_stay(struct watch *watch, unsigned int limit)
+{
+	bool may_stay;
+
+	pthread_mutex_lock(&watch->lock);
+	may_stay = watch->used <= limit;
+	pthread_mutex_unlock(&watch->lock);
+	return may_stay;
 }
 
 void watch_phase(struct watched *watched, enum watch_phase phase)

@@ -403,6 +403,7 @@ static int read_limits(struct settings *settings, struct shale_err *err)
 	    read_number(conf, "shale.workers", 2, 1024, &limits->workers, err) < 0 ||
 	    read_number(conf, "shale.connections", 1, 1000000, &limits->connections, err) < 0 ||
 	    read_number(conf, "shale.perclient", 0, 1000000, &limits->per_client, err) < 0 ||
+	    read_number(conf, "shale.kept", 1, 1000000, &limits->kept, err) < 0 ||
 	    conf_seconds(conf, "shale.idletimeout", &idle, err) < 0 ||
 	    conf_number(conf, "shale.socketmode", 0, 0777, &settings->socket_mode, err) < 0 ||
 	    conf_seconds(conf, "shale.refresh", &settings->refresh_seconds, err) < 0)
