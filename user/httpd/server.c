@@ -21,8 +21,8 @@
 const struct httpd_limits httpd_limits_default = {
 	.connections = 4096,
 	.per_client = 0,
-	.kept = 224,
-	.header_bytes = 24u << 10,
+	.kept = 200,
+	.header_bytes = (24u << 10) - HTTPD_MALLOC_HEAD,
 	.idle_seconds = 60,
 	.threads = 2,
 	.workers = 16,

@@ -17,6 +17,9 @@
 /* A body that brings less in twice the idle time is not meant. */
 #define WATCH_MIN_BYTES 1024
 
+/* Milliseconds: who comes back sooner is at work. */
+#define WATCH_MIN_WAIT 250
+
 enum watch_phase {
 	WATCH_HEADER, /* waits for one, or has some of it */
 	WATCH_BODY,
@@ -30,7 +33,7 @@ struct watched {
 	int fd;
 	struct tls_keys *keys; /* the connection's; not the watch's business */
 	_Atomic enum watch_phase phase;
-	_Atomic int64_t since; /* when the phase began */
+	_Atomic int64_t since; /* when the phase began, in milliseconds */
 	bool is_used; /* has had a request; under the lock, as is_shut */
 	bool is_shut; /* for another */
 	atomic_uint_fast64_t bytes;
@@ -48,7 +51,7 @@ struct watched *watch_add(struct watch *watch, int fd);
 void watch_remove(struct watch *watch, struct watched *watched);
 /*
  * The connection has a request. If it is its first, and so many others have had one, the one that has
- * waited longest for its next, and a second at least, is let go.
+ * waited longest for its next, and WATCH_MIN_WAIT at least, is let go.
  */
 void watch_use(struct watch *watch, struct watched *watched, unsigned int limit);
 /* Whether a connection may stay open after its answer: no more than so many are used. */
