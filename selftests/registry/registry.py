@@ -136,11 +136,11 @@ class Server:
             json.dump(self.config, file)
         return path
 
-    def start(self):
+    def start(self, seconds=20):
         self.process = subprocess.Popen([PROGRAM, "serve", self.write_config()],
                                         stderr=open(self.log, "ab"), **self.options)
         atexit.register(self.kill)
-        wait_until("the server", lambda: self.process.poll() is not None or is_open(self.port))
+        wait_until("the server", lambda: self.process.poll() is not None or is_open(self.port), seconds)
         if self.process.poll() is not None:
             raise AssertionError("the server did not start: " + self.read_log()[-500:])
         return self
