@@ -46,7 +46,7 @@ class Worker(threading.Thread):
                 status = web.get(where)
                 if status.status == 404 and attempt:
                     # Killed after the end, before its answer: then it is a blob.
-                    verify(web, "blob", self.repo, digest(data), self.wrong)
+                    verify(web, "blob", self.repo, digest(data), self.wrong, f"finished? attempt {attempt} at {where}")
                     return
                 if status.status != 204:
                     self.wrong.append(f"session of {self.repo}: {status.status} {status.body[:100]}")
@@ -97,14 +97,14 @@ class Worker(threading.Thread):
         if not known:
             return
         kind, repo, name = self.random.choice(known)
-        verify(web, kind, repo, name, self.wrong)
+        verify(web, kind, repo, name, self.wrong, "pulled")
 
 
-def verify(web, kind, repo, name, wrong):
+def verify(web, kind, repo, name, wrong, why=""):
     path = "blobs" if kind == "blob" else "manifests"
     answer = web.get(f"/v2/{repo}/{path}/{name}")
     if answer.status != 200:
-        wrong.append(f"{kind} {repo} {name}: {answer.status}")
+        wrong.append(f"{kind} {repo} {name}: {answer.status} {why} {time.strftime('%T')}")
     elif digest(answer.body) != (answer["Docker-Content-Digest"] if kind == "tag" else name):
         wrong.append(f"{kind} {repo} {name}: other bytes")
 
@@ -121,7 +121,7 @@ def killed():
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.05, 1.0))
                 server.kill()
-                server.start()
+                server.start(60)
         finally:
             for worker in workers:
                 worker.stopped.set()
@@ -129,7 +129,7 @@ def killed():
                 worker.join(60)
         web = server.client()
         for kind, repo, name in set(acknowledged):
-            verify(web, kind, repo, name, wrong)
+            verify(web, kind, repo, name, wrong, "at the end")
         print(f"# {len(acknowledged)} things acknowledged, {sum(worker.resumed for worker in workers)} uploads gone on with")
         assert not wrong, wrong[:10]
         assert len(acknowledged) > KILLS

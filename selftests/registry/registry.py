@@ -140,7 +140,7 @@ class Server:
         self.process = subprocess.Popen([PROGRAM, "serve", self.write_config()],
                                         stderr=open(self.log, "ab"), **self.options)
         atexit.register(self.kill)
-        wait_until("the server", lambda: self.process.poll() is not None or is_open(self.port), seconds)
+        wait_until("the server", lambda: self.process.poll() is not None or listens(self.process, self.port), seconds)
         if self.process.poll() is not None:
             raise AssertionError("the server did not start: " + self.read_log()[-500:])
         return self
@@ -204,6 +204,20 @@ def merge(tree, extra):
             merge(tree[key], value)
         else:
             tree[key] = value
+
+
+def listens(process, port):
+    """It is this process that has the port: while a server is down another program may get it."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as file:
+            rows = [line.split() for line in file][1:]
+        inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rsplit(":", 1)[1], 16) == port}
+    try:
+        fds = f"/proc/{process.pid}/fd"
+        return bool(inodes) and any(os.readlink(f"{fds}/{fd}") in inodes for fd in os.listdir(fds))
+    except OSError:
+        return False
 
 
 def is_open(port):
