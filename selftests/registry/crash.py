@@ -40,14 +40,20 @@ class Worker(threading.Thread):
         answer = web.post(f"/v2/{self.repo}/blobs/uploads/")
         if answer.status != 202:
             raise AssertionError
-        where, acknowledged = answer["Location"], 0
-        for attempt in range(40):
+        where, acknowledged, attempt = answer["Location"], 0, -1
+        # A server that is started again on a busy machine takes its time.
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            attempt += 1
             try:
                 status = web.get(where)
                 if status.status == 404 and attempt:
                     # Killed after the end, before its answer: then it is a blob.
                     verify(web, "blob", self.repo, digest(data), self.wrong, f"finished? attempt {attempt} at {where}")
                     return
+                if status.status == 429:
+                    # The request whose answer we did not wait for has it still.
+                    raise OSError
                 if status.status != 204:
                     self.wrong.append(f"session of {self.repo}: {status.status} {status.body[:100]}")
                     raise AssertionError
@@ -71,6 +77,7 @@ class Worker(threading.Thread):
                 if self.stopped.is_set():
                     raise
                 time.sleep(0.05)
+        raise AssertionError
 
     def push(self, web):
         self.count += 1
