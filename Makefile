@@ -45,9 +45,9 @@ crash: selftests ## crash points of all workloads, on kernel K; or POINTS=1000, 
 	@selftests/crash/run $(kernels) $(backings) $(if $(POINTS),--points $(POINTS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(T)
 
-registry-crash: user ## the registry killed KILLS=200 times under clients that push and pull
+registry-crash: user ## the registry killed KILLS=200 times under clients that push and pull: SEED=n
 	@$(call setup,build test)
-	@SHALE_TEST_KILLS=$(or $(KILLS),200) selftests/registry/crash.sh
+	@SHALE_TEST_KILLS=$(or $(KILLS),200) $(if $(SEED),SHALE_TEST_SEED=$(SEED)) selftests/registry/crash.sh
 
 registry-stores: selftests ## the registry's storage drivers on real object stores, T=swift.swap some of the tests
 	@$(call setup,build test stores)
@@ -74,6 +74,10 @@ bench: selftests ## instructions and device bytes of common operations beside ov
 	@scripts/vm --kernel $(K) --mem 2048 --timeout 900 --disk ext4:1G -- build/selftests/bench/sharing /mnt/0
 	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 3600 --disk ext4:8G -- \
 		build/selftests/bench/promotions /mnt/0
+
+bench-registry: user ## CPU and memory of the registry beside Debian's docker-registry, TURNS=3, T=PUT some of the rows
+	@$(call setup,build test bench)
+	@selftests/bench/serve.py $(or $(TURNS),3) $(T)
 
 bench-pull: user ## CPU and memory of shale pull beside skopeo, TURNS=3
 	@$(call setup,build test demo)
@@ -112,5 +116,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills oracle bench bench-pull demo fuzz vm-shell \
+.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills oracle bench bench-pull bench-registry demo fuzz vm-shell \
 	install uninstall dkms-install dkms-uninstall clean help

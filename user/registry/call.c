@@ -149,11 +149,6 @@ static bool may_go_on(struct call *call)
 {
 	const struct reg_settings *settings = &call->reg->settings;
 
-	if (settings->is_client_certificate_needed && httpd_is_tls(call->http) &&
-	    !httpd_has_client_certificate(call->http)) {
-		fault_send(call, FAULT_DENIED, "a client certificate is required");
-		return false;
-	}
 	if (!admit(call))
 		return false;
 	if (atomic_load(&call->reg->is_sick)) {

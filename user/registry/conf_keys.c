@@ -77,6 +77,7 @@ const struct conf_key conf_keys[] = {
 	{ "shale.workers", CONF_USED },
 	{ "shale.connections", CONF_USED },
 	{ "shale.perclient", CONF_USED },
+	{ "shale.kept", CONF_USED },
 	{ "shale.idletimeout", CONF_USED },
 	{ "shale.socketmode", CONF_USED },
 	{ "shale.gc.enabled", CONF_USED },

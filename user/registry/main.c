@@ -19,6 +19,8 @@
 
 #define EXIT_USAGE 125
 #define MAX_HEAPS  2
+/* Buffers of connections are mapped one by one, and their memory is gone with them. */
+#define MAX_HEAP_PIECE (12 << 10)
 
 static int run_serve(const struct settings *settings, const struct verb_options *options,
 		     struct shale_err *err)
@@ -102,6 +104,7 @@ int main(int argc, char **argv)
 
 	/* Threads that share their heaps leave less of them unused. */
 	mallopt(M_ARENA_MAX, MAX_HEAPS);
+	mallopt(M_MMAP_THRESHOLD, MAX_HEAP_PIECE);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":md", longs, NULL)) != -1) {
 		switch (opt) {

@@ -53,7 +53,6 @@ struct reg_settings {
 	bool is_delete_enabled;
 	bool is_readonly;
 	bool is_redirect_disabled;
-	bool is_client_certificate_needed;
 	struct reg_field fields[REG_MAX_FIELDS];
 	size_t field_count;
 	uint64_t catalog_max;

@@ -60,21 +60,13 @@ void serve_close(struct reg *reg)
 static int listen_one(struct httpd *httpd, int fd, const struct settings *settings,
 		      struct shale_err *err)
 {
-	const struct httpd_tls tls = {
-		.certificate = buf_str(&settings->certificate),
-		.key = buf_str(&settings->key),
-		.client_authorities = settings->client_authorities.len ?
-					      buf_str(&settings->client_authorities) :
-					      NULL,
-		.priorities = settings->priorities,
-	};
+	const struct httpd_tls *tls = settings->tls.certificate ? &settings->tls : NULL;
 	char text[256] = "?";
 
 	listen_describe(fd, text, sizeof(text));
-	if (httpd_listen(httpd, fd, settings->certificate.len ? &tls : NULL, err) < 0)
+	if (httpd_listen(httpd, fd, tls, err) < 0)
 		return -1;
-	log_text(LOG_LEVEL_INFO, "server", "listening on %s%s", text,
-		 settings->certificate.len ? ", tls" : "");
+	log_text(LOG_LEVEL_INFO, "server", "listening on %s%s", text, tls ? ", tls" : "");
 	return 0;
 }
 
@@ -102,17 +94,40 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* SIGUSR1 runs the collector; the others end us. */
-static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
+/* Files that cannot be read or do not fit each other leave the old ones in force. */
+static void reload_tls(const struct settings *settings, struct httpd *httpd)
+{
+	struct settings_pem pem;
+	struct httpd_tls tls;
+	struct shale_err err = { 0 };
+
+	if (settings_read_tls(settings, &pem, &tls, &err) == 0 &&
+	    (!tls.certificate || httpd_change_tls(httpd, &tls, &err) == 0))
+		log_text(LOG_LEVEL_INFO, "server", "%s",
+			 tls.certificate ? "the files of http.tls were read again" :
+					   "there is no http.tls to read again");
+	else
+		log_text(LOG_LEVEL_ERROR, "server", "http.tls stays as it is: %s", err.msg);
+	settings_release_pem(&pem);
+}
+
+/* SIGUSR1 runs the collector, SIGHUP takes new certificates; the others end us. */
+static void wait_for_end(const sigset_t *signals, const struct settings *settings, struct reg *reg,
+			 struct maintainer *maintainer)
 {
 	int which;
 
-	while (sigwait(signals, &which) == 0 && which == SIGUSR1)
-		maintain_sweep_now(maintainer);
+	while (sigwait(signals, &which) == 0 && (which == SIGUSR1 || which == SIGHUP)) {
+		if (which == SIGUSR1)
+			maintain_sweep_now(maintainer);
+		else
+			reload_tls(settings, reg->httpd);
+	}
 }
 
 /* Beside the index, in memory where that is. */
@@ -201,7 +216,7 @@ static int run_server(const struct settings *settings, struct reg *reg, struct s
 		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
 		manager_notify("READY=1");
-		wait_for_end(&signals, beside.maintainer);
+		wait_for_end(&signals, settings, reg, beside.maintainer);
 		log_text(LOG_LEVEL_INFO, "server", "draining");
 		manager_notify("STOPPING=1");
 	}

@@ -17,6 +17,13 @@
 #define SETTINGS_MAX_PARAMS    64
 #define SETTINGS_MAX_PLATFORMS 64
 
+/* The files of http.tls. */
+struct settings_pem {
+	struct buf certificate;
+	struct buf key;
+	struct buf client_authorities;
+};
+
 struct settings {
 	json_t *conf;
 	struct reg_settings reg;
@@ -30,10 +37,8 @@ struct settings {
 	const char *address;
 	bool is_unix;
 	uint64_t socket_mode;
-	struct buf certificate;
-	struct buf key;
-	struct buf client_authorities;
-	const char *priorities;
+	struct settings_pem pem;
+	struct httpd_tls tls; /* points into pem; without a certificate: none */
 	const char *debug_address;
 	bool has_metrics;
 	const char *metrics_path;
@@ -62,6 +67,13 @@ struct settings {
 int settings_load(const char *path, struct settings *settings, struct shale_err *err);
 int settings_from(json_t *conf, struct settings *settings, struct shale_err *err);
 void settings_release(struct settings *settings);
+/*
+ * Reads the files of http.tls once more. The caller releases ret_pem, into which ret_tls points, in any
+ * case.
+ */
+int settings_read_tls(const struct settings *settings, struct settings_pem *ret_pem,
+		      struct httpd_tls *ret_tls, struct shale_err *err);
+void settings_release_pem(struct settings_pem *pem);
 /* The bucket they describe. */
 int settings_open_bucket(const struct settings *settings, bool is_readonly,
 			 struct bucket **ret_bucket, struct shale_err *err);
