@@ -14,7 +14,7 @@ fails() {
 	local want=$1 out
 	shift
 	out=$("$@" 2>&1) && { echo "it succeeds: $out"; return 1; }
-	grep -v '^The push refers\|: Preparing$\|: Pushed$\|: Layer already exists$' <<<"$out" >"$work/lines"
+	grep -v '^Using default tag\|^The push refers\|: Preparing$\|: Pushed$\|: Layer already exists$' <<<"$out" >"$work/lines"
 	[ "$(wc -l <"$work/lines")" -eq 1 ] && grep -qF -- "$want" "$work/lines" && return
 	echo "$out"
 	return 1
