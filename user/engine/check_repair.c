@@ -276,16 +276,12 @@ static int unpack_layer(struct checking *checking, const struct provenance *from
 		.layer = from->layer,
 		.max_bytes = SHALE_MAX_LAYER_BYTES,
 	};
-	int ret;
 
 	if (image_load(&checking->store, &from->image, &image, err) < 0 ||
-	    blob_probe_xattrs(&checking->session, &job.xattr_prefix, err) < 0)
+	    blob_probe_xattrs(&checking->session, &job.xattr_prefix, err) < 0 ||
+	    blob_unpack_again(&job, err) < 0)
 		return -1;
-	ret = blob_unpack_again(&job, err);
-	if (!ret)
-		ret = implied_settle(&checking->session, &image, from->position, &job, err);
-	blob_paths_release(&job.implied);
-	return ret;
+	return implied_settle(&checking->session, &image, from->position, job.xattr_prefix, err);
 }
 
 /* Asked again with the lock: a mount takes it, too. */
