@@ -343,6 +343,7 @@ struct shale_df {
 	struct shale_df_total images;     /* content of the files in layers, and in drivers' whole trees */
 	struct shale_df_total blobs;      /* the layers as they came, and documents */
 	struct shale_df_total containers; /* content of the files in writable layers */
+	struct shale_df_total downloads;  /* what pulls have fetched and not finished; active: a pull works on it */
 	size_t image_count;
 	struct shale_df_image *image_list;
 	size_t container_count;
@@ -352,7 +353,8 @@ int shale_df(const struct shale_opts *opts, struct shale_df *ret_df, struct shal
 void shale_df_free(struct shale_df *df);
 
 /*
- * Remove writable layers that are not mounted, and images not in use: those without a name, or all.
+ * Remove writable layers that are not mounted, images not in use: those without a name, or all, and downloads
+ * that no pull works on: those nobody came back for in a week, or all.
  * What nothing needs then goes too. Tells what went by events, SHALE_EVENT_CONTAINER among them.
  * @before: only what was created before this time; 0: whenever.
  */

@@ -29,7 +29,7 @@ int fetch_open(const struct fetch_opts *opts, struct fetch **ret_fetch, struct s
 		free(fetch);
 		return -1;
 	}
-	download_prune(opts->session->store, fetch->dirfd);
+	download_prune(opts->session->store, fetch->dirfd, time(NULL) - DOWNLOAD_KEEP_SECONDS);
 	*ret_fetch = fetch;
 	return 0;
 }

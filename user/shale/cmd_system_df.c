@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * shale system df: docker's columns. Where docker has only layers, a store has the blobs they came as,
- * too, which are a line of their own.
+ * too, and downloads that were broken off, which are lines of their own.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -73,6 +73,7 @@ static int print_sums(const struct shale_df *df, bool is_json)
 		{ "Images", &df->images },
 		{ "Containers", &df->containers },
 		{ "Blobs", &df->blobs },
+		{ "Downloads", &df->downloads },
 	};
 	struct table table;
 	int ret = 0;
@@ -177,6 +178,7 @@ static int print_details(const struct shale_opts *opts, const struct shale_df *d
 		return -1;
 	}
 	printf("\nBlobs space usage: %s\n", table_size(df->blobs.size, size, sizeof(size)));
+	printf("\nDownloads space usage: %s\n", table_size(df->downloads.size, size, sizeof(size)));
 	return 0;
 }
 

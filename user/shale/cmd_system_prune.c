@@ -111,7 +111,10 @@ static bool is_confirmed(const struct shale_prune_opts *prune)
 
 	printf("WARNING! This will remove:\n"
 	       "  - all writable layers that are not mounted\n"
-	       "  - all images %s\n", prune->is_all ? "that are not in use" : "without a name");
+	       "  - all images %s\n"
+	       "  - all downloads %s\n",
+	       prune->is_all ? "that are not in use" : "without a name",
+	       prune->is_all ? "that no pull works on" : "that nobody came back for in a week");
 	if (prune->before)
 		printf("  of those only what was created before %lld (seconds since the epoch)\n",
 		       (long long)prune->before);
