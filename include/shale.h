@@ -369,10 +369,9 @@ int shale_prune(const struct shale_opts *opts, const struct shale_prune_opts *pr
  * Compare everything in the store with what it should be: the database with itself and with the files,
  * blobs with their digests, layers with their sizes. EUCLEAN when something is wrong and stays so;
  * each finding is told.
- * @is_repairing: mend it. What is damaged is brought again, from the blob or by fetch, or else the
+ * @is_repairing: mend it. What is damaged is brought again, from the blob or from a registry, or else the
  *	      image that needs it is dropped. EBUSY when commands are at work that must not be disturbed.
- * @fetch:    writes a blob of a repository to fd, from wherever it has it; -1 with err when it cannot.
- *	      What it writes is verified here. May be NULL.
+ * @registry: how registries are asked for blobs, by the names of the images that need them. NULL: none is.
  */
 enum shale_finding_state {
 	SHALE_FINDING_FOUND,
@@ -388,9 +387,7 @@ struct shale_finding {
 };
 struct shale_check_opts {
 	bool is_repairing;
-	int (*fetch)(void *arg, const char *repository, const char *digest, uint64_t size, int fd,
-		     struct shale_err *err);
-	void *fetch_arg;
+	const struct shale_registry_opts *registry;
 	void (*finding)(void *arg, const struct shale_finding *finding);
 	void *finding_arg;
 };

@@ -86,7 +86,7 @@ for ((i = 1; i <= kills; i++)); do
 		may=$(printf '%s\n' $before | grep -vx "$name" | xargs)
 		;;
 	4) verb=prune command=(system prune -a -f) may="" ;;
-	5) verb=repair command=(system check --repair) may=$before ;;
+	5) verb=repair command=(system check --repair --no-fetch) may=$before ;;
 	esac
 	# Beside another one that nobody disturbs, now and then; its image is not counted.
 	companion=

@@ -69,8 +69,7 @@ static void pull_release(struct pull *pull)
 	fd_closep(&pull->downloads_fd);
 	document_release(&pull->manifest);
 	buf_release(&pull->config);
-	for (size_t i = 0; i < pull->remote_count; i++)
-		remote_close(&pull->remotes[i]);
+	places_close(&pull->places);
 	plan_release(&pull->plan);
 	source_close(&pull->source);
 	session_end(&pull->session);
@@ -216,8 +215,8 @@ static int open_fetch(struct pull *pull, struct shale_err *err)
 {
 	struct fetch_opts opts = {
 		.web = pull->web,
-		.remotes = pull->remotes,
-		.remote_count = pull->remote_count,
+		.remotes = pull->places.remotes,
+		.remote_count = pull->places.count,
 		.session = &pull->session,
 		.is_download_only = pull->what->is_download_only,
 		.report = report,

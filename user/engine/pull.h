@@ -7,12 +7,9 @@
 
 #include "client/document.h"
 #include "client/fetch.h"
-#include "client/mirrors.h"
 #include "engine/import.h"
+#include "engine/places.h"
 #include "engine/platform.h"
-
-/* A mirror is not tried for long: the next one may have it. */
-#define PULL_MIRROR_TRIES 2
 
 struct pull {
 	const struct shale_pull_opts *what;
@@ -24,9 +21,7 @@ struct pull {
 	struct ref ref;
 	struct platform platform;
 	struct web *web;
-	size_t remote_count;
-	struct remote remotes[MIRRORS_MAX_PLACES]; /* from the one that knew the image on */
-	struct shale_registry_opts mirror_opts;
+	struct places places; /* from the one that knew the image on */
 	struct digest top; /* what the name stands for */
 	struct document manifest;
 	struct digest id;

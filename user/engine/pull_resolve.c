@@ -105,49 +105,6 @@ static int check_platform(const struct pull *pull, struct shale_err *err)
 			     image.architecture, pull->what->platform);
 }
 
-/* Who we are to the registry that was named is not told its mirrors. */
-static void set_mirror_opts(struct pull *pull)
-{
-	struct shale_registry_opts *opts = &pull->mirror_opts;
-
-	*opts = pull->what->registry;
-	opts->username = opts->password = opts->identity_token = opts->registry_token = NULL;
-	if (!opts->tries || opts->tries > PULL_MIRROR_TRIES)
-		opts->tries = PULL_MIRROR_TRIES;
-}
-
-static int add_place(struct pull *pull, const struct mirror_place *place, struct shale_err *err)
-{
-	struct remote_wish wish = {
-		.web = pull->web,
-		.opts = place->is_mirror ? &pull->mirror_opts : &pull->what->registry,
-		.origin = &place->origin,
-		.actions = "pull",
-		.is_insecure = place->is_insecure,
-	};
-
-	if (remote_init(&wish, &pull->remotes[pull->remote_count], err) < 0)
-		return -1;
-	pull->remote_count++;
-	return 0;
-}
-
-static int list_places(struct pull *pull, struct shale_err *err)
-{
-	struct mirror_place places[MIRRORS_MAX_PLACES];
-	__cleanup_mirrors struct mirrors mirrors = { 0 };
-	size_t count = 0;
-
-	set_mirror_opts(pull);
-	if (mirrors_load(pull->what->registry.registries_conf, &mirrors, err) < 0 ||
-	    mirrors_find(&mirrors, &pull->ref, places, &count, err) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (add_place(pull, &places[i], err) < 0)
-			return -1;
-	return 0;
-}
-
 static int fetch_documents(struct pull *pull, struct remote *remote, struct shale_err *err)
 {
 	if (remote_connect(remote, err) < 0 || fetch_manifest(pull, remote, err) < 0 ||
@@ -156,30 +113,22 @@ static int fetch_documents(struct pull *pull, struct remote *remote, struct shal
 	return check_platform(pull, err);
 }
 
-/* Those before the one that has the image are of no use for its layers either. */
-static void drop_remotes(struct pull *pull, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		remote_close(&pull->remotes[i]);
-	pull->remote_count -= count;
-	memmove(pull->remotes, pull->remotes + count, pull->remote_count * sizeof(*pull->remotes));
-}
-
 int pull_resolve(struct pull *pull, struct shale_err *err)
 {
 	struct shale_event event = { .kind = SHALE_EVENT_RESOLVED, .name = pull->what->name };
 	struct digest_text top;
 	size_t i = 0;
 
-	if (list_places(pull, err) < 0)
+	if (places_open(pull->web, &pull->what->registry, &pull->ref, &pull->places, err) < 0)
 		return -1;
-	while (fetch_documents(pull, &pull->remotes[i], err) < 0) {
+	while (fetch_documents(pull, &pull->places.remotes[i], err) < 0) {
 		document_release(&pull->manifest);
 		buf_release(&pull->config);
-		if (++i == pull->remote_count || err->code == ECANCELED)
+		if (++i == pull->places.count || err->code == ECANCELED)
 			return -1;
 	}
-	drop_remotes(pull, i);
+	/* They are of no use for its layers either. */
+	places_drop(&pull->places, i);
 	top = digest_text(&pull->top);
 	event.id = top.text;
 	return task_report(&pull->task, &event, err);

@@ -9,7 +9,7 @@
 #include "shale/shale.h"
 
 static const struct verb commands[] = {
-	{ "system check", "[--repair] [--format table|json]",
+	{ "system check", "[OPTIONS] [--repair] [--no-fetch] [--format table|json]",
 	  "Compare everything in the store with what it should be", cmd_system_check },
 	{ "system df", "[-v] [--format table|json]", "Tell what the store takes", cmd_system_df },
 	{ "system prune", "[-a] [-f] [--filter until=TIME]", "Remove what is not used",
