@@ -330,6 +330,7 @@ static int plain_check(struct plain *plain, struct shale_err *err)
 /* What the tar had and then replaced is not there; without privilege not everything can be looked at. */
 static int write_size(int dirfd, uint64_t bytes)
 {
+	char text[32];
 	uint64_t found;
 	__cleanup_fd int fd = openat(dirfd, "size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
@@ -339,7 +340,8 @@ static int write_size(int dirfd, uint64_t bytes)
 		bytes = found;
 	else if (errno != EACCES)
 		return -1;
-	return dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
+	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)bytes);
+	return fs_write_full(fd, text, strlen(text));
 }
 
 static int add_implied(void *arg, const char *path)

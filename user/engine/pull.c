@@ -226,11 +226,11 @@ static int open_fetch(struct pull *pull, struct shale_err *err)
 	return fetch_open(&opts, &pull->fetch, err);
 }
 
-/* The network's failure is the reason of all others. */
+/* The network's failure is the reason of all others, unless it is only told that one of these came first. */
 static int finish_download(struct pull *pull, int ret, struct shale_err *err)
 {
 	join_download(pull);
-	if (!pull->has_fetch_failed)
+	if (!pull->has_fetch_failed || (ret < 0 && pull->fetch_err.code == ECANCELED))
 		return ret;
 	return shale_err_set(err, pull->fetch_err.code, "%s", pull->fetch_err.msg);
 }
