@@ -59,7 +59,7 @@ fresh
 ktap_is "df has docker's columns" "TYPE         TOTAL     ACTIVE    SIZE      RECLAIMABLE" "$(shale system df | head -n 1)"
 ktap_is "a shared layer counts once" "Images 2 0 3kB 3kB (100%)" "$(shale system df | sed -n 2p | xargs)"
 ktap_is "blobs are there, too" "Blobs 7 7" "$(shale system df | awk '/^Blobs/ { print $1, $2, $3 }')"
-ktap_is "--format json has docker's keys" "Active Reclaimable Size TotalCount Type 3" "$(shale system df --format json | python3 -c '
+ktap_is "--format json has docker's keys" "Active Reclaimable Size TotalCount Type 4" "$(shale system df --format json | python3 -c '
 import json, sys
 rows = [json.loads(line) for line in sys.stdin]
 print(*sorted(rows[0]), len(rows))')"
