@@ -410,7 +410,10 @@ static int map_save(struct saving *s)
 	if (s->attr_size < 0)
 		return map_save_pages(s);
 	err = is_volatile(s) ? 0 : data_check(s, shale_real_write_data(s->upper));
-	return err ?: attr_write(s);
+	if (!err)
+		err = attr_write(s);
+	/* The file's other attributes may have left no room but for that of a sidecar, which is never longer than the first. */
+	return err == -ENOSPC && s->attr_size > sizeof(struct shale_disk_map) ? map_save_pages(s) : err;
 }
 
 static int save_locked(struct shale_parts *parts, struct saving *s)

@@ -34,6 +34,25 @@
 /* What is aligned to this is aligned enough, or it is the layer's own matter. */
 #define SECTOR 512
 
+/*
+ * At most LEN bytes of what ITER has. A direct read or write of a layer may look at a segment as the caller gave it, find it
+ * odd where it is only cut, and then have moved on in ITER without telling. So of segments that are cut it gets the
+ * first, in its own length.
+ */
+static struct iov_iter piece_of(struct iov_iter *iter, size_t len, bool is_direct)
+{
+	struct iov_iter piece;
+
+	/* Over segments of no length. */
+	iov_iter_advance(iter, 0);
+	piece = *iter;
+	if (is_direct && len < iov_iter_count(iter) && iter_is_iovec(iter))
+		iov_iter_ubuf(&piece, iov_iter_rw(iter), iter_iov_addr(iter), min_t(size_t, len, iter_iov_len(iter)));
+	else
+		iov_iter_truncate(&piece, len);
+	return piece;
+}
+
 /* ------------------------------------------------------------------ reading */
 
 /* A layer that cannot say whether it would wait may not be asked. */
@@ -74,16 +93,15 @@ static struct part part_at(struct shale_parts *parts, struct file *file, unsigne
 /* At most LEN bytes. */
 static ssize_t part_read(const struct part *part, struct kiocb *iocb, struct iov_iter *iter, size_t len)
 {
-	size_t rest = iov_iter_count(iter) - min(len, iov_iter_count(iter));
+	struct iov_iter piece = piece_of(iter, len, iocb->ki_flags & IOCB_DIRECT);
 	ssize_t ret;
 
 	if (!may_ask(part->real, iocb))
 		return -EAGAIN;
-	iov_iter_truncate(iter, len);
-	ret = part->is_top ? top_read(part->parts, part->real, iocb, iter) :
-			     shale_real_read_iter(part->real, iocb, iter);
-	if (ret != -EIOCBQUEUED)
-		iov_iter_reexpand(iter, iov_iter_count(iter) + rest);
+	ret = part->is_top ? top_read(part->parts, part->real, iocb, &piece) :
+			     shale_real_read_iter(part->real, iocb, &piece);
+	if (ret > 0)
+		iov_iter_advance(iter, ret);
 	return ret;
 }
 
@@ -270,10 +288,10 @@ static ssize_t piece_end(struct writing *w, const struct iov_iter *before, ssize
 
 static ssize_t owned_write(struct writing *w, size_t len)
 {
+	struct iov_iter piece = piece_of(w->iter, len, w->is_direct);
 	const struct iov_iter before = *w->iter;
 
-	iov_iter_truncate(w->iter, len);
-	return piece_end(w, &before, shale_real_write_held(w->top, w->iter, w->pos, w->is_direct));
+	return piece_end(w, &before, shale_real_write_held(w->top, &piece, w->pos, w->is_direct));
 }
 
 /* Whole blocks from memory that is there. */

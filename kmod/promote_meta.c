@@ -162,14 +162,21 @@ int shale_promote_flags(struct shale_promotion *p, bool is_final)
 	return shale_real_fileattr_set(p->fs, p->upper, &to);
 }
 
+/* Each change costs the upper's filesystem a journal entry, and most files are the mounter's. */
 static int owner_copy(struct shale_promotion *p)
 {
+	struct path upper = { .mnt = shale_upper_layer(p->fs)->mnt, .dentry = p->upper };
 	struct iattr attr = {
 		.ia_valid = ATTR_UID | ATTR_GID,
 		.ia_vfsuid = VFSUIDT_INIT(p->stat.uid),
 		.ia_vfsgid = VFSGIDT_INIT(p->stat.gid),
 	};
+	struct kstat made;
+	int err;
 
+	err = shale_real_getattr(&upper, &made, STATX_UID | STATX_GID, 0);
+	if (err || (uid_eq(made.uid, p->stat.uid) && gid_eq(made.gid, p->stat.gid)))
+		return err;
 	return shale_real_setattr(p->fs, p->upper, &attr);
 }
 
@@ -177,7 +184,9 @@ static int mode_copy(struct shale_promotion *p)
 {
 	struct iattr attr = { .ia_valid = ATTR_MODE, .ia_mode = p->stat.mode };
 
-	return S_ISLNK(p->stat.mode) ? 0 : shale_real_setattr(p->fs, p->upper, &attr);
+	if (S_ISLNK(p->stat.mode) || d_inode(p->upper)->i_mode == p->stat.mode)
+		return 0;
+	return shale_real_setattr(p->fs, p->upper, &attr);
 }
 
 static int times_copy(struct shale_promotion *p)

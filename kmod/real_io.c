@@ -4,6 +4,7 @@
  * opens and copies them is real_file.c. file.c and mmap.c call, with the mounter's credentials; for
  * what writes, the lock of our inode is held and the file is one of the upper's.
  */
+#include <linux/falloc.h>
 #include <linux/fiemap.h>
 #include <linux/magic.h>
 #include <linux/pagemap.h>
@@ -384,7 +385,13 @@ ssize_t shale_real_splice_write(struct pipe_inode_info *pipe, struct file *real,
 
 int shale_real_fallocate(struct file *real, int mode, loff_t pos, loff_t len)
 {
-	int err = vfs_fallocate(real, mode, pos, len);
+	int err = 0;
+
+	/* When nothing of a file is shared any more XFS forgets blocks it has set aside for dirty pages, of all of it. */
+	if (mode & FALLOC_FL_UNSHARE_RANGE)
+		err = filemap_write_and_wait(real->f_mapping);
+	if (!err)
+		err = vfs_fallocate(real, mode, pos, len);
 
 	pr_debug("fallocate(%pD2, 0x%x, %lld, %lld) = %d\n", real, mode, pos, len, err);
 	return err;

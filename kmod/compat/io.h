@@ -12,6 +12,7 @@
 #endif
 #include <linux/mm.h>
 #include <linux/splice.h>
+#include <linux/uio.h>
 #ifdef HAVE_BACKING_FILE
 #include <linux/backing-file.h>
 #endif
@@ -22,6 +23,16 @@
 #endif
 #ifndef IOCB_AIO_RW
 #define IOCB_AIO_RW 0
+#endif
+
+#ifndef HAVE_ITER_IOV
+static inline const struct iovec *iter_iov(const struct iov_iter *iter)
+{
+	return iter->iov;
+}
+
+#define iter_iov_addr(iter) (iter_iov(iter)->iov_base + (iter)->iov_offset)
+#define iter_iov_len(iter)  (iter_iov(iter)->iov_len - (iter)->iov_offset)
 #endif
 
 /* Can FILE's filesystem write through the page cache without waiting? Others say EOPNOTSUPP to that. */

@@ -24,6 +24,11 @@ bool step_syncs_file(const struct step *step)
 	return syncs_whole(step) || syncs_range(step);
 }
 
+bool step_syncs_names(const struct step *step)
+{
+	return step->verb == FSYNC || step->verb == FILL || step->verb == SWRITE;
+}
+
 static void whole_set(struct durable *durable, unsigned int version, bool with_attributes)
 {
 	for (size_t i = 0; i < BLOCKS_MAX; i++)

@@ -22,5 +22,7 @@ void durable_find(const struct model *model, int file, struct moment moment, str
 /* Does the step, when it has returned, make everything durable? Or its file, or a range of that? */
 bool step_syncs_all(const struct step *step);
 bool step_syncs_file(const struct step *step);
+/* The names that its file got, too? */
+bool step_syncs_names(const struct step *step);
 
 #endif /* SELFTESTS_CRASH_DURABLE_H */

@@ -6,9 +6,10 @@
  * makes. Sizes and attributes likewise, a size that grows also on its way. Names: all that was synced, and of
  * the later steps each wholly or not at all, if the earlier ones it needs are there.
  *
- * Syncing a file covers its bytes, size, mode and the names it got; fdatasync not the mode and times; O_SYNC,
- * O_DSYNC and msync only the bytes of their range, and a size that shows them. Syncing a directory covers its
- * entries. POSIX promises less for names, all that the backing filesystems promise is asked for.
+ * Syncing a file covers its bytes, size, mode and the names it got; fdatasync not the mode and times, and of names
+ * only the first; O_SYNC, O_DSYNC and msync only the bytes of their range, a size that shows them, and names as
+ * fsync and fdatasync do. Syncing a directory covers its entries. POSIX promises less for names, all that the backing
+ * filesystems promise is asked for.
  */
 #ifndef SELFTESTS_CRASH_EXPECT_H
 #define SELFTESTS_CRASH_EXPECT_H

@@ -38,12 +38,14 @@ static bool names_file(const struct model *model, unsigned int number, int file)
 	}
 }
 
+/* A file that was renamed or linked is found by its old name, too: a sync of data need not write the new one. */
 static bool is_covered(const struct model *model, unsigned int number, unsigned int by)
 {
 	const struct step *step = &model->script.step[number], *sync = &model->script.step[by];
 
 	if (step_syncs_file(sync))
-		return names_file(model, number, model->subject[by]);
+		return (step->verb == CREATE || step_syncs_names(sync)) &&
+		       names_file(model, number, model->subject[by]);
 	if (sync->verb != SYNCDIR)
 		return false;
 	return path_is_in(step->path, sync->path) || (step->to[0] && path_is_in(step->to, sync->path));

@@ -365,6 +365,40 @@ static int dedupe(int from, int to)
 	return range->info[0].status == FILE_DEDUPE_RANGE_DIFFERS ? EBADE : -range->info[0].status;
 }
 
+#define SHARED_BLOCK 4096
+
+/* XFS sets blocks aside around one that is shared when it is written, and has dirty pages count on them. */
+TEST(unshare, "unsharing the last shared range of a file loses none of its unwritten bytes")
+{
+	static char block[SHARED_BLOCK] __attribute__((aligned(SHARED_BLOCK)));
+	int fd, shared, direct;
+
+	lower(0, "f=1");
+	union_mount();
+	fd = ASSERT_OK(open("m/new", O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+	shared = ASSERT_OK(open("m/shared", O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+	memset(block, 'a', sizeof(block));
+	ASSERT_EQ(pwrite(fd, block, sizeof(block), 0), SHARED_BLOCK);
+	ASSERT_OK(fsync(fd));
+	direct = open("m/new", O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (ioctl(shared, FICLONE, fd) < 0 || direct < 0)
+		SKIP("%s cannot share, or has no O_DIRECT", union_backing());
+	ASSERT_EQ(pwrite(direct, block, sizeof(block), 0), SHARED_BLOCK);
+	memset(block, 'b', sizeof(block));
+	for (int i = 3; i < 20; i++)
+		ASSERT_EQ(pwrite(fd, block, sizeof(block), i * SHARED_BLOCK), SHARED_BLOCK);
+	if (fallocate(fd, FALLOC_FL_UNSHARE_RANGE, 10 * SHARED_BLOCK, SHARED_BLOCK) < 0)
+		SKIP("%s does not unshare", union_backing());
+	ASSERT_OK(fsync(fd));
+	for (int i = 3; i < 20; i++) {
+		ASSERT_EQ(pread(direct, block, sizeof(block), i * SHARED_BLOCK), SHARED_BLOCK);
+		EXPECT_EQ(block[0], 'b');
+	}
+	close(direct);
+	close(shared);
+	close(fd);
+}
+
 TEST(dedupe, "FIDEDUPERANGE of equal ranges works or fails exactly as on the backing filesystem")
 {
 	int plain_a, plain_b, a, b, want;

@@ -460,6 +460,36 @@ static long do_direct_read(struct files *files)
 	return ret;
 }
 
+/* Vectors of which the last is odd, from where the next eight blocks are the upper's: it begins in them and goes on. */
+#define ODD_VECTORS(BUFFER) {{BUFFER, 4 * BLOCK}, {(BUFFER) + 4 * BLOCK, 20 * BLOCK - 682}}
+#define ODD_VECTORS_AT	    (16 * BLOCK)
+
+static long do_direct_odd_vectors(struct files *files)
+{
+	char *buffer = pages_alloc(24);
+	struct iovec parts[] = ODD_VECTORS(buffer);
+	long ret = errno_of(pwritev(files->f, parts, 2, ODD_VECTORS_AT));
+
+	munmap(buffer, 24 * BLOCK);
+	return ret;
+}
+
+static long do_direct_read_odd_vectors(struct files *files)
+{
+	char *buffer = pages_alloc(24), *want;
+	struct iovec parts[] = ODD_VECTORS(buffer);
+	long ret = errno_of(preadv(files->f, parts, 2, ODD_VECTORS_AT));
+	size_t size;
+
+	if (ret > 0) {
+		want = file_bytes(files->dir[0] == 'm' ? "m/f" : "p/f", &size);
+		EXPECT(!memcmp(buffer, want + ODD_VECTORS_AT, ret));
+		free(want);
+	}
+	munmap(buffer, 24 * BLOCK);
+	return ret;
+}
+
 static long do_direct_read_odd(struct files *files)
 {
 	char *buffer = pages_alloc(80);
@@ -530,6 +560,10 @@ static const struct io_case {
 	{{"direct_fault", "a direct write of memory that is not there: EFAULT"}, O_RDWR | O_DIRECT, do_fault_all},
 	{{"direct_read", "direct reads of several parts"}, O_RDONLY | O_DIRECT, do_direct_read},
 	{{"direct_read_odd", "a direct read of an unaligned offset"}, O_RDONLY | O_DIRECT, do_direct_read_odd},
+	{{"direct_odd_vectors", "a direct write of vectors of which the last is odd"}, O_RDWR | O_DIRECT,
+	 do_direct_odd_vectors},
+	{{"direct_read_odd_vectors", "a direct read into vectors of which the last is odd"}, O_RDONLY | O_DIRECT,
+	 do_direct_read_odd_vectors},
 	{{"direct_splice", "splice between files opened for direct I/O"}, O_RDWR | O_DIRECT, do_splice_within},
 };
 

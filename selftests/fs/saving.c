@@ -176,3 +176,71 @@ TEST(busy, "a sync of a file with a large map ends though others go on writing n
 	EXPECT_EQ(status, 0);
 	EXPECT(busy->writes < WRITES_MAX);
 }
+
+/* ------------------------------------------------------------------ beside other attributes */
+
+#define CROWD_BLOCKS 512
+#define CROWD_MAX    40
+
+/* Attributes of SIZE bytes are given to PATH until there is no room for another. */
+static bool attributes_fill(const char *path, size_t size)
+{
+	char name[32], value[512];
+
+	memset(value, 'x', sizeof(value));
+	for (int i = 0; i < CROWD_MAX; i++) {
+		snprintf(name, sizeof(name), "trusted.%zu.%d", size, i);
+		if (!setxattr(path, name, value, size, 0))
+			continue;
+		ASSERT_EQ(errno, ENOSPC);
+		return true;
+	}
+	return false;
+}
+
+static void crowd_make(void)
+{
+	static char block[BLOCK];
+	FILE *file = fopen("l0/f", "we");
+
+	ASSERT(file);
+	block_fill(block, 'a');
+	for (int i = 0; i < CROWD_BLOCKS; i++)
+		ASSERT_EQ(fwrite(block, 1, BLOCK, file), BLOCK);
+	ASSERT_EQ(fclose(file), 0);
+}
+
+static void crowd_check(void)
+{
+	static char block[BLOCK];
+	int fd = ASSERT_OK(open("m/f", O_RDONLY | O_CLOEXEC));
+
+	for (int i = 0; i < CROWD_BLOCKS; i++) {
+		ASSERT_EQ(pread(fd, block, BLOCK, (off_t)i * BLOCK), BLOCK);
+		ASSERT_EQ(block_letter(block), i % 2 ? 'w' : 'a');
+	}
+	close(fd);
+}
+
+TEST(crowded, "a map that does not fit beside a file's other attributes is written outside of them")
+{
+	static char block[BLOCK];
+	int fd;
+
+	need_shale("only shale has maps");
+	lower(0, "x=1");
+	crowd_make();
+	block_fill(block, 'w');
+	union_mount_with(&union_by_blocks);
+	ASSERT_OK(chmod("m/f", 0600));
+	if (!attributes_fill("m/f", 500))
+		SKIP("attributes have room without end here");
+	ASSERT(attributes_fill("m/f", 8));
+	fd = ASSERT_OK(open("m/f", O_WRONLY | O_CLOEXEC));
+	for (int i = 1; i < CROWD_BLOCKS; i += 2)
+		ASSERT_EQ(pwrite(fd, block, BLOCK, (off_t)i * BLOCK), BLOCK);
+	EXPECT_OK(fsync(fd));
+	close(fd);
+	union_remount();
+	crowd_check();
+}

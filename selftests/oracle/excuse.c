@@ -22,6 +22,8 @@ static bool is_old_xfs(void)
 }
 
 #define PROBE "probe"
+/* What direct writes are aligned to at least. */
+#define SECTOR 512
 
 static bool is_end_left, is_part_written;
 
@@ -100,6 +102,8 @@ static const struct {
 	[EXCUSE_BLOCKS_OF_LOWER] = {"blocks-of-lower", true, false, false,
 		"st_blocks counts what the upper has, and not what of a file only a lower layer has"},
 	[EXCUSE_NOWAIT] = {"nowait", false, true, false, "RWF_NOWAIT is not supported"},
+	[EXCUSE_COPY_PIECES] = {"copy-pieces", true, true, false,
+		"of what is copied to a descriptor for direct I/O and ends oddly, the even pieces may be copied"},
 	/* -- */
 	[EXCUSE_XFS_SEEK] = {"xfs-seek", true, true, true,
 		"xfs before 6.9 calls bytes a hole that lie behind one in which a copied extent may grow", is_old_xfs},
@@ -154,7 +158,14 @@ static bool is_past_end(const struct op *op)
 	       op->from + (off_t)op->length > op->other_size;
 }
 
-/* Whether an error that the bare filesystem does not give is one of these. */
+/* What is read of a file in several layers comes in more pieces, and only the last of them is odd. */
+static bool is_copied_to_odd_end(const struct op *op)
+{
+	return !strcmp(op->kind->name, "copy_range") && handle_is_direct(op->handle) && op->want % SECTOR &&
+	       op->ret > 0 && op->ret < op->want && op->ret % SECTOR == 0;
+}
+
+/* Whether an answer that the bare filesystem does not give is one of these. */
 bool excuse_errno(const struct op *op)
 {
 	enum excuse excuse;
@@ -163,6 +174,8 @@ bool excuse_errno(const struct op *op)
 		excuse = EXCUSE_DEDUPE_OF_LOWER;
 	else if (is_past_end(op))
 		excuse = EXCUSE_DEDUPE_PAST_END;
+	else if (is_copied_to_odd_end(op))
+		excuse = EXCUSE_COPY_PIECES;
 	else if (strstr(op->kind->name, "nowait") && op->ret == -EOPNOTSUPP)
 		excuse = EXCUSE_NOWAIT;
 	else

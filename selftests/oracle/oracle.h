@@ -100,7 +100,7 @@ enum trait {
 	AGAIN_OK = 1 << 1, /* may give EAGAIN */
 	NO_TWIN = 1 << 2,  /* what it gives does not depend on the filesystem */
 	TAILS = 1 << 3,	   /* changes everything behind AT */
-	BYTES_OK = 1 << 4, /* what it gives depends on bytes: only errors are compared with the twin's */
+	BYTES_OK = 1 << 4, /* what it gives depends on bytes: only errors are compared with the twin's, if not wanted */
 };
 
 /* One way to do something. Where choose() leaves LENGTH at 0 there is nothing to do. */
@@ -124,6 +124,7 @@ enum excuse {
 	EXCUSE_NLINK_SEALED,
 	EXCUSE_BLOCKS_OF_LOWER,
 	EXCUSE_NOWAIT,
+	EXCUSE_COPY_PIECES,
 	EXCUSE_XFS_SEEK,
 	EXCUSE_ZERO_END,
 	EXCUSE_PART_WRITTEN,
