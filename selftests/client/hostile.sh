@@ -7,7 +7,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 92
+ktap_plan 94
 
 mkimage --name demo "$work/img" "rand:a:3000000"
 truncate -s 150M "$work/zeros" && tar --format=ustar -C "$work" -cf "$work/bomb.tar" zeros && rm "$work/zeros"
@@ -113,6 +113,15 @@ shale pull -q --tries 1 "127.0.0.1:$port/x:demo" >/dev/null 2>&1
 ktap_ok "a token is for the registry" grep -q ' Bearer$' "$log"
 ktap_ok "a redirect to another host is followed" test -s "$other_log"
 ktap_is "without it" "-" "$(awk '{ print $NF }' "$other_log" | sort -u)"
+end_servers
+
+# --- one layer is wrong while others come
+mkimage --name wrong --edit-config 'config["rootfs"]["diff_ids"][0] = "sha256:" + "0" * 64' "$work/img" "f:a:1" "rand:b:3000000"
+rm -rf "$root"
+serve "$work/img" --rate 500000
+out=$(shale pull -q "127.0.0.1:$port/x:wrong" 2>&1)
+ktap_is "a layer that is not the config's, while others come" 1 $?
+ktap_ok "is what the error is about" grep -qF 'does not have the diff id sha256:0000' <<<"$out"
 end_servers
 
 # --- what is small until it is unpacked

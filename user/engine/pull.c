@@ -228,11 +228,13 @@ static int open_fetch(struct pull *pull, struct shale_err *err)
 	return fetch_open(&opts, &pull->fetch, err);
 }
 
-/* The network's failure is the reason of all others. */
+/* The network's failure is the reason of all others, unless it was only told to stop because of one of those. */
 static int finish_download(struct pull *pull, int ret, struct shale_err *err)
 {
 	join_download(pull);
 	if (!pull->has_fetch_failed)
+		return ret;
+	if (ret < 0 && pull->fetch_err.code == ECANCELED)
 		return ret;
 	return shale_err_set(err, pull->fetch_err.code, "%s", pull->fetch_err.msg);
 }
