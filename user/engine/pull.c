@@ -234,7 +234,7 @@ static int finish_download(struct pull *pull, int ret, struct shale_err *err)
 	join_download(pull);
 	if (!pull->has_fetch_failed)
 		return ret;
-	if (ret < 0 && pull->fetch_err.code == ECANCELED)
+	if (ret < 0 && pull->fetch_err.code == ECANCELED && err->code != ECANCELED)
 		return ret;
 	return shale_err_set(err, pull->fetch_err.code, "%s", pull->fetch_err.msg);
 }
