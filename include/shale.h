@@ -111,6 +111,9 @@ int shale_import(const struct shale_opts *opts, const struct shale_import_opts *
  * @is_insecure: certificates are not checked, and plain http will do, also for credentials. Registries on
  *		 this machine (127.0.0.0/8, localhost, ::1) are always talked to in this way.
  * @stall_seconds: give a transfer up in which nothing moves for so long; 0: 60.
+ * @takes_schema1: pull also what a registry only has in docker's schema 1, of before 2016: its signature is verified,
+ *		 which says that it is unchanged and not whose it is, and it is converted. registries.conf can allow it
+ *		 for single registries with "schema1 = true".
  * @tries:	 how often a request is sent that fails for no fault of its own, when nothing comes of it; 0: 5.
  *		 Between tries the time doubles from half a second, or is what the registry asks for.
  */
@@ -123,6 +126,7 @@ struct shale_registry_opts {
 	const char *certs_dir;
 	const char *registries_conf;
 	bool is_insecure;
+	bool takes_schema1;
 	unsigned int stall_seconds;
 	unsigned int tries;
 };

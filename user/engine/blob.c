@@ -307,6 +307,27 @@ static int plain_open(const struct blob_job *job, const struct digest_text *text
 	return 0;
 }
 
+int blob_diff_id_here(const struct blob_job *job, struct digest *ret_diff_id,
+		      const char **ret_codec, struct shale_err *err)
+{
+	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
+	struct digest_text text = digest_text(&job->layer.blob);
+	const void *data;
+	ssize_t got;
+
+	if (plain_open(job, &text, &plain, err) < 0)
+		return shale_err_wrap(err, "layer %s", text.text);
+	plain->event.kind = SHALE_EVENT_VERIFY;
+	do
+		got = plain_read(plain, &data, err);
+	while (got > 0);
+	if (got < 0)
+		return shale_err_wrap(err, "layer %s", text.text);
+	hasher_final(&plain->hasher, ret_diff_id);
+	*ret_codec = codec_name(plain->codec);
+	return 0;
+}
+
 static int plain_check(struct plain *plain, struct shale_err *err)
 {
 	struct digest_text wanted = digest_text(&plain->job->layer.diff_id);

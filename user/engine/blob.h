@@ -25,6 +25,10 @@ int blob_examine(const struct source *source, struct task *task, const char *pat
 /* The digest of what a file of the source is when it is not compressed. */
 int blob_diff_id(const struct source *source, struct task *task, const char *path,
 		 struct digest *ret_digest, struct shale_err *err);
+/* The same of a layer's blob that is in the session or the store. *ret_codec: codec_name(). */
+struct blob_job;
+int blob_diff_id_here(const struct blob_job *job, struct digest *ret_diff_id,
+		      const char **ret_codec, struct shale_err *err);
 /* Which private xattrs this process can write on the store's filesystem: see untar.h. */
 int blob_probe_xattrs(const struct session *session, const char **ret_prefix,
 		      struct shale_err *err);

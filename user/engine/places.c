@@ -36,6 +36,7 @@ int places_open(struct web *web, const struct shale_registry_opts *opts, const s
 			.origin = &place->origin,
 			.actions = "pull",
 			.is_insecure = place->is_insecure,
+			.takes_schema1 = place->takes_schema1,
 		};
 
 		if (remote_init(&wish, &places->remotes[places->count], err) < 0)

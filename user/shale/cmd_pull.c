@@ -104,7 +104,7 @@ static int run_pull(const struct cli *cli, const struct shale_pull_opts *pull, b
 	return EXIT_SUCCESS;
 }
 
-enum { OPT_PLATFORM = 1, OPT_DOWNLOAD_ONLY };
+enum { OPT_PLATFORM = 1, OPT_DOWNLOAD_ONLY, OPT_SCHEMA1 };
 
 int cmd_pull(struct cli *cli, int argc, char **argv)
 {
@@ -114,6 +114,7 @@ int cmd_pull(struct cli *cli, int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "platform", required_argument, NULL, OPT_PLATFORM },
 		{ "download-only", no_argument, NULL, OPT_DOWNLOAD_ONLY },
+		{ "schema1", no_argument, NULL, OPT_SCHEMA1 },
 		{ 0 },
 	};
 	struct shale_pull_opts pull = { 0 };
@@ -131,6 +132,9 @@ int cmd_pull(struct cli *cli, int argc, char **argv)
 			break;
 		case OPT_DOWNLOAD_ONLY:
 			pull.is_download_only = true;
+			break;
+		case OPT_SCHEMA1:
+			pull.registry.takes_schema1 = true;
 			break;
 		case CLI_DONE:
 			return status;
