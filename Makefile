@@ -61,6 +61,10 @@ kills: user ## commands on the store killed at random moments: KILLS=200 SEED=n
 	@$(call setup,build test)
 	@KILLS=$(or $(KILLS),200) SEED=$(SEED) selftests/image/kills.sh
 
+fails: selftests ## every call fails once by which a verb changes the store; T=commit one of load, commit, pull, save, rmi, prune, repair
+	@$(call setup,build test)
+	@FAILS=all selftests/image/fails.sh $(T)
+
 oracle: selftests ## random operations on file contents against a model: OPERATIONS=20000 SEED=n K= FS=
 	@$(call setup,build module vm test)
 	@selftests/oracle/run $(kernels) $(backings) --operations $(or $(OPERATIONS),20000) \
@@ -116,5 +120,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills oracle bench bench-pull bench-registry demo fuzz vm-shell \
+.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills fails oracle bench bench-pull bench-registry demo fuzz vm-shell \
 	install uninstall dkms-install dkms-uninstall clean help

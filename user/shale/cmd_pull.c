@@ -47,6 +47,7 @@ static int call_pull(const struct shale_pull_opts *pull, const struct ref *ref,
 	    dockapi_query(&call, "tag", ref->has_digest ? digest.text : ref->tag, err) ||
 	    dockapi_query(&call, "platform", pull->platform, err) ||
 	    dockapi_query(&call, "downloadOnly", pull->is_download_only ? "1" : NULL, err) ||
+	    dockapi_query(&call, "schema1", pull->registry.takes_schema1 ? "1" : NULL, err) ||
 	    registry_call(&pull->registry, connection, ref, &call, err))
 		return -1;
 	return connection_stream(connection, &call, show, view, err);
@@ -74,7 +75,7 @@ static int run_pull(const struct cli *cli, const struct shale_pull_opts *pull, b
 	return EXIT_SUCCESS;
 }
 
-enum { OPT_PLATFORM = 1, OPT_DOWNLOAD_ONLY };
+enum { OPT_PLATFORM = 1, OPT_DOWNLOAD_ONLY, OPT_SCHEMA1 };
 
 int cmd_pull(struct cli *cli, int argc, char **argv)
 {
@@ -84,6 +85,7 @@ int cmd_pull(struct cli *cli, int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "platform", required_argument, NULL, OPT_PLATFORM },
 		{ "download-only", no_argument, NULL, OPT_DOWNLOAD_ONLY },
+		{ "schema1", no_argument, NULL, OPT_SCHEMA1 },
 		{ 0 },
 	};
 	struct shale_pull_opts pull = { 0 };
@@ -101,6 +103,9 @@ int cmd_pull(struct cli *cli, int argc, char **argv)
 			break;
 		case OPT_DOWNLOAD_ONLY:
 			pull.is_download_only = true;
+			break;
+		case OPT_SCHEMA1:
+			pull.registry.takes_schema1 = true;
 			break;
 		case CLI_DONE:
 			return status;

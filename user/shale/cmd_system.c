@@ -5,7 +5,7 @@
 #include "shale/group.h"
 
 const struct verb system_commands[] = {
-	{ "system check", "[--repair] [--format table|json]",
+	{ "system check", "[OPTIONS] [--repair] [--no-fetch] [--format table|json]",
 	  "Compare everything in the store with what it should be", cmd_system_check, NULL },
 	{ "system df", "[-v] [--format FORMAT]", "Tell what the store takes", cmd_system_df, NULL },
 	{ "system events", "[OPTIONS]", "Tell what happens", cmd_events, NULL },

@@ -250,9 +250,11 @@ static int print_details(const struct cli *cli, const json_t *df)
 	if (status == EXIT_SUCCESS)
 		status = print_part(cli, "Local Volumes", "{{.Name}}\t{{.Links}}\t{{.Size}}",
 				    volume_fields, volume_table(json_object_get(df, "Volumes")));
-	if (status == EXIT_SUCCESS)
-		printf("Blobs space usage: %s\n",
-		       table_space(number_of(df, "BlobsSize"), size, sizeof(size)));
+	if (status != EXIT_SUCCESS)
+		return status;
+	printf("Blobs space usage: %s\n", table_space(number_of(df, "BlobsSize"), size, sizeof(size)));
+	printf("Downloads space usage: %s\n",
+	       table_space(number_of(df, "DownloadsSize"), size, sizeof(size)));
 	return status;
 }
 
