@@ -203,8 +203,10 @@ static int report_fetched(struct checking *checking, struct check_list *before, 
 			check_report(checking, "image", text.text, before->items[i].problem,
 				     SHALE_FINDING_REPAIRED);
 		else if (check_list_add(&after, &before->items[i].digest,
-					before->items[i].problem, err) < 0)
+					before->items[i].problem, err) < 0) {
+			free(after.items);
 			return -1;
+		}
 	}
 	free(checking->images.items);
 	checking->images = after;
