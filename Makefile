@@ -28,7 +28,7 @@ selftests: user ## the test programs, into build/selftests
 	@$(MAKE) --no-print-directory -C selftests
 
 check: selftests ## all tests on 6.1 and four filesystems; or those of T=ring/program, on kernel K, on FS=xfs...
-	@$(call setup,build module vm test dkms)
+	@$(call setup,build module vm test peers dkms)
 	@selftests/run $(kernels) $(backings) $(T)
 
 matrix: selftests ## the tests in the virtual machine, on every kernel and backing filesystem
@@ -87,6 +87,10 @@ bench-pull: user ## CPU and memory of shale pull beside skopeo, TURNS=3
 	@$(call setup,build test demo)
 	@selftests/bench/pull.sh $(TURNS)
 
+bench-unpack: user ## CPU and memory of shale pull beside podman and containerd, TURNS=3
+	@$(call setup,build test demo bench)
+	@selftests/bench/unpack.sh $(TURNS)
+
 demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
 	@$(call setup,build module vm demo)
 	@K=$(firstword $(K)) scripts/demo
@@ -120,5 +124,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills fails oracle bench bench-pull bench-registry demo fuzz vm-shell \
+.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills fails oracle bench bench-pull bench-unpack bench-registry demo fuzz vm-shell \
 	install uninstall dkms-install dkms-uninstall clean help

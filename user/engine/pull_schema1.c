@@ -12,7 +12,23 @@
 #include "base/cleanup.h"
 #include "engine/pull.h"
 
-/* Of the store's, or as the registry says. */
+/* As the first says that has it: a mirror need not have all. */
+static int ask_size(struct pull *pull, const struct digest *blob, uint64_t *ret_size,
+		    struct shale_err *err)
+{
+	struct places *places = &pull->places;
+
+	for (size_t i = 0; i < places->count; i++) {
+		if (remote_connect(&places->remotes[i], err) == 0 &&
+		    document_blob_size(&places->remotes[i], blob, ret_size, err) == 0)
+			return 0;
+		if (err->code == ECANCELED)
+			break;
+	}
+	return -1;
+}
+
+/* Of the store's, or as a registry says. */
 static int measure_blob(struct pull *pull, const struct digest *blob, uint64_t *ret_size,
 			struct shale_err *err)
 {
@@ -20,7 +36,7 @@ static int measure_blob(struct pull *pull, const struct digest *blob, uint64_t *
 	struct stat st;
 
 	if (fstatat(pull->store.blobs_fd, digest_hex(&text), &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return document_blob_size(&pull->places.remotes[0], blob, ret_size, err);
+		return ask_size(pull, blob, ret_size, err);
 	*ret_size = st.st_size;
 	return 0;
 }
