@@ -16,7 +16,9 @@
 
 #include "registry/entries.h"
 #include "registry/layout.h"
+#include "registry/live.h"
 #include "registry/marks.h"
+#include "registry/quota.h"
 #include "registry/repo.h"
 #include "registry/scan.h"
 #include "registry/upload.h"
@@ -29,21 +31,10 @@ struct sweep {
 	int64_t before; /* what was written later stays */
 };
 
-/* One manifest of the repository that is being marked. */
-struct node {
-	struct sum sum;
-	struct manifest manifest;
-	bool is_known; /* it could be read and understood */
-	bool is_live;
-	bool is_old;
-};
-
 struct repo_marks {
 	struct sweep *sweep;
 	const char *repo;
-	struct node *nodes;
-	size_t count;
-	size_t cap;
+	struct live live;
 	struct marks *local; /* what the repository's live manifests refer to */
 };
 
@@ -65,129 +56,16 @@ static bool is_old(const struct sweep *sweep, int64_t mtime)
 	return mtime <= sweep->before;
 }
 
-static int read_node(struct repo_marks *marks, struct node *node, struct shale_err *err)
-{
-	struct reg *reg = marks->sweep->reg;
-	__cleanup_doc struct doc *doc = NULL;
-	struct bucket_stat st;
-
-	if (bucket_stat(reg->bucket, layout_revision(marks->repo, &node->sum).text, &st, err) < 0 ||
-	    repo_get_manifest(reg, marks->repo, &node->sum, &doc, err) < 0)
-		return err->code == ENOENT ? 0 : -1;
-	node->is_old = is_old(marks->sweep, st.mtime);
-	node->is_known = manifest_parse(doc->type, doc->bytes.data, doc->bytes.len, &node->manifest,
-					NULL) == 0;
-	return 0;
-}
-
-static int add_node(struct repo_marks *marks, const struct sum *sum, struct shale_err *err)
-{
-	size_t cap = marks->cap ? 2 * marks->cap : 16;
-	struct node *nodes;
-
-	if (marks->count == marks->cap) {
-		nodes = reallocarray(marks->nodes, cap, sizeof(*nodes));
-		if (!nodes)
-			return shale_err_set(err, ENOMEM, "no memory for a repository's manifests");
-		marks->nodes = nodes;
-		marks->cap = cap;
-	}
-	marks->nodes[marks->count] = (struct node){ .sum = *sum };
-	return read_node(marks, &marks->nodes[marks->count++], err);
-}
-
-static int collect_entry(void *ctx, const struct bucket_entry *entry, struct shale_err *err)
-{
-	return entries_add(ctx, entry, strlen(entry->name), err);
-}
-
-/* Each digest below one of a repository's directories of ALGORITHM/HEX. */
-static int each_sum(struct reg *reg, const char *repo, const char *what,
-		    int (*each)(void *ctx, const struct sum *sum, struct shale_err *err), void *ctx,
+/* A tag of the repository makes its manifest live. */
+static int mark_tag(void *ctx, const char *tag, const struct sum *sum, int64_t mtime,
 		    struct shale_err *err)
 {
-	for (int kind = 0; kind < SUM_KINDS; kind++) {
-		__cleanup_entries struct entries entries = { 0 };
-		char text[SUM_MAX_TEXT + 2];
-		char path[64];
-		struct sum sum;
+	struct live_node *node = live_find(ctx, sum);
 
-		snprintf(path, sizeof(path), "%s/%s", what, sum_kind_name(kind));
-		if (bucket_list(reg->bucket, layout_repo(repo, path).text, NULL, collect_entry, &entries,
-				err) < 0)
-			return -1;
-		for (size_t i = 0; i < entries.count; i++) {
-			snprintf(text, sizeof(text), "%s:%s", sum_kind_name(kind),
-				 entries.list[i].name);
-			if (sum_parse(text, &sum) && each(ctx, &sum, err) < 0)
-				return -1;
-		}
-	}
+	(void)tag, (void)mtime, (void)err;
+	if (node)
+		node->is_live = true;
 	return 0;
-}
-
-static int note_revision(void *ctx, const struct sum *sum, struct shale_err *err)
-{
-	return add_node(ctx, sum, err);
-}
-
-static struct node *node_find(struct repo_marks *marks, const struct sum *sum)
-{
-	for (size_t i = 0; i < marks->count; i++)
-		if (sum_is_equal(&marks->nodes[i].sum, sum))
-			return &marks->nodes[i];
-	return NULL;
-}
-
-/* A tag of the repository makes its manifest live. */
-static int mark_tags(struct repo_marks *marks, struct shale_err *err)
-{
-	struct reg *reg = marks->sweep->reg;
-	__cleanup_entries struct entries tags = { 0 };
-	struct node *node;
-	struct sum sum;
-
-	if (bucket_list(reg->bucket, layout_repo(marks->repo, "_manifests/tags").text, NULL,
-			collect_entry, &tags, err) < 0)
-		return -1;
-	for (size_t i = 0; i < tags.count; i++) {
-		if (!name_is_tag(tags.list[i].name))
-			continue;
-		if (repo_resolve(reg, marks->repo, tags.list[i].name, &sum, err) < 0) {
-			if (err->code != ENOENT)
-				return -1;
-			continue;
-		}
-		node = node_find(marks, &sum);
-		if (node)
-			node->is_live = true;
-	}
-	return 0;
-}
-
-/* Live are what live ones refer to, and whose subject is live; true when that made another one live. */
-static bool spread(struct repo_marks *marks)
-{
-	bool has_changed = false;
-
-	for (size_t i = 0; i < marks->count; i++) {
-		struct node *node = &marks->nodes[i];
-		struct node *subject = NULL;
-
-		if (!node->is_live && node->manifest.has_subject)
-			subject = node_find(marks, &node->manifest.subject);
-		if (subject && subject->is_live)
-			has_changed = node->is_live = true;
-		for (size_t j = 0; node->is_live && j < node->manifest.ref_count; j++) {
-			struct node *child = node->manifest.refs[j].is_manifest ?
-						     node_find(marks, &node->manifest.refs[j].sum) :
-						     NULL;
-
-			if (child && !child->is_live)
-				has_changed = child->is_live = true;
-		}
-	}
-	return has_changed;
 }
 
 /* What we do not understand, what is young or leased, and all unless told otherwise, is live. */
@@ -195,21 +73,20 @@ static void mark_kept(struct repo_marks *marks)
 {
 	struct sweep *sweep = marks->sweep;
 
-	for (size_t i = 0; i < marks->count; i++) {
-		struct node *node = &marks->nodes[i];
+	for (size_t i = 0; i < marks->live.count; i++) {
+		struct live_node *node = &marks->live.nodes[i];
 
-		if (!sweep->options->is_untagged || !node->is_known || !node->is_old ||
+		if (!sweep->options->is_untagged || !node->is_known || !is_old(sweep, node->mtime) ||
 		    lease_is_held(sweep->reg->leases, &node->sum))
 			node->is_live = true;
 	}
-	while (spread(marks))
-		;
+	live_spread(&marks->live);
 }
 
 static int mark_live(struct repo_marks *marks, struct shale_err *err)
 {
-	for (size_t i = 0; i < marks->count; i++) {
-		const struct node *node = &marks->nodes[i];
+	for (size_t i = 0; i < marks->live.count; i++) {
+		const struct live_node *node = &marks->live.nodes[i];
 
 		if (!node->is_live)
 			continue;
@@ -227,8 +104,8 @@ static int take_manifests(struct repo_marks *marks, struct shale_err *err)
 {
 	struct sweep *sweep = marks->sweep;
 
-	for (size_t i = 0; i < marks->count; i++) {
-		struct node *node = &marks->nodes[i];
+	for (size_t i = 0; i < marks->live.count; i++) {
+		struct live_node *node = &marks->live.nodes[i];
 		char name[NAME_MAX_REPO + SUM_MAX_TEXT + 2];
 
 		if (node->is_live)
@@ -267,7 +144,7 @@ static int look_at_link(void *ctx, const struct sum *sum, struct shale_err *err)
 	report(sweep, "link", path.text, 0);
 	if (sweep->options->is_dry)
 		return 0;
-	if (bucket_remove(reg->bucket, path.text, err) < 0 && err->code != ENOENT)
+	if (repo_unlink_blob(reg, marks->repo, sum, err) < 0 && err->code != ENOENT)
 		return -1;
 	return 0;
 }
@@ -276,13 +153,13 @@ static int mark_repo_into(struct repo_marks *marks, struct shale_err *err)
 {
 	struct reg *reg = marks->sweep->reg;
 
-	if (each_sum(reg, marks->repo, "_manifests/revisions", note_revision, marks, err) < 0 ||
-	    mark_tags(marks, err) < 0)
+	if (live_read(reg, marks->repo, &marks->live, err) < 0 ||
+	    live_each_tag(reg, marks->repo, mark_tag, &marks->live, err) < 0)
 		return -1;
 	mark_kept(marks);
 	if (take_manifests(marks, err) < 0 || mark_live(marks, err) < 0)
 		return -1;
-	return each_sum(reg, marks->repo, "_layers", look_at_link, marks, err);
+	return live_each_sum(reg, marks->repo, "_layers", look_at_link, marks, err);
 }
 
 static int mark_repo(void *ctx, const char *repo, struct shale_err *err)
@@ -293,9 +170,7 @@ static int mark_repo(void *ctx, const char *repo, struct shale_err *err)
 				shale_err_set(err, ENOMEM, "no memory to mark");
 
 	sweep->result->repos++;
-	for (size_t i = 0; i < marks.count; i++)
-		manifest_release(&marks.nodes[i].manifest);
-	free(marks.nodes);
+	live_release(&marks.live);
 	marks_free(marks.local);
 	return ret;
 }
@@ -364,7 +239,17 @@ static int take_upload(struct sweep *sweep, const char *repo, const char *id,
 	snprintf(name, sizeof(name), "%s/%s", repo, id);
 	sweep->result->uploads_taken++;
 	report(sweep, "upload", name, 0);
-	return sweep->options->is_dry ? 0 : bucket_remove_tree(sweep->reg->bucket, path.text, err);
+	if (sweep->options->is_dry)
+		return 0;
+	if (bucket_remove_tree(sweep->reg->bucket, path.text, err) < 0)
+		return -1;
+	quota_release(sweep->reg->quota, id);
+	return 0;
+}
+
+static int collect_entry(void *ctx, const struct bucket_entry *entry, struct shale_err *err)
+{
+	return entries_add(ctx, entry, strlen(entry->name), err);
 }
 
 static int look_at_uploads(void *ctx, const char *repo, struct shale_err *err)

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "registry/layout.h"
+#include "registry/quota.h"
 #include "registry/repo.h"
 
 /* Seconds a request waits for another one on the same session to end: a client that lost its connection. */
@@ -231,7 +232,8 @@ int upload_make_session(struct reg *reg, const char *repo, enum sum_kind kind, c
 	struct upload *upload;
 	int ret;
 
-	if (make_id(ret_id, err) < 0 || upload_new(reg, repo, ret_id, kind, &upload, err) < 0)
+	if (quota_check_repo(reg->quota, repo, err) < 0 || make_id(ret_id, err) < 0 ||
+	    upload_new(reg, repo, ret_id, kind, &upload, err) < 0)
 		return -1;
 	ret = put_started(upload, err);
 	/* A state after nothing says which algorithm the session hashes with. */
@@ -247,7 +249,8 @@ int upload_create(struct reg *reg, const char *repo, enum sum_kind kind,
 	char id[UPLOAD_ID_LEN + 1];
 	struct upload *upload;
 
-	if (make_id(id, err) < 0 || upload_new(reg, repo, id, kind, &upload, err) < 0)
+	if (quota_check_repo(reg->quota, repo, err) < 0 || make_id(id, err) < 0 ||
+	    upload_new(reg, repo, id, kind, &upload, err) < 0)
 		return -1;
 	if (bucket_append(reg->bucket, path_of(upload, "data").text, BUCKET_FRESH, &upload->writer,
 			  err) < 0) {
@@ -411,8 +414,41 @@ uint64_t upload_size(const struct upload *upload)
 	return upload->writer->size;
 }
 
+/*
+ * Where the account is another server's, too, it is asked for more at once; what does not fit then is asked for as
+ * it is.
+ */
+static int reserve(struct upload *upload, uint64_t more, struct shale_err *err)
+{
+	struct reg *reg = upload->reg;
+	uint64_t bytes = upload->writer->size + more;
+	uint64_t steps = (bytes + QUOTA_STEP - 1) / QUOTA_STEP * QUOTA_STEP;
+
+	if (!reg->quota || upload->is_counted)
+		return 0;
+	if (reg->bucket->ops->is_shared &&
+	    quota_reserve(reg->quota, upload->repo, upload->id, steps, NULL) == 0)
+		return 0;
+	return quota_reserve(reg->quota, upload->repo, upload->id, bytes, err);
+}
+
+int upload_expect(struct upload *upload, uint64_t bytes, const struct sum *sum,
+		  struct shale_err *err)
+{
+	struct reg *reg = upload->reg;
+	uint64_t size = upload->writer->size;
+
+	upload->is_counted = sum && quota_has(reg->quota, upload->repo, sum);
+	if (upload->is_counted || bytes == UINT64_MAX)
+		return 0;
+	bytes = bytes > UINT64_MAX - size ? UINT64_MAX : size + bytes;
+	return quota_reserve(reg->quota, upload->repo, upload->id, bytes, err);
+}
+
 int upload_write(struct upload *upload, const void *data, size_t len, struct shale_err *err)
 {
+	if (reserve(upload, len, err) < 0)
+		return -1;
 	if (bucket_write(upload->writer, data, len, err) < 0)
 		return -1;
 	summer_update(&upload->summer, data, len);
@@ -422,6 +458,7 @@ int upload_write(struct upload *upload, const void *data, size_t len, struct sha
 static void drop_session(struct upload *upload)
 {
 	bucket_remove_tree(upload->reg->bucket, path_of(upload, NULL).text, NULL);
+	quota_release(upload->reg->quota, upload->id);
 	upload_free(upload);
 }
 
@@ -483,6 +520,7 @@ static int place_rehashed(struct upload *upload, const struct sum *sum, struct s
 	struct bucket *bucket = upload->reg->bucket;
 	struct layout_path whole = path_of(upload, "whole");
 	struct bucket_writer *writer = upload->writer;
+	const uint64_t size = writer->size;
 	struct summer summer;
 	struct sum got;
 
@@ -494,7 +532,7 @@ static int place_rehashed(struct upload *upload, const struct sum *sum, struct s
 	summer_final(&summer, &got);
 	if (!sum_is_equal(&got, sum))
 		return wrong_digest(&got, sum, err);
-	if (repo_link_blob(upload->reg, upload->repo, sum, err) < 0)
+	if (repo_link_blob(upload->reg, upload->repo, sum, size, upload->id, err) < 0)
 		return -1;
 	return bucket_move(bucket, whole.text, layout_blob(sum).text, err);
 }
@@ -508,7 +546,7 @@ static int place_checked(struct upload *upload, const struct sum *sum, struct sh
 	summer_final(&upload->summer, &got);
 	if (!sum_is_equal(&got, sum))
 		return wrong_digest(&got, sum, err);
-	if (repo_link_blob(upload->reg, upload->repo, sum, err) < 0)
+	if (repo_link_blob(upload->reg, upload->repo, sum, upload->writer->size, upload->id, err) < 0)
 		return -1;
 	return place_blob(upload, sum, err);
 }

@@ -22,6 +22,10 @@ int verb_gc(const struct settings *settings, const struct verb_options *options,
 	    struct shale_err *err);
 int verb_index(const struct settings *settings, const struct verb_options *options,
 	       struct shale_err *err);
+int verb_quota(const struct settings *settings, const struct verb_options *options,
+	       struct shale_err *err);
+int verb_retention(const struct settings *settings, const struct verb_options *options,
+		   struct shale_err *err);
 int verb_migrate(const struct settings *settings, const struct verb_options *options,
 		 struct shale_err *err);
 
