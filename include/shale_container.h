@@ -102,6 +102,22 @@ int shale_container_resize(struct shale_containers *containers, const char *name
 			   unsigned int columns, struct shale_err *err);
 
 /*
+ * Further processes in a container that runs. Each is supervised as the container is, and can be asked about for some minutes
+ * after its end. @body: of docker's request, JSON. EBUSY: the container does not run.
+ */
+int shale_exec_create(struct shale_containers *containers, const char *name, const char *body,
+		      char ret_id[SHALE_CONTAINER_ID_TEXT], struct shale_err *err);
+/* What can be done with one: ENOENT, or EBUSY when it was started or its container does not run any more. */
+int shale_exec_check(struct shale_containers *containers, const char *id, bool *ret_is_tty, struct shale_err *err);
+/* EINVAL: its program cannot be started. The client's connection, fd, is taken; -1: there is none. */
+int shale_exec_start(struct shale_containers *containers, const char *id, int fd, struct shale_err *err);
+/* The same on a thread of its own; a failure is written to the client. */
+void shale_exec_start_later(struct shale_containers *containers, const char *id, bool is_tty, int fd);
+int shale_exec_inspect(struct shale_containers *containers, const char *id, char **ret_json, struct shale_err *err);
+int shale_exec_resize(struct shale_containers *containers, const char *id, unsigned int rows, unsigned int columns,
+		      struct shale_err *err);
+
+/*
  * What it has printed, from its log: lines of frames as docker's API has them, or plain when it has a terminal.
  * @since, @until: nanoseconds of the epoch; 0: no limit. @tail: the last lines; less than 0: all.
  * @is_following: goes on until it ends, or stop() says so, which is asked some times a second.

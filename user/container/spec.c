@@ -358,7 +358,7 @@ static json_t *make_exec_env(const json_t *record, const json_t *body, bool is_t
 	json_array_foreach(own, i, item)
 		if (!env_has(more, json_string_value(item)))
 			json_array_append(both, (json_t *)item);
-	if (more && json_array_extend(both, more))
+	if (json_is_array(more) && json_array_extend(both, more))
 		return NULL;
 	return make_env(both, text_of(config, "Hostname"), is_tty);
 }

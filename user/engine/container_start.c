@@ -140,6 +140,8 @@ static int start_locked(struct start *start, bool *ret_was, struct shale_err *er
 	if (opened->is_alive)
 		return 0;
 	opened_clear_lost(start->containers, opened);
+	/* What ran in it is over. */
+	fs_remove_tree(opened->dir, RECORD_EXEC);
 	if (!start->containers->has_runtime)
 		return runtime_find(NULL, &start->containers->runtime, err);
 	if (mount_layer(start, err) < 0 || make_bundle(start, err) < 0)

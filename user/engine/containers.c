@@ -196,52 +196,60 @@ void containers_removed(struct shale_containers *containers, const char *id, int
 	pthread_mutex_unlock(&containers->lock);
 }
 
+void containers_run_end(struct shale_containers *containers)
+{
+	pthread_mutex_lock(&containers->lock);
+	if (!--containers->threads)
+		pthread_cond_broadcast(&containers->idle);
+	pthread_mutex_unlock(&containers->lock);
+}
+
+bool containers_run_later(struct shale_containers *containers, void *(*run)(void *), void *arg)
+{
+	pthread_t thread;
+
+	pthread_mutex_lock(&containers->lock);
+	containers->threads++;
+	pthread_mutex_unlock(&containers->lock);
+	if (thread_start(&thread, 0, run, arg) == 0) {
+		pthread_detach(thread);
+		return true;
+	}
+	containers_run_end(containers);
+	return false;
+}
+
 struct removal {
 	struct shale_containers *containers;
 	char id[INSTANCE_ID_TEXT];
 };
-
-static void removal_end(struct removal *removal)
-{
-	struct shale_containers *containers = removal->containers;
-
-	pthread_mutex_lock(&containers->lock);
-	if (!--containers->removals)
-		pthread_cond_broadcast(&containers->idle);
-	pthread_mutex_unlock(&containers->lock);
-	free(removal);
-}
 
 static void *removal_run(void *arg)
 {
 	const struct shale_container_remove_opts remove = { .has_volumes = true };
 	__cleanup_opened struct opened opened = OPENED_NONE;
 	struct removal *removal = arg;
+	struct shale_containers *containers = removal->containers;
 	struct shale_err why = { 0 };
 
-	if (opened_open(removal->containers, removal->id, &opened, &why) == 0)
-		container_remove_opened(removal->containers, &opened, &remove, &why);
-	removal_end(removal);
+	if (opened_open(containers, removal->id, &opened, &why) == 0)
+		container_remove_opened(containers, &opened, &remove, &why);
+	free(removal);
+	containers_run_end(containers);
 	return NULL;
 }
 
-/* On a thread of its own: others' ends must not wait for the deletion of files. */
+/* Others' ends must not wait for the deletion of files. */
 static void removal_start(struct shale_containers *containers, const char *id)
 {
 	struct removal *removal = calloc(1, sizeof(*removal));
-	pthread_t thread;
 
 	if (!removal)
 		return;
 	removal->containers = containers;
 	snprintf(removal->id, sizeof(removal->id), "%s", id);
-	pthread_mutex_lock(&containers->lock);
-	containers->removals++;
-	pthread_mutex_unlock(&containers->lock);
-	if (thread_start(&thread, 0, removal_run, removal) == 0)
-		pthread_detach(thread);
-	else
-		removal_end(removal);
+	if (!containers_run_later(containers, removal_run, removal))
+		free(removal);
 }
 
 /* It has ended, and can be removed or started. */
@@ -482,7 +490,7 @@ void shale_containers_close(struct shale_containers *containers)
 		;
 	pthread_join(containers->thread, NULL);
 	pthread_mutex_lock(&containers->lock);
-	while (containers->removals)
+	while (containers->threads)
 		pthread_cond_wait(&containers->idle, &containers->lock);
 	pthread_mutex_unlock(&containers->lock);
 	free_lives(containers);

@@ -28,7 +28,7 @@ struct shale_containers {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct containers_live *lives; /* under the lock, as what they have */
-	unsigned int removals;	       /* under the lock: threads that are at it */
+	unsigned int threads;	       /* under the lock: of containers_run_later() */
 	int epoll;
 	int stop;
 	pthread_t thread;
@@ -84,6 +84,11 @@ int containers_attach_later(struct shale_containers *containers, const char *id,
 			    unsigned int streams, struct shale_err *err);
 /* Hands all such over to a supervisor. */
 void containers_hand_over(struct shale_containers *containers, const char *id, int connection);
+
+/* Runs work on a thread of its own, which is waited for when containers are closed. False: it could not be. */
+bool containers_run_later(struct shale_containers *containers, void *(*run)(void *), void *arg);
+/* Its last act. */
+void containers_run_end(struct shale_containers *containers);
 
 /* container_end.c */
 int container_remove_opened(struct shale_containers *containers, struct opened *opened,

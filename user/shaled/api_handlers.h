@@ -95,6 +95,12 @@ void api_container_wait(struct api_call *call);
 void api_container_attach(struct api_call *call);
 void api_container_resize(struct api_call *call);
 
+/* api_exec.c */
+void api_exec_create(struct api_call *call);
+void api_exec_start(struct api_call *call);
+void api_exec_inspect(struct api_call *call);
+void api_exec_resize(struct api_call *call);
+
 /* api_containers.c */
 void api_container_not_served(struct api_call *call);
 void api_networks_list(struct api_call *call);

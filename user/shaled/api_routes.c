@@ -69,10 +69,11 @@ const struct api_route api_routes[] = {
 	{ .method = "POST", .path = "containers/{id}/update", .takes = JSON, .run = api_container_not_served },
 	{ .method = "POST", .path = "containers/{id}/wait", .run = api_container_wait },
 	{ .method = "POST", .path = "containers/{id}/attach", .run = api_container_attach },
-	{ .method = "POST", .path = "containers/{id}/exec", .takes = JSON, .run = api_container_not_served },
+	{ .method = "POST", .path = "containers/{id}/exec", .takes = JSON, .run = api_exec_create },
 	{ .method = "POST", .path = "containers/{id}/resize", .run = api_container_resize },
-	{ .method = "GET", .path = "exec/{id}/json", .run = api_container_not_served },
-	{ .method = "POST", .path = "exec/{id}/start", .run = api_container_not_served },
+	{ .method = "GET", .path = "exec/{id}/json", .run = api_exec_inspect },
+	{ .method = "POST", .path = "exec/{id}/start", .takes = JSON, .run = api_exec_start },
+	{ .method = "POST", .path = "exec/{id}/resize", .run = api_exec_resize },
 };
 
 const size_t api_route_count = sizeof(api_routes) / sizeof(*api_routes);

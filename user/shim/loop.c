@@ -166,6 +166,17 @@ static void let_go(void)
 	close(SHIM_ALIVE);
 }
 
+/* The container is over; its last words may still be on their way. */
+static void flush(struct shim *shim)
+{
+	time_t end = time(NULL) + SHIM_FLUSH_SECONDS;
+
+	while (shim_has_unsent(shim) && time(NULL) < end)
+		serve_all(shim, 1000);
+	for (size_t i = 0; i < WIRE_MAX_CLIENTS; i++)
+		shim_client_drop(&shim->clients[i]);
+}
+
 static int fail(struct shim *shim, const struct shale_err *err)
 {
 	int code = err->code == 126 || err->code == 127 ? err->code : 128;
@@ -176,6 +187,13 @@ static int fail(struct shim *shim, const struct shale_err *err)
 	write_state(shim, false);
 	let_go();
 	shim_say(shim, WIRE_FAILED, code, err->msg);
+	shim_control_close(shim);
+	/* Who is attached to a container hears it from who has started that; here nobody else would say it. */
+	if (shim->is_exec) {
+		shim_tell(shim, 1, err->msg, strlen(err->msg));
+		shim_tell(shim, 1, "\r\n", 2);
+	}
+	flush(shim);
 	return EXIT_FAILURE;
 }
 
@@ -202,17 +220,6 @@ static void note_end(struct shim *shim)
 	let_go();
 	shim_say(shim, WIRE_EXITED, shim->state.exit_code, NULL);
 	shim_control_close(shim);
-}
-
-/* The container is over; its last words may still be on their way. */
-static void flush(struct shim *shim)
-{
-	time_t end = time(NULL) + SHIM_FLUSH_SECONDS;
-
-	while (shim_has_unsent(shim) && time(NULL) < end)
-		serve_all(shim, 1000);
-	for (size_t i = 0; i < WIRE_MAX_CLIENTS; i++)
-		shim_client_drop(&shim->clients[i]);
 }
 
 int shim_run(struct shim *shim)
