@@ -71,6 +71,8 @@ struct shale_container_facts {
 };
 int shale_container_look(struct shale_containers *containers, const char *name,
 			 struct shale_container_facts *ret_facts, struct shale_err *err);
+/* How many containers have a volume, whether they run or not. */
+int shale_volume_users(const struct shale_opts *opts, const char *name, size_t *ret_count, struct shale_err *err);
 /* JSON text to be freed. @has_size: with what the writable layer takes. */
 int shale_container_inspect(struct shale_containers *containers, const char *name, bool has_size,
 			    char **ret_json, struct shale_err *err);

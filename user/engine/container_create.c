@@ -11,6 +11,8 @@
 
 #include "base/fs.h"
 #include "container/create.h"
+#include "container/mounts.h"
+#include "engine/container_volumes.h"
 #include "engine/containers.h"
 #include "engine/mounting.h"
 
@@ -80,7 +82,9 @@ static int make_record(struct creation *creation, struct shale_err *err)
 		.driver = creation->mounting.driver->name,
 	};
 
-	return create_record(&input, &creation->record, err);
+	if (create_record(&input, &creation->record, err) < 0)
+		return -1;
+	return mounts_take(creation->record, err);
 }
 
 /* Within the transaction of the layer's row, when its directory is there: nobody else can have the lock yet. */
@@ -124,13 +128,17 @@ static int make_layer(struct creation *creation, struct shale_err *err)
 	struct driver_work work;
 
 	instance_layer(creation->id, owner.id);
-	if (mounting_layer(&creation->mounting, &owner, &work, err) < 0 || make_files(creation, err) < 0 ||
-	    set_ready(creation, err) < 0) {
-		if (creation->mounting.container.id[0])
-			mounting_undo(&creation->mounting);
-		return -1;
+	if (mounting_layer(&creation->mounting, &owner, &work, err) == 0 &&
+	    container_volumes_make(creation->containers, creation->record, err) == 0 &&
+	    make_files(creation, err) == 0 &&
+	    container_volumes_fill(&creation->mounting, creation->record, err) == 0 &&
+	    set_ready(creation, err) == 0)
+		return 0;
+	if (creation->mounting.container.id[0]) {
+		mounting_undo(&creation->mounting);
+		container_volumes_drop(creation->containers, creation->record);
 	}
-	return 0;
+	return -1;
 }
 
 static int name_taken(const struct creation *creation, const struct shale_err *why, struct shale_err *err)

@@ -13,8 +13,7 @@
 #include <time.h>
 
 #include "base/fs.h"
-#include "engine/containers.h"
-#include "engine/mounting.h"
+#include "engine/container_volumes.h"
 
 /* docker's, when nobody says how long. */
 #define STOP_SECONDS 10
@@ -229,6 +228,8 @@ int container_remove_opened(struct shale_containers *containers, struct opened *
 		return -1;
 	if (drop(containers, opened, err) < 0)
 		return -1;
+	if (remove->has_volumes)
+		container_volumes_drop(containers, opened->record);
 	containers_tell(containers, opened, "destroy", NULL, NULL);
 	containers_removed(containers, opened->id, opened->state.exit_code);
 	return 0;

@@ -112,6 +112,19 @@ static int add_sizes(const struct opened *opened, json_t *json, struct shale_err
 	return json_object_set_new(json, "SizeRootFs", json_integer(all + rw));
 }
 
+/* Without what is only for us. */
+static json_t *make_points(const struct opened *opened)
+{
+	static const char *const ours[] = { "NoCopy", "Create", "Anonymous", "Options", "Recursive" };
+	json_t *points = json_deep_copy(json_object_get(opened->record, "MountPoints")), *point;
+	size_t i;
+
+	json_array_foreach(points, i, point)
+		for (size_t n = 0; n < sizeof(ours) / sizeof(*ours); n++)
+			json_object_del(point, ours[n]);
+	return points;
+}
+
 static json_t *describe(const struct opened *opened, const char *runtime)
 {
 	json_t *json = json_pack("{s:s, s:s, s:s, s:O, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s, s:s}",
@@ -132,7 +145,7 @@ static json_t *describe(const struct opened *opened, const char *runtime)
 	if (!*text_of(opened_host(opened), "Runtime"))
 		json_object_set_new(json_object_get(json, "HostConfig"), "Runtime", json_string(runtime));
 	json_object_set_new(json, "GraphDriver", make_driver(opened));
-	json_object_set(json, "Mounts", json_object_get(opened->record, "MountPoints"));
+	json_object_set_new(json, "Mounts", make_points(opened));
 	json_object_set(json, "Config", (json_t *)opened_config(opened));
 	json_object_set_new(json, "NetworkSettings", make_network(opened));
 	return json;
@@ -221,7 +234,7 @@ static json_t *summarise(const struct opened *opened)
 	const json_t *config = opened_config(opened), *host = opened_host(opened);
 	json_t *labels = json_object_get(config, "Labels");
 
-	return json_pack("{s:s, s:[o], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:o, s:{s:s}, s:{s:o}, s:O, s:i, s:s}",
+	return json_pack("{s:s, s:[o], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:o, s:{s:s}, s:{s:o}, s:o, s:i, s:s}",
 			 "Id", opened->id, "Names", make_name(opened), "Image", text_of(config, "Image"), "ImageID",
 			 text_of(opened->record, "Image"), "Command", command_text(opened), "Created",
 			 (json_int_t)image_time(text_of(opened->record, "Created")), "Ports", "Labels",
@@ -229,7 +242,7 @@ static json_t *summarise(const struct opened *opened)
 			 "Status", status_text(opened), "HostConfig", "NetworkMode", text_of(host, "NetworkMode"),
 			 "NetworkSettings", "Networks",
 			 make_networks(opened), "Mounts",
-			 json_object_get(opened->record, "MountPoints"), "ExitCode", opened->state.exit_code,
+			 make_points(opened), "ExitCode", opened->state.exit_code,
 			 "CreatedAt", text_of(opened->record, "Created"));
 }
 

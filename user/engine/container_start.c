@@ -11,7 +11,7 @@
 
 #include "base/fs.h"
 #include "container/spec.h"
-#include "engine/containers.h"
+#include "engine/container_volumes.h"
 #include "engine/work.h"
 
 struct start {
@@ -144,7 +144,7 @@ static int start_locked(struct start *start, bool *ret_was, struct shale_err *er
 	fs_remove_tree(opened->dir, RECORD_EXEC);
 	if (!start->containers->has_runtime)
 		return runtime_find(NULL, &start->containers->runtime, err);
-	if (mount_layer(start, err) < 0 || make_bundle(start, err) < 0)
+	if (container_binds_make(opened->record, err) < 0 || mount_layer(start, err) < 0 || make_bundle(start, err) < 0)
 		return -1;
 	return run(start, err);
 }
