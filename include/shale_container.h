@@ -78,6 +78,21 @@ int shale_container_commit(struct shale_containers *containers, const struct sha
 int shale_container_top(struct shale_containers *containers, const char *name, char **ret_json,
 			struct shale_err *err);
 
+/*
+ * Files in it, and of its volumes, as docker copies them. A path is as its processes would see it, but that its last word is not
+ * followed if it is a link. *ret_stat: what docker's header X-Docker-Container-Path-Stat says, to be freed.
+ */
+int shale_container_stat_path(struct shale_containers *containers, const char *name, const char *path,
+			      char **ret_stat, struct shale_err *err);
+int shale_container_get_path(struct shale_containers *containers, const char *name, const char *path,
+			     const struct shale_sink *sink, struct shale_err *err);
+/* Unpacks a tar, read from fd, in a directory. keeps_kinds: no directory takes the place of something else, nor the other way. */
+int shale_container_put_path(struct shale_containers *containers, const char *name, const char *path, int fd,
+			     bool keeps_kinds, struct shale_err *err);
+/* All of its files as a tar, without what is mounted in it. */
+int shale_container_export(struct shale_containers *containers, const char *name, const struct shale_sink *sink,
+			   struct shale_err *err);
+
 /* The least that is to be known of one. */
 struct shale_container_facts {
 	char id[SHALE_CONTAINER_ID_TEXT];

@@ -252,18 +252,31 @@ static int add_symlink(struct difftar *difftar, const struct change *change,
 	return tarout_add(&difftar->tarout, entry, err);
 }
 
+/* Where something is in the tar; NULL when out of memory. */
+static const char *placed(const struct difftar *difftar, const char *path, struct buf *buf)
+{
+	if (!difftar->prefix)
+		return *path ? path : ".";
+	return buf_addf(buf, "%s%s%s", difftar->prefix, *path ? "/" : "", path) < 0 ? NULL : buf_str(buf);
+}
+
 static int add_entry(struct difftar *difftar, const struct change *change, struct shale_err *err)
 {
+	__cleanup_buf struct buf path = BUF_INIT;
+	__cleanup_buf struct buf link = BUF_INIT;
 	__cleanup_attr struct attr attr = { 0 };
 	struct tarout_entry entry = {
-		.path = *change->path ? change->path : ".",
-		.target = change->link,
+		.path = placed(difftar, change->path, &path),
+		.target = change->link ? placed(difftar, change->link, &link) : NULL,
 		.is_hardlink = change->link,
 		.attr = &attr,
 		.device = change->st.st_rdev,
 	};
 
-	if (!strncmp(name_base(change->path), AUFS_WHITEOUT_PREFIX, strlen(AUFS_WHITEOUT_PREFIX)))
+	if (!entry.path || (change->link && !entry.target))
+		return shale_err_set(err, ENOMEM, "writing a tar");
+	if (!difftar->has_any_name &&
+	    !strncmp(name_base(change->path), AUFS_WHITEOUT_PREFIX, strlen(AUFS_WHITEOUT_PREFIX)))
 		return shale_err_set(err, EINVAL, "in a layer the name would be a whiteout");
 	if (attr_from_fd(change->fd, &change->st, &attr, err) < 0)
 		return -1;

@@ -23,6 +23,8 @@
 
 struct difftar {
 	struct tarout tarout;
+	const char *prefix; /* a directory that everything is in, in the tar; or NULL */
+	bool has_any_name;  /* it is no layer: a name that would be a whiteout there is one like others */
 	char *chunk;
 	uint64_t entries; /* the results */
 	uint64_t bytes;	  /* of file content, holes included */

@@ -31,6 +31,7 @@
 #define API_RAW_STREAM	  "application/vnd.docker.raw-stream"
 #define API_FRAMED_STREAM "application/vnd.docker.multiplexed-stream"
 #define API_MINOR_FRAMED  42
+#define API_PATH_STAT	  "X-Docker-Container-Path-Stat"
 
 struct api_events;
 struct api_listener;
@@ -67,6 +68,7 @@ struct api_call {
 	struct api_listener *listener;
 	struct shale_waiter *waiter; /* for a container's end */
 	char result[SHALE_DIGEST_TEXT]; /* of work that makes an image */
+	char *path_stat;		/* of a copied file, for its header; or NULL */
 	bool was_so;		     /* what was asked for was the case already */
 	char error[1024]; /* for the log */
 	struct ucred peer;

@@ -311,6 +311,7 @@ static void call_finish(struct httpd_request *http, bool is_whole)
 		explicit_bzero(call->body.data, call->body.len);
 	buf_release(&call->body);
 	target_release(&call->target);
+	free(call->path_stat);
 	free(call);
 }
 

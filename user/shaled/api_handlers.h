@@ -106,6 +106,12 @@ void api_commit(struct api_call *call);
 int api_containers_prune_named(struct api_call *call, const json_t *filters, int64_t before, json_t *deleted,
 			       uint64_t *bytes, struct shale_err *err);
 
+/* api_archive.c */
+void api_container_export(struct api_call *call);
+void api_archive_get(struct api_call *call);
+void api_archive_stat(struct api_call *call);
+void api_archive_put_begin(struct api_call *call);
+
 /* api_exec.c */
 void api_exec_create(struct api_call *call);
 void api_exec_start(struct api_call *call);

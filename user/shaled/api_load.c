@@ -112,6 +112,12 @@ static void load_start(struct api_call *call)
 		api_stream_start(call, &work);
 }
 
+void api_load_start_silent(struct api_call *call, api_work_fn run, void (*answer)(struct api_call *call))
+{
+	if (load_new(call) && open_pipe(call))
+		api_stream_start_silent(call, run, answer);
+}
+
 void api_load_begin(struct api_call *call)
 {
 	struct api_load *load = load_new(call);

@@ -18,6 +18,9 @@ struct api_load {
 	char name[API_MAX_NAME]; /* of the image that is made, "" for none */
 };
 
+/* Begins work that reads the body, as it comes, from call->load->read_fd, and says nothing; answer() does when it succeeds. */
+void api_load_start_silent(struct api_call *call, api_work_fn run, void (*answer)(struct api_call *call));
+
 /* Ends the body, after the work was cancelled: it must not take what came for the whole. */
 void api_load_finish(struct api_call *call);
 /* After the work has ended. */

@@ -118,6 +118,8 @@ static void send_stream(struct api_call *call)
 
 	api_answer(call, 200);
 	httpd_add_field(call->http, "Content-Type", "%s", stream->work.content_type);
+	if (call->path_stat)
+		httpd_add_field(call->http, API_PATH_STAT, "%s", call->path_stat);
 	api_stream_get(stream);
 	httpd_send_source(call->http, &stream->source, UINT64_MAX);
 }
