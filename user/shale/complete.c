@@ -19,6 +19,7 @@ enum operand {
 	OPERAND_IMAGES,
 	OPERAND_VOLUMES,
 	OPERAND_OBJECTS, /* of either kind */
+	OPERAND_CONTAINERS,
 	OPERAND_IMAGE_AND_DIR,
 	OPERAND_DIRS,
 };
@@ -28,6 +29,12 @@ static const struct {
 	const char *verb;
 	enum operand operand;
 } operands[] = {
+	{ "kill", OPERAND_CONTAINERS },	       { "logs", OPERAND_CONTAINERS },
+	{ "pause", OPERAND_CONTAINERS },       { "ps", OPERAND_NOTHING },
+	{ "rename", OPERAND_CONTAINERS },      { "restart", OPERAND_CONTAINERS },
+	{ "rm", OPERAND_CONTAINERS },	       { "start", OPERAND_CONTAINERS },
+	{ "stop", OPERAND_CONTAINERS },	       { "top", OPERAND_CONTAINERS },
+	{ "unpause", OPERAND_CONTAINERS },     { "wait", OPERAND_CONTAINERS },
 	{ "events", OPERAND_NOTHING },	       { "history", OPERAND_IMAGES },
 	{ "image history", OPERAND_IMAGES },   { "image inspect", OPERAND_IMAGES },
 	{ "image list", OPERAND_IMAGES },      { "image ls", OPERAND_IMAGES },
@@ -125,6 +132,24 @@ static void complete_volumes(const struct cli *cli, const char *word)
 		print_if(show_text(json_array_get(list, i), "Name"), word);
 }
 
+static void complete_containers(const struct cli *cli, const char *word)
+{
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
+	__cleanup_json json_t *list = NULL;
+	struct shale_err err = { 0 };
+
+	if (dockapi_path(&call, &err, "/containers/json") || dockapi_query(&call, "all", "1", &err) ||
+	    fetch_call(cli, &call, &list, &err))
+		return;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *names = json_object_get(json_array_get(list, i), "Names");
+		const char *name = json_string_value(json_array_get(names, 0));
+
+		if (name)
+			print_if(name + (*name == '/'), word);
+	}
+}
+
 static void complete_operand(const struct cli *cli, enum operand operand, int at, const char *word)
 {
 	if (operand == OPERAND_FILES)
@@ -136,6 +161,8 @@ static void complete_operand(const struct cli *cli, enum operand operand, int at
 		complete_images(cli, word);
 	if (operand == OPERAND_VOLUMES || operand == OPERAND_OBJECTS)
 		complete_volumes(cli, word);
+	if (operand == OPERAND_CONTAINERS)
+		complete_containers(cli, word);
 }
 
 static enum operand operand_of(const char *verb)

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * shale logs: what a container has printed, on the stream it was printed on.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "shale/connection.h"
+#include "store/json.h"
+
+#define FRAME_HEADER 8
+
+struct logs {
+	struct connection connection;
+	const char *name;
+	const char *since, *until, *tail;
+	bool follow, has_times;
+	bool is_tty;
+	/* Of the frame that is being read. */
+	unsigned char header[FRAME_HEADER];
+	size_t header_len;
+	size_t left;
+};
+
+static int put(int fd, const char *data, size_t len, struct shale_err *err)
+{
+	return fs_write_full(fd, data, len) < 0 ? shale_err_errno(err, "cannot write the log") : 0;
+}
+
+static size_t frame_length(const unsigned char header[FRAME_HEADER])
+{
+	return (size_t)header[4] << 24 | header[5] << 16 | header[6] << 8 | header[7];
+}
+
+/* Pieces come as the network has them, frames as they were written. */
+static int take_piece(void *arg, const void *data, size_t len, struct shale_err *err)
+{
+	struct logs *logs = arg;
+	const char *at = data;
+	size_t step;
+
+	if (logs->is_tty)
+		return put(STDOUT_FILENO, data, len, err);
+	for (; len; at += step, len -= step) {
+		if (logs->left) {
+			step = len < logs->left ? len : logs->left;
+			logs->left -= step;
+			if (put(logs->header[0] == 2 ? STDERR_FILENO : STDOUT_FILENO, at, step, err))
+				return -1;
+			continue;
+		}
+		step = 1;
+		logs->header[logs->header_len++] = *at;
+		if (logs->header_len < FRAME_HEADER)
+			continue;
+		logs->header_len = 0;
+		logs->left = frame_length(logs->header);
+	}
+	return 0;
+}
+
+static int look(struct logs *logs, struct shale_err *err)
+{
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
+	__cleanup_json json_t *json = NULL;
+
+	if (dockapi_path(&call, err, "/containers/%s/json", logs->name) ||
+	    connection_json(&logs->connection, &call, &json, err))
+		return -1;
+	logs->is_tty = json_is_true(json_object_get(json_object_get(json, "Config"), "Tty"));
+	return 0;
+}
+
+static int print_logs(struct logs *logs, struct shale_err *err)
+{
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
+
+	call.sink = take_piece;
+	call.sink_arg = logs;
+	if (look(logs, err) || dockapi_path(&call, err, "/containers/%s/logs", logs->name) ||
+	    dockapi_query(&call, "stdout", "1", err) || dockapi_query(&call, "stderr", "1", err) ||
+	    dockapi_query(&call, "follow", logs->follow ? "1" : NULL, err) ||
+	    dockapi_query(&call, "timestamps", logs->has_times ? "1" : NULL, err) ||
+	    dockapi_query(&call, "tail", logs->tail, err) || dockapi_query(&call, "since", logs->since, err) ||
+	    dockapi_query(&call, "until", logs->until, err))
+		return -1;
+	return connection_perform(&logs->connection, &call, err);
+}
+
+enum { OPT_SINCE = 1, OPT_UNTIL };
+
+static const struct option longs[] = {
+	CLI_LONGS,
+	{ "follow", no_argument, NULL, 'f' },
+	{ "since", required_argument, NULL, OPT_SINCE },
+	{ "tail", required_argument, NULL, 'n' },
+	{ "timestamps", no_argument, NULL, 't' },
+	{ "until", required_argument, NULL, OPT_UNTIL },
+	{ 0 },
+};
+
+static void take_option(int opt, struct logs *logs)
+{
+	if (opt == 'f')
+		logs->follow = true;
+	else if (opt == 't')
+		logs->has_times = true;
+	else if (opt == 'n')
+		logs->tail = optarg;
+	else if (opt == OPT_SINCE)
+		logs->since = optarg;
+	else
+		logs->until = optarg;
+}
+
+int cmd_logs(struct cli *cli, int argc, char **argv)
+{
+	struct logs logs = { .connection = CONNECTION_CLOSED };
+	struct shale_err err = { 0 };
+	int opt, ret, status = 0;
+
+	while ((opt = cli_getopt(cli, argc, argv, ":ftn:", longs, &status)) != -1) {
+		if (opt == CLI_DONE)
+			return status;
+		take_option(opt, &logs);
+	}
+	if (argc - optind != 1)
+		return cli_usage(cli, "one container is needed");
+	logs.name = argv[optind];
+	if (connection_open(cli, &logs.connection, &err))
+		return cli_fail(&err);
+	ret = print_logs(&logs, &err);
+	connection_close(&logs.connection);
+	return ret ? cli_fail(&err) : EXIT_SUCCESS;
+}
