@@ -119,7 +119,7 @@ static int check_no_container(const struct removal *removal, const struct image 
 		return -1;
 	if (!id[0])
 		return 0;
-	return shale_err_set(err, EBUSY, "conflict: unable to remove image %.300s - container %.12s is using it",
+	return shale_err_set(err, EBUSY, "image %.300s is in use: container %.12s was made of it",
 			     removal->name, id);
 }
 
