@@ -73,13 +73,17 @@ def several():
     it.launch(name)
     all_of_it = Attached(it, f"/containers/{name}/attach?stream=1&stdin=1&stdout=1&stderr=1")
     errors = Attached(it, f"/containers/{name}/attach?stream=1&stderr=1")
+    # The answer comes before the connection is handed over.
+    filters = urllib.parse.quote(json.dumps({"event": ["attach"], "container": [name]}))
+    wait_until("both to be attached", lambda: len(it.get(f"/events?since=1&until={time.time()}&filters={filters}").lines()) == 2)
     all_of_it.send(b"first\n")
     wait_until("the first line", lambda: it.logs(name).count("first") == 2)
     late = Attached(it, f"/containers/{name}/attach?stream=1&stdin=1&stdout=1")
     late.send(b"second\n")
     # The order of the two streams is the container's; nobody promises it.
     assert sorted(frames(all_of_it.read())) == [(1, b"first\n"), (1, b"second\n"), (2, b"first\n")]
-    assert frames(errors.read()) == [(2, b"first\n")] and frames(late.read()) == [(1, b"second\n")]
+    heard = frames(errors.read()), frames(late.read())
+    assert heard == ([(2, b"first\n")], [(1, b"second\n")]), heard
     assert it.wait(name) == 0
     it.delete("/containers/" + name)
     it.assert_clean()

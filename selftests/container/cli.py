@@ -57,6 +57,7 @@ def verbs():
         wait_until("its output", lambda: run("logs", "box") == "out\n")
         assert shale(it, "logs", "box", private=private)[2] == "err\n"
         assert run("logs", "-n", "0", "box") == ""
+        assert json.loads(run("inspect", "box"))[0]["State"]["Running"]
         assert "sleep 1000" in run("top", "box"), run("top", "box")
         assert run("pause", "box") == "box\n" and it.state("box")["Paused"] and run("unpause", "box") == "box\n"
         assert "cannot remove a running container" in run("rm", "box", status=1)

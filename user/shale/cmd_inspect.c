@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 static const char *const image_paths[] = { "/images/%s/json", NULL };
-static const char *const object_paths[] = { "/images/%s/json", "/volumes/%s", NULL };
+static const char *const object_paths[] = { "/containers/%s/json", "/images/%s/json", "/volumes/%s",
+						NULL };
 
 int cmd_inspect(struct cli *cli, int argc, char **argv)
 {

@@ -18,7 +18,7 @@ enum operand {
 	OPERAND_NOTHING,
 	OPERAND_IMAGES,
 	OPERAND_VOLUMES,
-	OPERAND_OBJECTS, /* of either kind */
+	OPERAND_OBJECTS, /* of any kind */
 	OPERAND_CONTAINERS,
 	OPERAND_IMAGE_AND_DIR,
 	OPERAND_DIRS,
@@ -161,7 +161,7 @@ static void complete_operand(const struct cli *cli, enum operand operand, int at
 		complete_images(cli, word);
 	if (operand == OPERAND_VOLUMES || operand == OPERAND_OBJECTS)
 		complete_volumes(cli, word);
-	if (operand == OPERAND_CONTAINERS)
+	if (operand == OPERAND_CONTAINERS || operand == OPERAND_OBJECTS)
 		complete_containers(cli, word);
 }
 

@@ -30,7 +30,7 @@ static const struct verb verbs[] = {
 	  "Import images from an archive or an OCI layout, or make one from a tar of files",
 	  cmd_import, NULL },
 	{ "info", "[--format TEMPLATE]", "Tell about the daemon and the machine", cmd_info, NULL },
-	{ "inspect", "[--format TEMPLATE] NAME|ID...", "Tell all about images and volumes", cmd_inspect, NULL },
+	{ "inspect", "[--format TEMPLATE] NAME|ID...", "Tell all about containers, images and volumes", cmd_inspect, NULL },
 	{ "kill", "[-s SIGNAL] CONTAINER...", "Send a signal to containers", cmd_kill, NULL },
 	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load, NULL },
 	{ "login", "[OPTIONS] [REGISTRY]", "Log in to a registry", cmd_login, NULL },

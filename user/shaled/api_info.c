@@ -18,6 +18,7 @@
 #include "httpd/log.h"
 #include "shaled/api_events.h"
 #include "shaled/api_handlers.h"
+#include "store/json.h"
 
 /* Of a file that the system describes itself in. */
 #define INFO_MAX_FILE 65536
@@ -154,14 +155,43 @@ static json_t *about_registries(void)
 			 "Mirrors", "Secure", true, "Official", true, "Mirrors");
 }
 
-static json_t *about_containers(void)
+struct counts {
+	int all, running, paused;
+};
+
+static void count_containers(struct api *api, struct counts *counts)
 {
+	struct shale_err err = { 0 };
+	struct shale_containers *containers = api_containers(api, &err);
+	__cleanup_json json_t *list = NULL;
+	__cleanup_free char *text = NULL;
+	const json_t *one;
+	size_t i;
+
+	if (!containers || shale_containers_list(containers, false, &text, &err) < 0)
+		return;
+	list = json_loads(text, 0, NULL);
+	json_array_foreach(list, i, one) {
+		const char *state = json_string_value(json_object_get(one, "State"));
+
+		counts->all++;
+		counts->running += !strcmp(state, "running");
+		counts->paused += !strcmp(state, "paused");
+	}
+}
+
+static json_t *about_containers(struct api *api)
+{
+	struct counts counts = { 0 };
+
+	count_containers(api, &counts);
 	return json_pack("{s:i, s:i, s:i, s:i, s:{s:[s], s:[], s:n, s:[]}, s:s, s:{}, s:s, "
 			 "s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, "
 			 "s:{s:s, s:s}, s:[], s:n, s:b, s:n}",
-			 "Containers", 0, "ContainersRunning", 0, "ContainersPaused", 0,
-			 "ContainersStopped", 0, "Plugins", "Volume", "local", "Network",
-			 "Authorization", "Log", "LoggingDriver", "none", "Runtimes", "DefaultRuntime",
+			 "Containers", counts.all, "ContainersRunning", counts.running,
+			 "ContainersPaused", counts.paused, "ContainersStopped",
+			 counts.all - counts.running - counts.paused, "Plugins", "Volume", "local", "Network",
+			 "Authorization", "Log", "LoggingDriver", "json-file", "Runtimes", "DefaultRuntime",
 			 "", "Swarm", "NodeID", "", "NodeAddr", "", "LocalNodeState", "inactive",
 			 "ControlAvailable", false, "Error", "", "RemoteManagers", "LiveRestoreEnabled",
 			 false, "Isolation", "", "InitBinary", "", "ContainerdCommit", "ID", "",
@@ -206,7 +236,7 @@ static int count_images(const struct api *api, size_t *ret_count, struct shale_e
 
 void api_info(struct api_call *call)
 {
-	json_t *parts[] = { about_machine(), about_limits(), about_containers() };
+	json_t *parts[] = { about_machine(), about_limits(), about_containers(call->api) };
 	struct shale_err err = { 0 };
 	size_t images = 0;
 	json_t *json = NULL;
