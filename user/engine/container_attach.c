@@ -11,6 +11,21 @@ static_assert((int)SHALE_STDIN == WIRE_STDIN && (int)SHALE_STDOUT == WIRE_STDOUT
 		      (int)SHALE_STDERR == WIRE_STDERR,
 	      "streams are called the same on both sides");
 
+static int wait_for_start(struct shale_containers *containers, struct opened *opened, unsigned int streams, int fd,
+			  struct shale_err *err)
+{
+	__cleanup_fd int connection = -1;
+
+	containers_tell(containers, opened, "attach", NULL, NULL);
+	if (containers_attach_later(containers, opened->id, fd, streams, err) < 0)
+		return -1;
+	/* It may have been started since we looked, and those who waited handed over. */
+	opened_look(opened);
+	if (opened->is_alive && (connection = wire_connect(opened->dir, RECORD_SOCKET)) >= 0)
+		containers_hand_over(containers, opened->id, connection);
+	return 0;
+}
+
 int shale_container_attach(struct shale_containers *containers, const char *name, unsigned int streams, int fd,
 			   struct shale_err *err)
 {
@@ -21,10 +36,8 @@ int shale_container_attach(struct shale_containers *containers, const char *name
 
 	if (opened_open(containers, name, &opened, err) < 0)
 		return -1;
-	if (!opened.is_alive) {
-		containers_tell(containers, &opened, "attach", NULL, NULL);
-		return containers_attach_later(containers, opened.id, steal_fd(&client), streams, err);
-	}
+	if (!opened.is_alive)
+		return wait_for_start(containers, &opened, streams, steal_fd(&client), err);
 	/* One that has just ended has nothing more to say: the client sees the end of the connection. */
 	connection = wire_connect(opened.dir, RECORD_SOCKET);
 	if (connection < 0 || wire_send(connection, &message, client) < 0)
