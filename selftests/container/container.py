@@ -260,8 +260,19 @@ class Attached:
         self.sock.close()
 
 
+def remove_all():
+    """What a test that failed has left would go on without its daemon."""
+    for daemon in Daemon.all:
+        try:
+            for one in daemon.get("/containers/json?all=1").json() if daemon.process else []:
+                daemon.delete(f"/containers/{one['Id']}?force=1&v=1")
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            print(f"# {daemon.root}: {error}", flush=True)
+
+
 def run():
     try:
         main()
     finally:
+        remove_all()
         end_all()
