@@ -13,9 +13,13 @@
 #include "real.h"
 #include "shale.h"
 
-/* In looks that find nothing: opening and closing one layer's directory, and reading so many bytes of it. */
-#define PRICE_OPEN  2
-#define PRICE_BYTES 512
+/*
+ * In looks that find nothing, by `make bench` (layers): a small directory of one layer, and so many bytes of a
+ * larger one.
+ */
+#define PRICE_SMALL  2
+#define SMALL_BYTES  4096
+#define PRICE_BYTES  1024
 #define PATIENCE_MAX (1 << 30)
 
 struct reader {
@@ -56,8 +60,11 @@ static int price_of(const struct shale_stack *lower)
 	u64 price = 0;
 	unsigned int i;
 
-	for (i = 0; i < lower->nr; i++)
-		price += PRICE_OPEN + i_size_read(d_inode(lower->path[i].dentry)) / PRICE_BYTES;
+	for (i = 0; i < lower->nr; i++) {
+		loff_t size = i_size_read(d_inode(lower->path[i].dentry));
+
+		price += PRICE_SMALL + max_t(loff_t, size - SMALL_BYTES, 0) / PRICE_BYTES;
+	}
 	return min_t(u64, price, PATIENCE_MAX);
 }
 
