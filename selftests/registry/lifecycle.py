@@ -207,6 +207,28 @@ def gc_orphans():
         assert web.push_blob("a", b"orphan") and web.get(f"/v2/a/blobs/{orphan}").body == b"orphan"
 
 
+@test("gc takes what is left of a manifest whose push ended before its link was there")
+def gc_cut_off():
+    with Server() as server:
+        web = server.client()
+        kept, lost = [b'{"x":%d}' % i for i in range(2)]
+        for data in (kept, lost):
+            assert web.push_manifest("a", None, data, "application/vnd.example+json").status == 201
+        server.stop()
+        revisions = f"{server.root}/{REPOS}/a/_manifests/revisions/sha256"
+        os.unlink(f"{revisions}/{digest(lost)[7:]}/link")
+        done = server.verb("gc")
+        assert done.returncode == 0 and len(files(revisions)) == 3 and digest(lost) in blobs_of(server), done.stderr
+        age(server.root + "/docker")
+        done = server.verb("gc", "--dry-run")
+        assert digest(lost)[7:] in done.stdout and len(files(revisions)) == 3, done.stdout
+        done = server.verb("gc")
+        assert done.returncode == 0 and blobs_of(server) == {digest(kept)}, done.stdout
+        assert files(revisions) == [f"{digest(kept)[7:]}/link", f"{digest(kept)[7:]}/mediatype"]
+        done = server.verb("check")
+        assert done.returncode == 0, done.stdout
+
+
 @test("gc of untagged manifests keeps an index's children, nested, and referrers of what stays")
 def gc_untagged():
     with Server() as server:

@@ -323,6 +323,14 @@ static int put_tag(struct reg *reg, const char *repo, const char *tag, const str
 	return catalog_set_tag(reg->catalog, repo, tag, sum->text, err);
 }
 
+/* Nobody was told about it yet. */
+static void take_back(struct reg *reg, const char *repo, const struct sum *sum)
+{
+	bucket_remove(reg->bucket, layout_revision(repo, sum).text, NULL);
+	bucket_remove(reg->bucket, layout_media_type(repo, sum).text, NULL);
+	quota_unlink(reg->quota, repo, QUOTA_MANIFEST, sum);
+}
+
 static int push_locked(struct reg *reg, const char *repo, const struct repo_push *push,
 		       const struct sum **ret_absent, struct shale_err *err)
 {
@@ -333,17 +341,10 @@ static int push_locked(struct reg *reg, const char *repo, const struct repo_push
 		return -1;
 	if (mark_refs(reg, push->sum, push->manifest, err) < 0 ||
 	    put_bytes(reg, push->sum, &push->doc->bytes, err) < 0 ||
-	    put_revision(reg, repo, push, err) < 0) {
+	    put_revision(reg, repo, push, err) < 0 ||
+	    check_refs(reg, repo, push, ret_absent, err) < 0) {
 		if (is_new)
-			quota_unlink(reg->quota, repo, QUOTA_MANIFEST, push->sum);
-		return -1;
-	}
-	if (check_refs(reg, repo, push, ret_absent, err) < 0) {
-		/* Nobody was told about it yet, unless it was there before. */
-		if (is_new) {
-			bucket_remove(reg->bucket, layout_revision(repo, push->sum).text, NULL);
-			quota_unlink(reg->quota, repo, QUOTA_MANIFEST, push->sum);
-		}
+			take_back(reg, repo, push->sum);
 		return -1;
 	}
 	doc_cache_drop(reg->docs, repo, push->sum);
@@ -536,6 +537,31 @@ int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *su
 		ret = delete_untagged_locked(reg, repo, sum, err);
 	if (ret == 0 || err->code == ESTALE || err->code == ENOENT)
 		catalog_end(reg->catalog, repo, NULL);
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+static int drop_type_locked(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime,
+			    struct shale_err *err)
+{
+	struct layout_path type = layout_media_type(repo, sum);
+	struct bucket_stat st;
+	int ret = repo_has_manifest(reg, repo, sum, err);
+
+	if (ret < 0 || bucket_stat(reg->bucket, type.text, &st, err) < 0)
+		return -1;
+	if (ret || st.mtime > mtime || lease_is_held(reg->leases, sum))
+		return shale_err_set(err, ESTALE, "%s: somebody pushes it", sum->text);
+	return bucket_remove(reg->bucket, type.text, err);
+}
+
+int repo_drop_type(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime, struct shale_err *err)
+{
+	pthread_mutex_t *lock = reg_lock(reg, repo);
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = drop_type_locked(reg, repo, sum, mtime, err);
 	pthread_mutex_unlock(lock);
 	return ret;
 }

@@ -149,6 +149,27 @@ static int look_at_link(void *ctx, const struct sum *sum, struct shale_err *err)
 	return 0;
 }
 
+/* Of a push, or a deletion, that was cut off. */
+static int look_at_type(void *ctx, const struct sum *sum, struct shale_err *err)
+{
+	struct repo_marks *marks = ctx;
+	struct sweep *sweep = marks->sweep;
+	struct layout_path path = layout_media_type(marks->repo, sum);
+	struct bucket_stat st;
+
+	if (live_find(&marks->live, sum))
+		return 0;
+	if (bucket_stat(sweep->reg->bucket, path.text, &st, err) < 0)
+		return err->code == ENOENT ? 0 : -1;
+	if (!is_old(sweep, st.mtime))
+		return 0;
+	if (!sweep->options->is_dry && repo_drop_type(sweep->reg, marks->repo, sum, sweep->before, err) < 0)
+		return err->code == ENOENT || err->code == ESTALE ? 0 : -1;
+	sweep->result->links_taken++;
+	report(sweep, "link", path.text, 0);
+	return 0;
+}
+
 static int mark_repo_into(struct repo_marks *marks, struct shale_err *err)
 {
 	struct reg *reg = marks->sweep->reg;
@@ -158,6 +179,8 @@ static int mark_repo_into(struct repo_marks *marks, struct shale_err *err)
 		return -1;
 	mark_kept(marks);
 	if (take_manifests(marks, err) < 0 || mark_live(marks, err) < 0)
+		return -1;
+	if (live_each_sum(reg, marks->repo, "_manifests/revisions", look_at_type, marks, err) < 0)
 		return -1;
 	return live_each_sum(reg, marks->repo, "_layers", look_at_link, marks, err);
 }
