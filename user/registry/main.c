@@ -20,7 +20,7 @@
 #define EXIT_USAGE 125
 #define MAX_HEAPS  2
 /* Buffers of connections are mapped one by one, and their memory is gone with them. */
-#define MAX_HEAP_PIECE (12 << 10)
+#define MAX_HEAP_PIECE (6 << 10)
 
 static int run_serve(const struct settings *settings, const struct verb_options *options,
 		     struct shale_err *err)
