@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "registry/entries.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/marks.h"
 #include "registry/meter.h"
@@ -366,13 +368,27 @@ static int end_change(struct reg *reg, const char *repo, int ret, const struct s
 	return ret;
 }
 
-int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
-	      const struct sum **ret_absent, struct shale_err *err)
+/* What a copy refers to comes from elsewhere again if it has to. */
+static int hold_refs(struct reg *reg, const struct repo_push *push, struct shale_err *err)
+{
+	const struct manifest *manifest = push->manifest;
+	const size_t count = push->is_copy ? 0 : manifest->ref_count;
+	__cleanup_free const struct sum **sums = reallocarray(NULL, count + 1, sizeof(*sums));
+
+	if (!sums)
+		return shale_err_set(err, EAGAIN, "no memory for a manifest");
+	for (size_t i = 0; i < count; i++)
+		sums[i] = &manifest->refs[i].sum;
+	sums[count] = push->sum;
+	return hold_sums(reg, sums, count + 1, err);
+}
+
+static int push_marked(struct reg *reg, const char *repo, const struct repo_push *push,
+		       const struct sum **ret_absent, struct shale_err *err)
 {
 	pthread_mutex_t *lock = reg_lock(reg, repo);
 	int ret;
 
-	*ret_absent = NULL;
 	/* First without a trace; what is missing now is the usual error. */
 	if (check_refs(reg, repo, push, ret_absent, err) < 0)
 		return -1;
@@ -381,6 +397,20 @@ int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
 	if (ret == 0)
 		ret = end_change(reg, repo, push_locked(reg, repo, push, ret_absent, err), err);
 	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
+	      const struct sum **ret_absent, struct shale_err *err)
+{
+	int ret;
+
+	*ret_absent = NULL;
+	if (hold_refs(reg, push, err) < 0)
+		return -1;
+	pthread_rwlock_rdlock(&reg->sweep_lock);
+	ret = push_marked(reg, repo, push, ret_absent, err);
+	pthread_rwlock_unlock(&reg->sweep_lock);
 	return ret;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/quota.h"
 #include "registry/repo.h"
@@ -595,10 +596,13 @@ int upload_finish(struct upload *upload, const struct sum *sum, struct shale_err
 	 * The lease and the link come before the bytes: so the collector never sees these without, and a
 	 * client whose answer we did not live to send finds either the session or the blob.
 	 */
-	pthread_rwlock_rdlock(&reg->sweep_lock);
-	lease_take(reg->leases, sum);
-	ret = place_checked(upload, sum, err);
-	pthread_rwlock_unlock(&reg->sweep_lock);
+	ret = hold_sum(reg, sum, err);
+	if (ret == 0) {
+		pthread_rwlock_rdlock(&reg->sweep_lock);
+		lease_take(reg->leases, sum);
+		ret = place_checked(upload, sum, err);
+		pthread_rwlock_unlock(&reg->sweep_lock);
+	}
 	bucket_cancel(upload->writer);
 	drop_session(upload);
 	return ret;
