@@ -28,7 +28,7 @@ selftests: user ## the test programs, into build/selftests
 	@$(MAKE) --no-print-directory -C selftests
 
 check: selftests ## all tests on 6.1 and four filesystems; or those of T=ring/program, on kernel K, on FS=xfs...
-	@$(call setup,build module vm test dkms)
+	@$(call setup,build module vm test peers dkms)
 	@selftests/run $(kernels) $(backings) $(T)
 
 matrix: selftests ## the tests in the virtual machine, on every kernel and backing filesystem
@@ -45,9 +45,9 @@ crash: selftests ## crash points of all workloads, on kernel K; or POINTS=1000, 
 	@selftests/crash/run $(kernels) $(backings) $(if $(POINTS),--points $(POINTS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(T)
 
-registry-crash: user ## the registry killed KILLS=200 times under clients that push and pull
+registry-crash: user ## the registry killed KILLS=200 times under clients that push and pull: SEED=n
 	@$(call setup,build test)
-	@SHALE_TEST_KILLS=$(or $(KILLS),200) selftests/registry/crash.sh
+	@SHALE_TEST_KILLS=$(or $(KILLS),200) $(if $(SEED),SHALE_TEST_SEED=$(SEED)) selftests/registry/crash.sh
 
 registry-stores: selftests ## the registry's storage drivers on real object stores, T=swift.swap some of the tests
 	@$(call setup,build test stores)
@@ -60,6 +60,10 @@ faults: selftests ## memory, requests and disks that fail, MINUTES=5 on each fil
 kills: user ## commands on the store killed at random moments: KILLS=200 SEED=n
 	@$(call setup,build test)
 	@KILLS=$(or $(KILLS),200) SEED=$(SEED) selftests/image/kills.sh
+
+fails: selftests ## every call fails once by which a verb changes the store; T=commit one of load, commit, pull, save, rmi, prune, repair
+	@$(call setup,build test)
+	@FAILS=all selftests/image/fails.sh $(T)
 
 oracle: selftests ## random operations on file contents against a model: OPERATIONS=20000 SEED=n K= FS=
 	@$(call setup,build module vm test)
@@ -76,9 +80,17 @@ bench: selftests ## instructions and device bytes of common operations beside ov
 	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 3600 --disk ext4:8G -- \
 		build/selftests/bench/promotions /mnt/0
 
+bench-registry: user ## CPU and memory of the registry beside Debian's docker-registry, TURNS=3, T=PUT some of the rows
+	@$(call setup,build test bench)
+	@selftests/bench/serve.py $(or $(TURNS),3) $(T)
+
 bench-pull: user ## CPU and memory of shale pull beside skopeo, TURNS=3
 	@$(call setup,build test demo)
 	@selftests/bench/pull.sh $(TURNS)
+
+bench-unpack: user ## CPU and memory of shale pull beside podman and containerd, TURNS=3
+	@$(call setup,build test demo bench)
+	@selftests/bench/unpack.sh $(TURNS)
 
 demo: ## a Debian image made, imported, mounted, used and changed, on kernel K
 	@$(call setup,build module vm demo)
@@ -113,5 +125,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills oracle bench bench-pull demo fuzz vm-shell \
+.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills fails oracle bench bench-pull bench-unpack bench-registry demo fuzz vm-shell \
 	install uninstall dkms-install dkms-uninstall clean help

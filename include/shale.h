@@ -118,6 +118,9 @@ int shale_import(const struct shale_opts *opts, const struct shale_import_opts *
  * @is_insecure: certificates are not checked, and plain http will do, also for credentials. Registries on
  *		 this machine (127.0.0.0/8, localhost, ::1) are always talked to in this way.
  * @stall_seconds: give a transfer up in which nothing moves for so long; 0: 60.
+ * @takes_schema1: pull also what a registry only has in docker's schema 1, of before 2016: its signature is verified,
+ *		 which says that it is unchanged and not whose it is, and it is converted. registries.conf can allow it
+ *		 for single registries with "schema1 = true".
  * @tries:	 how often a request is sent that fails for no fault of its own, when nothing comes of it; 0: 5.
  *		 Between tries the time doubles from half a second, or is what the registry asks for.
  */
@@ -131,6 +134,7 @@ struct shale_registry_opts {
 	const char *registries_conf;
 	bool is_anonymous;
 	bool is_insecure;
+	bool takes_schema1;
 	unsigned int stall_seconds;
 	unsigned int tries;
 };
@@ -386,6 +390,7 @@ struct shale_df_image {
 	uint64_t shared; /* content of layers other images have too */
 	uint64_t unique;
 	uint64_t containers;
+	bool is_active;
 };
 struct shale_df_container {
 	char id[13];
@@ -398,6 +403,7 @@ struct shale_df {
 	struct shale_df_total images;     /* content of the files in layers, and in drivers' whole trees */
 	struct shale_df_total blobs;      /* the layers as they came, and documents */
 	struct shale_df_total containers; /* content of the files in writable layers */
+	struct shale_df_total downloads;  /* what pulls have fetched and not finished; active: a pull works on it */
 	size_t image_count;
 	struct shale_df_image *image_list;
 	size_t container_count;
@@ -407,7 +413,8 @@ int shale_df(const struct shale_opts *opts, struct shale_df *ret_df, struct shal
 void shale_df_free(struct shale_df *df);
 
 /*
- * Remove writable layers that are not mounted, and images not in use: those without a name, or all.
+ * Remove writable layers that are not mounted, images not in use: those without a name, or all, and downloads
+ * that no pull works on: those nobody came back for in a week, or all.
  * What nothing needs then goes too. Tells what went by events, SHALE_EVENT_CONTAINER among them.
  * @before:	 only what was created before this time; 0: whenever.
  * @keeps_containers, @keeps_images: only the others go.
@@ -428,10 +435,9 @@ int shale_prune(const struct shale_opts *opts, const struct shale_prune_opts *pr
  * Compare everything in the store with what it should be: the database with itself and with the files,
  * blobs with their digests, layers with their sizes. EUCLEAN when something is wrong and stays so;
  * each finding is told.
- * @is_repairing: mend it. What is damaged is brought again, from the blob or by fetch, or else the
+ * @is_repairing: mend it. What is damaged is brought again, from the blob or from a registry, or else the
  *	      image that needs it is dropped. EBUSY when commands are at work that must not be disturbed.
- * @fetch:    writes a blob of a repository to fd, from wherever it has it; -1 with err when it cannot.
- *	      What it writes is verified here. May be NULL.
+ * @registry: how registries are asked for blobs, by the names of the images that need them. NULL: none is.
  */
 enum shale_finding_state {
 	SHALE_FINDING_FOUND,
@@ -447,9 +453,7 @@ struct shale_finding {
 };
 struct shale_check_opts {
 	bool is_repairing;
-	int (*fetch)(void *arg, const char *repository, const char *digest, uint64_t size, int fd,
-		     struct shale_err *err);
-	void *fetch_arg;
+	const struct shale_registry_opts *registry;
 	void (*finding)(void *arg, const struct shale_finding *finding);
 	void *finding_arg;
 };

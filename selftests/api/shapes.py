@@ -77,6 +77,7 @@ VOLUME = {"CreatedAt": TIME, "Driver": {"local"}, "Labels": LABELS, "Mountpoint"
 DF = {
     "LayersSize": int, "Images": [SUMMARY], "Containers": [dict],
     "Volumes": [{**VOLUME, "UsageData": {"RefCount": int, "Size": int}}], "BuildCache": [dict], "BuilderSize": {0},
+    "BlobsSize": int, "DownloadsSize": int,  # not docker's: what it does not keep
 }
 
 EVENT = {"status": str, "id": str, "Type": {"image"}, "Action": str,

@@ -7,9 +7,10 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 76
+ktap_plan 94
 
 mkimage --name demo "$work/img" "rand:a:3000000"
+truncate -s 150M "$work/zeros" && tar --format=ustar -C "$work" -cf "$work/bomb.tar" zeros && rm "$work/zeros"
 
 # refused WANT FAULT [ARGUMENT...]: with that fault a pull is one line of error, which has WANT in it.
 refused() {
@@ -53,6 +54,8 @@ lie "a manifest of 10 GB" "sends more than the limit of 4194304 bytes" manifest-
 ktap_ok "costs little memory" test "$(memory)" -lt 40000
 lie "a manifest without an end" "sends more than the limit of 4194304 bytes" manifest-endless
 ktap_ok "costs little memory" test "$(memory)" -lt 40000
+lie "a small manifest that is large when it is not compressed" "127.0.0.1:" manifest-gzip
+ktap_ok "costs little memory" test "$(memory)" -lt 40000
 lie "headers without an end" "bytes of headers" manifest-headers
 ktap_ok "cost little memory" test "$(memory)" -lt 40000
 lie "an error without an end" "404 not found" manifest-endless:404
@@ -73,6 +76,10 @@ lie "a layer with another digest" "its bytes do not have its digest" blob-flip
 lie "a layer that is longer" "instead of" blob-longer
 lie "a layer that is longer, without a length" "sends more than" blob-longer-chunked
 lie "a layer that is shorter" "instead of" blob-shorter
+lie "a layer of 10 GB" "has 10737418240 bytes of it instead of" layer-huge
+lie "a layer without an end" "sends more than" layer-endless
+ktap_ok "costs little memory" test "$(memory)" -lt 40000
+lie "a config without an end" "sends more than the limit of" blob-endless
 lie "another image's config" "config" blob-status:404
 
 # --- it breaks off again and again
@@ -97,6 +104,36 @@ ktap_ok "the registry itself gets them" grep -q ' Basic$' "$log"
 ktap_ok "a redirect to another port is followed" test -s "$other_log"
 ktap_is "and not told who we are" "-" "$(awk '{ print $NF }' "$other_log" | sort -u)"
 end_servers
+
+serve "$work/img" --auth bearer:
+other=$port other_log=$log
+serve "$work/img" --auth bearer --fault "blob-redirect:http://localhost:$other/v2/x/blobs/SELF"
+rm -rf "$root"
+shale pull -q --tries 1 "127.0.0.1:$port/x:demo" >/dev/null 2>&1
+ktap_ok "a token is for the registry" grep -q ' Bearer$' "$log"
+ktap_ok "a redirect to another host is followed" test -s "$other_log"
+ktap_is "without it" "-" "$(awk '{ print $NF }' "$other_log" | sort -u)"
+end_servers
+
+# --- one layer is wrong while others come
+mkimage --name wrong --edit-config 'config["rootfs"]["diff_ids"][0] = "sha256:" + "0" * 64' "$work/img" "f:a:1" "rand:b:3000000"
+rm -rf "$root"
+serve "$work/img" --rate 500000
+out=$(shale pull -q "127.0.0.1:$port/x:wrong" 2>&1)
+ktap_is "a layer that is not the config's, while others come" 1 $?
+ktap_ok "is what the error is about" grep -qF 'does not have the diff id sha256:0000' <<<"$out"
+end_servers
+
+# --- what is small until it is unpacked
+mkimage --name bomb "$work/img" "tar:$work/bomb.tar"
+serve "$work/img"
+rm -rf "$root"
+/usr/bin/time -o "$work/time" -f '%M' "$program" pull --root "$root" -q "127.0.0.1:$port/x:bomb" >/dev/null
+ktap_is "a layer a thousand times as large as its blob" 0 $?
+ktap_ok "costs little memory" test "$(memory)" -lt 60000
+ktap_ok "and little disk, as it is zeros" test "$(du -sm "$root" | cut -f1)" -lt 20
+end_servers
+mkimage --name demo "$work/img" "rand:a:3000000"
 
 # --- token servers
 token_case() {

@@ -14,7 +14,7 @@ fails() {
 	local want=$1 out
 	shift
 	out=$("$@" 2>&1) && { echo "it succeeds: $out"; return 1; }
-	grep -v '^The push refers\|: Preparing$\|: Pushed$\|: Layer already exists$' <<<"$out" >"$work/lines"
+	grep -v '^Using default tag\|^The push refers\|: Preparing$\|: Pushed$\|: Layer already exists$' <<<"$out" >"$work/lines"
 	[ "$(wc -l <"$work/lines")" -eq 1 ] && grep -qF -- "$want" "$work/lines" && return
 	echo "$out"
 	return 1
@@ -112,9 +112,9 @@ import "$(name_of r/demo:5)" "f:x:5"
 ktap_ok "nothing moves" fails "nothing arrives" shale push --tries 1 --timeout 2 "$(name_of r/demo:5)"
 
 # --- what cannot be pushed
-ktap_ok "no such image" fails "no such image" shale push "$(name_of none:1)"
+ktap_ok "no such image" fails "An image does not exist locally with the tag" shale push "$(name_of none:1)"
 id=$(shale images -q | head -1)
-ktap_ok "an ID alone" fails "an ID does not say where to push to" shale push "$id"
+ktap_ok "an ID alone is a name" fails "An image does not exist locally with the tag: $id" shale push "$id"
 import 127.0.0.1:1/x:1 "f:x:6"
 ktap_ok "nobody listens" fails "cannot connect" shale push --tries 1 127.0.0.1:1/x:1
 registry another

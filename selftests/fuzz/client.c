@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What registries, token servers, credential files and helpers, registries.conf and broken-off downloads may
- * say: the first byte chooses the parser, the rest is its text. Each either understands it within its limits, or
+ * What registries, token servers, credential files and helpers, registries.conf, broken-off downloads and people who
+ * name an image may say: the first byte chooses the parser, the rest is its text. Each either understands it within its limits, or
  * says why not.
  */
 #include <stdint.h>
@@ -17,8 +17,10 @@
 #include "client/credhelper.h"
 #include "client/document.h"
 #include "client/download_trailer.h"
+#include "client/jws.h"
 #include "client/mirrors.h"
 #include "client/origin.h"
+#include "client/schema1.h"
 #include "fuzz.h"
 
 static void try_headers(const char *text, size_t size)
@@ -132,11 +134,44 @@ static void try_type(const char *text, size_t size)
 		promise(type[0]);
 }
 
+/* Once as what came, and once as what was signed: nobody finds a signature by chance. */
+static void try_schema1(const char *text, size_t size)
+{
+	struct digest diff_ids[16] = { 0 };
+	struct schema1 schema1 = { 0 };
+	__cleanup_buf struct buf payload = BUF_INIT;
+	__cleanup_buf struct buf config = BUF_INIT;
+
+	if (jws_open(text, size, &payload, NULL) < 0)
+		promise(!payload.len);
+	if (schema1_parse(text, size, &schema1, NULL) < 0)
+		return;
+	promise(schema1.count && schema1.layer_count <= schema1.count);
+	if (schema1.layer_count <= 16 && schema1_config(&schema1, diff_ids, &config, NULL) == 0)
+		promise(config.len);
+	schema1_release(&schema1);
+}
+
+static void try_ref(const char *text, size_t size)
+{
+	struct ref ref;
+	struct ref again;
+	struct origin origin;
+
+	(void)size;
+	if (ref_parse(text, &ref, NULL) < 0)
+		return;
+	promise(ref_parse(ref_text(&ref).text, &again, NULL) == 0);
+	promise(!strcmp(ref_text(&ref).text, ref_text(&again).text));
+	if (origin_of_ref(&ref, &origin, NULL) == 0)
+		promise(*origin.host && *origin.repository);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const tries[])(const char *, size_t) = {
 		try_headers, try_tokens, try_authfile, try_mirrors,
-		try_trailer, try_base64, try_type,
+		try_trailer, try_base64, try_type, try_schema1, try_ref,
 	};
 	__cleanup_free char *text = NULL;
 

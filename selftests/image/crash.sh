@@ -9,7 +9,7 @@ set -u
 . "$(dirname "$0")/common"
 
 kills=50
-ktap_plan 22
+ktap_plan 24
 
 # Every image that is listed has all its blobs, with their digests, and its layers unpacked.
 is_whole() {
@@ -36,8 +36,9 @@ is_whole() {
 layer() {
 	local i
 
-	# With a root of its own: without one a layer waits for those below it.
-	printf 'd:.,f:%s:%s' "$1" "$1"
+	# Only the base lists its root directory: the others' are like it.
+	[ "$1" != a ] || printf 'd:.@mode=751@uid=7@gid=8@mtime=1400000000,'
+	printf 'f:%s:%s' "$1" "$1"
 	for i in {1..20}; do
 		printf ',rand:%s.%s:%s' "$1" "$i" 150000
 	done
@@ -58,6 +59,14 @@ start=$(date +%s%N)
 shale import "$work/img" >/dev/null
 import_ns=$(($(date +%s%N) - start))
 shale rmi victim:1 >/dev/null
+
+roots() {
+	local n
+
+	for n in 1 2 3 4; do
+		stat -c '%a %u:%g %Y' "$(layer_dir docker.io/library/victim:1 $n)"
+	done | sort | uniq -c | xargs
+}
 
 # kill_after NANOSECONDS COMMAND...: 0 when it was still running.
 kill_after() {
@@ -85,6 +94,7 @@ ktap_is "a store after $kills killed imports is whole each time" 0 $broken
 ktap_ok "some of them were killed at work" test $killed -ge 1
 ktap_ok "a later import succeeds" shale import "$work/img"
 ktap_is "and the store is as after one that nobody disturbed" "$whole" "$(snapshot)"
+ktap_is "a layer that does not list its root has that of the layer below" "4 751 7:8 1400000000" "$(roots)"
 
 killed=0 broken=0
 for ((i = 0; i < 20; i++)); do
@@ -237,9 +247,11 @@ if strace -qq -o /dev/null true 2>/dev/null; then
 	ktap_is "three at the same time unpack each of the four layers once" "0 4" \
 		"$failures $(cat "$work"/made.? | grep -c 'mkdirat([0-9]*, "diff"')"
 	ktap_is "and the store is as after one" "$whole" "$(snapshot)"
+	ktap_is "with its roots" "4 751 7:8 1400000000" "$(roots)"
 else
 	ktap_skip "three at the same time unpack each of the four layers once" "no strace"
 	ktap_skip "and the store is as after one" "no strace"
+	ktap_skip "with its roots" "no strace"
 fi
 
 # Removing and importing against each other: whichever is last, the store is whole.

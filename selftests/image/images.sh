@@ -24,7 +24,7 @@ ktap_is "an unknown option is a usage error" 125 "$(status_of "$program" images 
 ktap_is "and is named" "shale: unknown option --nonsense" "$(first_line "$program" images --nonsense)"
 ktap_is "an unknown letter is named" "shale: unknown option -z" "$(first_line "$program" images -z)"
 ktap_is "an option without its value is named" "shale: option --format needs a value" "$(first_line "$program" images --format)"
-ktap_is "a format that is no template is named" "shale: --format: '{{if}}' is not understood" "$(first_line "$program" images --format '{{if}}')"
+ktap_is "a format that is no template is named" "shale: --format: '{{if}}' is not understood: a value is missing" "$(first_line "$program" images --format '{{if}}')"
 ktap_is "import of nothing" 125 "$(status_of "$program" import)"
 ktap_is "import of three" 125 "$(status_of "$program" import a b c)"
 ktap_is "a limit that is no size" "shale: '12q' is not a size" "$(first_line "$program" import --max-layer-size 12q x)"
@@ -38,7 +38,7 @@ ktap_is "output that cannot be written" 1 "$("$program" --version >/dev/full 2>/
 # --- no store
 ktap_is "images without a store" "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE" "$(shale images)"
 ktap_ok "makes none" test ! -e "$root"
-ktap_is "rmi without a store" "shale: no such image: x" "$(shale rmi x 2>&1)"
+ktap_is "rmi without a store" "shale: No such image: x:latest" "$(shale rmi x 2>&1)"
 mkdir "$work/empty"
 ktap_is "an empty directory has no images" "REPOSITORY   TAG       IMAGE ID   CREATED   SIZE" "$("$program" --root "$work/empty" images)"
 echo >"$work/file"
@@ -46,7 +46,7 @@ ktap_is "a file is no store" "shale: cannot open the store $work/file: Not a dir
 ktap_is "import of what is not there" "shale: cannot open $work/none: No such file or directory" "$(shale import "$work/none" 2>&1)"
 ktap_is "a bad name to import as" "shale: 'Bad' is not an image name" "$(shale import -t Bad "$work/none" 2>&1)"
 ktap_is "a digest to import as" 1 "$(status_of shale import -t "a@sha256:$(printf '0%.0s' {1..64})" "$work/none")"
-ktap_is "SHALE_ROOT is the store" "shale: no such image: x" "$(SHALE_ROOT=$root "$program" rmi x 2>&1)"
+ktap_is "SHALE_ROOT is the store" "shale: No such image: x:latest" "$(SHALE_ROOT=$root "$program" rmi x 2>&1)"
 
 # --- images
 mkimage --name debian:12 --created 2024-05-06T07:08:09.5+02:00 "$work/img" "rand:a:1234567"
@@ -60,7 +60,7 @@ ktap_is "a row" "quay.io/a/b   v1        $(shale images -q quay.io/a/b)   3 hour
 ktap_is "the ID is the config's digest" "$id" "sha256:$(cd "$root/blobs/sha256" && sha256sum "${id#sha256:}" | cut -d' ' -f1)"
 ktap_is "-q" "${id:7:12}" "$(shale images -q debian)"
 ktap_is "a filter with another tag" "" "$(shale images -q debian:11)"
-ktap_is "a filter that is no name" "shale: 'x y' is not an image name" "$(shale images 'x y' 2>&1)"
+ktap_is "a filter that is no name fits none" "" "$(shale images -q 'x y' 2>&1)"
 digest=sha256:$(cd "$root/blobs/sha256" && sha256sum ./* | grep -l . >/dev/null; python3 -c "
 import json; print(json.load(open('$root/index.json'))['manifests'][0]['digest'][7:])")
 ktap_is "--digests" "$digest" "$(shale images --digests debian | awk 'NR == 2 { print $3 }')"
@@ -72,12 +72,13 @@ for line in sys.stdin:
 ktap_is "the time of creation has a zone" "2024-05-06 05:08:09 +0000 UTC" "$(TZ=UTC shale images --format json debian | sed 's/.*CreatedAt":"\([^"]*\).*/\1/')"
 
 # --- rmi
-ktap_is "rmi of an unknown name" "shale: no such image: nope" "$(shale rmi nope 2>&1)"
-ktap_is "rmi of an unknown ID" "shale: no such image: 0123456789ab" "$(shale rmi 0123456789ab 2>&1)"
-ktap_is "rmi of no name" "shale: '%%' is not an image name" "$(shale rmi %% 2>&1)"
+ktap_is "rmi of an unknown name" "shale: No such image: nope:latest" "$(shale rmi nope 2>&1)"
+ktap_is "rmi of an unknown ID" "shale: No such image: 0123456789ab:latest" "$(shale rmi 0123456789ab 2>&1)"
+ktap_is "rmi of no name" "shale: invalid reference format: '%%' is not an image name" "$(shale rmi %% 2>&1)"
 mkimage --name other:1 --created 2024-05-06T07:08:09.5+02:00 "$work/img" "rand:a:1234567"
 shale import "$work/img" >/dev/null
-ktap_is "rmi by an ID with two names" "shale: image ${id:7:12} has 2 names: it must be forced" "$(shale rmi "${id:7:12}" 2>&1)"
+ktap_is "rmi by an ID with two names" "shale: conflict: unable to delete ${id:7:12} (must be forced) - image ${id:7:12} has 2 names: it must be forced" \
+	"$(shale rmi "${id:7:12}" 2>&1)"
 ktap_is "rmi of one of two names" "Untagged: other:1" "$(shale rmi other:1)"
 ktap_is "leaves the other" 1 "$(shale images -q debian | wc -l)"
 shale import "$work/img" >/dev/null
@@ -105,7 +106,7 @@ mount_and() {
 		mount_and "$lower" "$work/mnt, with\\chars" "${@:2}"
 }
 if mount_and quay.io/a/b:v1 true >/dev/null 2>&1; then
-	ktap_is "rmi of a mounted image" "shale: image quay.io/a/b:v1 is in use: it is mounted at $work/mnt, with\\chars" \
+	ktap_is "rmi of a mounted image" "shale: conflict: unable to delete quay.io/a/b:v1 (cannot be forced) - image quay.io/a/b:v1 is in use: it is mounted at $work/mnt, with\\chars" \
 		"$(mount_and quay.io/a/b:v1 "$program" --root "$root" rmi quay.io/a/b:v1)"
 	ktap_is "leaves it" 1 "$(shale images -q quay.io/a/b | wc -l)"
 	ktap_is "also with -f" 1 "$(status_of mount_and quay.io/a/b:v1 "$program" --root "$root" rmi -f quay.io/a/b:v1)"

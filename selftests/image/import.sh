@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/common"
 
-ktap_plan 109
+ktap_plan 117
 
 small="d:etc,f:etc/issue:hello"
 
@@ -102,6 +102,27 @@ ktap_is "a file below is not what it covers" 755 "$(stat -c %a "$third/file")"
 ktap_is "what is deleted below is not either" 755 "$(stat -c %a "$top/new")"
 ktap_is "nor what an opaque directory hides" 755 "$(stat -c %a "$top/hidden/in")"
 ktap_is "one that is nowhere" "755 0:0" "$(stat -c '%a %u:%g' "$top/nowhere")"
+
+# --- the root directory is one of them: Docker's layers do not list it
+rm -rf "$root"
+mkimage --name demo:1 "$work/img" "d:.@uid=7@gid=8@mode=751@mtime=1400000000@x.user.a=1,f:a:x" "f:b:x" "d:.@mode=710,f:c:x" "f:d:x"
+ktap_ok "layers that do not list their root" shale import "$work/img"
+root_of() {
+	local dir
+
+	dir=$(layer_dir "docker.io/library/$1" "$2")
+	stat -c '%a %u:%g %Y' "$dir" | tr '\n' ' '
+	xattr user.a "$dir"
+}
+ktap_is "it is that of the layer below" "751 7:8 1400000000 1" "$(root_of demo:1 3)"
+ktap_is "one that lists it has its own" "710 0:0 1700000000 " "$(root_of demo:1 2)"
+ktap_is "and gives it to those above" "710 0:0 1700000000 " "$(root_of demo:1 1)"
+mkimage --name other:1 "$work/img" "d:.@mode=700,f:z:x" "f:b:x"
+ktap_ok "the same layer on another one" shale import "$work/img"
+ktap_is "stays as its first image has made it" "751 7:8 1400000000 1" "$(root_of other:1 1)"
+rm -rf "$root"
+ktap_ok "without the first" shale import "$work/img"
+ktap_is "it is as the other one makes it" "700 0:0 1700000000 " "$(root_of other:1 1)"
 
 # --- whiteouts below what is no directory, as umoci writes them
 mkdir "$work/victim" && echo safe >"$work/victim/file"

@@ -20,10 +20,10 @@ config='config.update({"author":"me","variant":"v8","created":"2024-05-06T07:08:
  "config":{"Env":["A=b","C=d"],"Cmd":["sh"],"Labels":{"x.y":"z"},"StopSignal":"SIGINT"}})'
 
 # --- no store, no image
-ktap_is "history without a store" "1 shale: no such image: x" "$(says history x)"
-ktap_is "inspect without a store" "1 shale: no such image: x
+ktap_is "history without a store" "1 shale: No such image: x:latest" "$(says history x)"
+ktap_is "inspect without a store" "1 shale: No such object: x
 []" "$(says inspect x)"
-ktap_is "tag without a store" "1 shale: no such image: x" "$(says tag x y)"
+ktap_is "tag without a store" "1 shale: No such image: x:latest" "$(says tag x y)"
 for verb in history inspect tag; do
 	ktap_is "$verb of nothing" 125 "$(shale $verb >/dev/null 2>&1; echo $?)"
 done
@@ -94,7 +94,7 @@ ktap_is "two images are one array" 2 "$(shale inspect demo:1 plain:1 | python3 -
 ktap_is "one that is not there does not keep the other away" "1 1" \
 	"$(shale inspect none:1 demo:1 2>/dev/null | grep -c '"Id"') $(shale inspect none:1 demo:1 >/dev/null 2>&1; echo $?)"
 ktap_is "a field that is not there" "1 shale: --format: there is no field 'No'" "$(says inspect -f '{{.No}}' demo:1)"
-ktap_is "a template that is none" "125 shale: --format: '{{if .Id}}' is not understood" "$(says inspect -f '{{if .Id}}' demo:1 | head -1)"
+ktap_is "a template that is none" "125 shale: --format: '{{if .Id}}' is not understood: there is no {{end}}" "$(says inspect -f '{{if .Id}}' demo:1 | head -1)"
 ktap_is "--format json" "$demo" "$(shale inspect --format json demo:1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["Id"])')"
 
 # --- tag
@@ -104,7 +104,7 @@ ktap_is "tag by ID" 0 "$(says tag "${demo:7:12}" demo:2)"
 ktap_is "tag twice" "0 3" "$(says tag demo:1 demo:2) $(of '{{len .RepoTags}}')"
 ktap_is "a name goes from one image to another" "0 [base:1 demo:2]" "$(says tag base:1 demo:2) $(of '{{.RepoTags}}' demo:2)"
 ktap_is "and the first has it no more" "[demo:1 quay.io/me/it:latest]" "$(of '{{.RepoTags}}')"
-ktap_is "tag of what is not there" "1 shale: no such image: none" "$(says tag none x)"
+ktap_is "tag of what is not there" "1 shale: No such image: none:latest" "$(says tag none x)"
 ktap_is "a name that is none" "1 shale: 'X' is not an image name" "$(says tag demo:1 X)"
 ktap_is "a digest" "1 shale: 'x@sha256:$(printf '0%.0s' {1..64})': an image cannot be given a digest" \
 	"$(says tag demo:1 "x@sha256:$(printf '0%.0s' {1..64})")"

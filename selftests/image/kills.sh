@@ -1,13 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Commands on the store killed at random moments: import, rmi, prune, check --repair, each beside another one at work. After
-# each kill the next command cleans up, and then the store checks clean, has nothing more than what its
+# Commands on the store killed at random moments: import, pull, commit, rmi, prune, check --repair, some beside another one
+# at work. After each kill the next command cleans up, and then the store checks clean, has nothing more than what its
 # images need, and everything that was acknowledged. `make kills` takes 200 moments, the ring a few; the seed of a
 # failure is printed.
 set -u
 [ -n "${SHALE_TEST_DIR-}" ] || [ ! -w /dev/shm ] || SHALE_TEST_DIR=/dev/shm
 . "$(dirname "$0")/common"
+
+if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
+	rm -rf "$work"
+	if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+		SHALE_TEST_PRIVATE=1 exec unshare -m "$0" "$@"
+	fi
+	ktap_plan 1
+	ktap_skip "commands that are killed" "needs root and a mount namespace"
+	ktap_end
+fi
 
 kills=${KILLS:-20}
 seed=${SEED:-$RANDOM}
@@ -27,6 +37,21 @@ for name in a b c; do
 	mkimage --name "$name:1" "$work/img" "$(layer base)" "$(layer $name)" "$(layer "$name.top")"
 	mv "$work/img" "$work/$name"
 done
+# What is pulled, and what is committed: a writable layer that is mounted all the time.
+mkimage --name 1 "$work/img" "$(layer base)" "$(layer p)"
+mv "$work/img" "$work/served"
+exec 3< <(exec "$here/../client/server" --log "$work/log" "$work/served" 2>/dev/null)
+server=$!
+trap 'kill $server; umount -l "$work/m" 2>/dev/null; rm -rf "$work"' EXIT
+read -r -t 20 port <&3
+pulled=127.0.0.1:$port/p
+mkimage --name "work:1" "$work/img" "$(layer work)"
+shale import "$work/img" >/dev/null
+mkdir "$work/m"
+id=$(shale mount -s vfs --rw work:1 "$work/m")
+for i in {1..11}; do
+	head -c 60000 /dev/urandom >"$work/m/new.$i"
+done
 mkimage --name "other:1" --format tar "$work/img" "$(layer base)" "$(layer x)"
 mv "$work/img" "$work/other.tar"
 
@@ -37,14 +62,15 @@ import_ns=$(($(date +%s%N) - start))
 names() {
 	shale images --format json | python3 -c '
 import json, sys
-print(*sorted(json.loads(line)["Repository"] for line in sys.stdin))'
+print(*sorted({json.loads(line)["Repository"] for line in sys.stdin}))'
 }
 
 # What the image has is there, byte by byte: its layers are unpacked and have all files.
 is_there() {
-	local top
+	local top name=docker.io/library/$1:1
 
-	top=$(layer_dir "docker.io/library/$1:1" 1)
+	[ "$1" != "$pulled" ] || name=$1:1
+	top=$(layer_dir "$name" 1)
 	[ -n "$top" ] && [ "$(ls "$top" 2>/dev/null | wc -l)" -eq "$2" ]
 }
 
@@ -74,24 +100,32 @@ fail() {
 }
 for ((i = 1; i <= kills; i++)); do
 	before=$(names)
-	case $((RANDOM % 6)) in
+	case $((RANDOM % 9)) in
 	0 | 1 | 2)
 		name=$(printf '%s\n' a b c | sed -n $((RANDOM % 3 + 1))p)
 		verb="import $name" command=(import "$work/$name")
 		may=$(printf '%s\n' $before "$name" | sort -u | xargs)
 		;;
-	3)
-		name=${before%% *}
+	3 | 4)
+		# shellcheck disable=SC2086
+		name=$(printf '%s\n' $before | grep -vx work | sort -R --random-source=<(yes "$RANDOM") | head -n 1)
 		verb="rmi $name" command=(rmi "${name:-none}:1")
 		may=$(printf '%s\n' $before | grep -vx "$name" | xargs)
 		;;
-	4) verb=prune command=(system prune -a -f) may="" ;;
-	5) verb=repair command=(system check --repair) may=$before ;;
+	5) verb=prune command=(system prune -a -f) may=work ;;
+	6) verb=pull command=(pull -q "$pulled:1") may=$(printf '%s\n' $before "$pulled" | sort -u | xargs) ;;
+	7)
+		# The one before it would lose its name.
+		shale rmi made:1 >/dev/null 2>&1
+		before=$(names)
+		verb=commit command=(commit "$id" made:1) may=$(printf '%s\n' $before made | sort -u | xargs)
+		;;
+	8) verb=repair command=(system check --repair --no-fetch) may=$before ;;
 	esac
 	# Beside another one that nobody disturbs, now and then; its image is not counted.
 	companion=
 	if ((RANDOM % 3 == 0)) && [[ $verb != prune && $verb != repair ]]; then
-		"$program" --root "$root" import "$work/other.tar" >/dev/null 2>&1 &
+		"$program" --root "$root" import "$work/other.tar" >/dev/null 2>&1 3<&- &
 		companion=$!
 	fi
 	moment=$((RANDOM * 32768 % (import_ns + 1)))
@@ -126,6 +160,7 @@ ktap_is "after each kill the store checks clean" 0 $broken
 ktap_is "what was acknowledged is there, and what was not is there whole or not at all" 0 $lost
 ktap_is "nothing is left over" 0 $loose
 ktap_is "commands beside the killed ones are not disturbed" 0 $odd
+shale umount "$work/m"
 shale system prune -a -f >/dev/null
 ktap_is "and in the end everything can be removed" "" "$(find "$root/blobs/sha256" "$root/layers/sha256" -mindepth 1)"
 ktap_end

@@ -5,6 +5,7 @@
 # layers by OCI's rules alone (oddimage); and images that go to umoci and skopeo, or come from there, are the same.
 set -u
 . "$(dirname "$0")/common"
+. "$here/../lib/odd.sh"
 
 if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
 	rm -rf "$work"
@@ -16,61 +17,18 @@ if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
 	ktap_end
 fi
 
-ktap_plan 18
+ktap_plan $(($(odd_results 2) + 6))
 odd=$here/oddimage
-mkdir "$work/m"
-# Where holes are is the filesystem's business, and a copy has them where there was a long run of zeros.
-tree() {
-	"$odd" tree "$1" | sed 's/ holes=[A-Za-z]*//'
-}
-
-# on DRIVER COMMAND...: with the image $image mounted.
-on() {
-	local status
-	shale mount -s "$1" "$image:1" "$work/m" || return 1
-	"${@:2}"
-	status=$?
-	shale umount "$work/m"
-	return $status
-}
 seconds() {
 	sed -E 's/mtime=(-?[0-9]+)[0-9]{9} /mtime=\1 /'
 }
-overlay=
-mkdir "$work/lower" "$work/upper" "$work/work"
-unshare -m mount -t overlay overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/work" "$work/m" 2>/dev/null && overlay=1
+odd_has_overlay=
+mkdir "$work/m" "$work/lower" "$work/upper" "$work/work"
+unshare -m mount -t overlay overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/work" "$work/m" 2>/dev/null &&
+	odd_has_overlay=1
 
-for image in odd many128 many500; do
-	"$odd" make "$work" "$image"
-	ktap_is "import of $image" "Loaded image: $image:1" "$(shale import "$work/$image.tar")"
-	for driver in overlay2 vfs; do
-		if [ $driver = overlay2 ] && [ -z "$overlay" ]; then
-			ktap_skip "$image on overlay2" "overlayfs cannot be mounted here"
-		else
-			ktap_ok "$image on $driver" on $driver "$odd" check "$work/m" "$work/$image".*.tar
-		fi
-	done
-done
-image=odd
-ktap_ok "the model is no friend of anything: without a layer it finds faults" ! \
-	on vfs "$odd" check "$work/m" "$work/odd.000.tar" "$work/odd.001.tar"
-
-# --- all of it as a change, committed on one driver and mounted with another
-mkdir "$work/base" && tar -cf "$work/base.tar" -C "$work/base" . && shale import "$work/base.tar" base:1 >/dev/null
-for driver in overlay2 vfs; do
-	if [ $driver = overlay2 ] && [ -z "$overlay" ]; then
-		ktap_skip "odd files, committed on overlay2" "overlayfs cannot be mounted here"
-		continue
-	fi
-	id=$(shale mount -s $driver --rw base:1 "$work/m")
-	tar --xattrs --xattrs-include='*' --numeric-owner -xpf "$work/odd.000.tar" -C "$work/m" 2>/dev/null
-	image=committed
-	tree "$work/m" >"$work/wanted"
-	shale commit "$id" committed:1 >/dev/null
-	shale umount "$work/m"
-	on vfs tree "$work/m" >"$work/got"
-	ktap_is "odd files, committed on $driver" "" "$(diff "$work/wanted" "$work/got" | head -5)"
-done
+odd_images vfs overlay2
+odd_changes overlay2 vfs
 
 # --- umoci and skopeo
 if command -v umoci >/dev/null && command -v skopeo >/dev/null; then
@@ -78,7 +36,7 @@ if command -v umoci >/dev/null && command -v skopeo >/dev/null; then
 	ktap_ok "skopeo copies what was committed" skopeo copy -q "oci-archive:$work/saved.tar:1" "oci:$work/layout:1"
 	ktap_ok "umoci unpacks it" umoci unpack --image "$work/layout:1" "$work/bundle"
 	# It leaves out xattrs of trusted.*
-	tree "$work/bundle/rootfs" >"$work/got"
+	odd_tree "$work/bundle/rootfs" >"$work/got"
 	ktap_is "and has the same" "" "$(sed "s/'trusted.t': b'', //" "$work/wanted" | diff - "$work/got" | head -5)"
 	(
 		cd "$work/bundle/rootfs" || exit
@@ -90,11 +48,11 @@ if command -v umoci >/dev/null && command -v skopeo >/dev/null; then
 		find . -newer "$work/saved.tar" -exec touch -h -d '2022-01-01 UTC' {} +
 	)
 	ktap_ok "umoci makes a layer" umoci repack --image "$work/layout:2" "$work/bundle"
-	tree "$work/bundle/rootfs" >"$work/wanted"
+	odd_tree "$work/bundle/rootfs" >"$work/wanted"
 	skopeo copy -q "oci:$work/layout:2" "oci-archive:$work/umoci.tar:umoci:1"
 	ktap_ok "which is imported" shale import "$work/umoci.tar" -t umoci:1
 	image=umoci
-	on vfs tree "$work/m" >"$work/got"
+	on vfs odd_tree "$work/m" >"$work/got"
 	ktap_is "and shows the same" "" "$(diff <(seconds <"$work/wanted") <(seconds <"$work/got") | head -5)"
 else
 	for what in "skopeo copies what was committed" "umoci unpacks it" "and has the same" \

@@ -28,14 +28,16 @@ sum_of()
 	sha256sum "$1" | cut -d' ' -f1
 }
 
-# suite_image NAME LAYER...: a docker-archive $work/NAME.tar of the directories $work/LAYER, bottom first.
+# suite_image NAME LAYER...: a docker-archive $work/NAME.tar of the directories $work/LAYER, bottom first. As in docker's
+# only the first lists its root directory.
 suite_image()
 {
-	local name=$1 layer ids='' paths='' files=()
+	local name=$1 layer ids='' paths='' files=() list
 	shift
 	for layer; do
+		mapfile -t list < <([ -z "$ids" ] && echo . || ls -A "$work/$layer")
 		tar --xattrs --xattrs-include='*' --numeric-owner --sort=name --format=pax \
-			--pax-option=delete=atime,delete=ctime -cf "$work/$layer.tar" -C "$work/$layer" .
+			--pax-option=delete=atime,delete=ctime -cf "$work/$layer.tar" -C "$work/$layer" "${list[@]}"
 		ids+=${ids:+,}\"sha256:$(sum_of "$work/$layer.tar")\"
 		paths+=${paths:+,}\"$layer.tar\"
 		files+=("$layer.tar")
@@ -64,7 +66,9 @@ suite_layers()
 	touch -d '1969-03-04 05:06:07.25 UTC' "$one/etc/kept"
 	find "$one" "$two" -newer "$work/start" -exec touch -h -d '2021-02-03 04:05:06.123456789 UTC' {} +
 	touch -d '1969-03-04 05:06:07.25 UTC' "$one/etc/kept"
-	chmod 751 "$one" "$two"
+	chmod 751 "$one"
+	chown 3:4 "$one"
+	touch -d '2021-02-03 04:05:06 UTC' "$one"
 }
 
 # What the tests do to a mount: with times of their own, so that the same change is the same everywhere.
@@ -140,8 +144,8 @@ suite_driver()
 	ktap_is "$d: the layers are merged" "etc etc/kept etc/name keep keep/b keep/c keep/deep keep/deep/file keep/fifo keep/link keep/null keep/sparse new opaque opaque/above turn turn2 turn2/in" \
 		"$(cd "$work/m" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort | xargs)"
 	ktap_is "$d: contents" "two kept above file in deep" "$(cd "$work/m" && cat etc/name etc/kept opaque/above turn turn2/in keep/deep/file | xargs)"
-	ktap_is "$d: attributes" "751 2000000000:7 1777 1:3" \
-		"$(cd "$work/m" && stat -c %a .) $(cd "$work/m" && stat -c %u:%g etc/kept) $(stat -c %a "$work/m/keep") $(stat -c %t:%T "$work/m/keep/null")"
+	ktap_is "$d: attributes" "751 3:4 1612325106 2000000000:7 1777 1:3" \
+		"$(cd "$work/m" && stat -c '%a %u:%g %Y' .) $(cd "$work/m" && stat -c %u:%g etc/kept) $(stat -c %a "$work/m/keep") $(stat -c %t:%T "$work/m/keep/null")"
 	ktap_is "$d: a time before 1970" "-26160832.750000000" "$(stat -c %.9Y "$work/m/etc/kept")"
 	ktap_is "$d: xattrs and capabilities" "hello cap_net_raw=ep" "$(getfattr --absolute-names --only-values -n trusted.note "$work/m/etc/kept") $(getcap "$work/m/keep/deep/file" | sed 's/.* //')"
 	ktap_is "$d: hard links" 2 "$(stat -c %h "$work/m/keep/b")"

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Programs that others have written, against our server: skopeo copies images in and out in both formats,
-# and Docker distribution's server and ours serve each other's storage.
+# Programs that others have written, against our server: skopeo copies images in and out in both formats; podman,
+# buildah, containerd and shale itself pull and push; Docker distribution's server and ours serve each other's storage, and
+# it pulls from us for its own clients.
 
 import gzip
+import io
+import tarfile
 
 from registry import *
 
@@ -24,8 +27,17 @@ def skopeo(*words):
     return run("skopeo", "--insecure-policy", "--tmpdir", scratch(), *words)
 
 
+def make_tar(name, data):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
 def make_layout():
-    """An OCI layout of one image with two layers of random bytes."""
+    """An OCI layout of one image with two layers, each a file of random bytes."""
     path = scratch()
     blobs = path + "/blobs/sha256"
     os.makedirs(blobs)
@@ -34,7 +46,7 @@ def make_layout():
         with open(f"{blobs}/{digest(data)[7:]}", "wb") as file:
             file.write(data)
         return descriptor(data, media_type)
-    plain = [os.urandom(3000000), os.urandom(70000)]
+    plain = [make_tar("large", os.urandom(3000000)), make_tar("small", os.urandom(70000))]
     layers = [gzip.compress(layer) for layer in plain]
     config = json.dumps({"os": "linux", "architecture": "amd64", "config": {}, "rootfs": {
         "type": "layers", "diff_ids": [digest(layer) for layer in plain]}}).encode()
@@ -100,29 +112,132 @@ def skopeo_docker():
         assert shown["Digest"] == answer["Docker-Content-Digest"] and len(shown["Layers"]) == len(layers)
 
 
-class Distribution:
-    """Docker distribution's server on a storage directory."""
 
-    def __init__(self, root):
-        self.port = free_port()
-        self.config = scratch() + "/config.yml"
-        with open(self.config, "w") as file:
-            json.dump({"version": 0.1, "log": {"level": "error"}, "http": {"addr": f"{HOST}:{self.port}"},
-                       "storage": {"filesystem": {"rootdirectory": root}, "delete": {"enabled": True}}}, file)
+def diff_ids(web, repo, answer):
+    config = web.get(f"/v2/{repo}/blobs/{answer.json()['config']['digest']}")
+    return config.json()["rootfs"]["diff_ids"]
+
+
+def copy_in(server, path, name="some/image:one"):
+    skopeo("copy", "--dest-tls-verify=false", f"oci:{path}:latest", f"docker://{HOST}:{server.port}/{name}")
+
+
+@table("pulls an image, and pushes it elsewhere", [("podman", "podman"), ("buildah", "buildah")])
+def containers_tools(program):
+    need("skopeo", program)
+    if os.geteuid():
+        raise Skip("needs root")
+    path, _, _ = make_layout()
+    store = scratch()
+    # Else podman's locks are in a place of the whole machine.
+    os.environ["CONTAINERS_CONF"] = store + "/containers.conf"
+    with open(store + "/containers.conf", "w") as file:
+        file.write('[engine]\nlock_type = "file"\n')
+    options = ["--root", store + "/root", "--runroot", store + "/run", "--storage-driver", "vfs"]
+    if program == "podman":
+        options += ["--cgroup-manager", "cgroupfs", "--events-backend", "none", "--tmpdir", store + "/tmp"]
+    with Server() as server:
+        copy_in(server, path)
+        name = f"{HOST}:{server.port}"
+        run(program, *options, "pull", "-q", "--tls-verify=false", name + "/some/image:one")
+        run(program, *options, "push", "-q", "--tls-verify=false", name + "/some/image:one", f"docker://{name}/other/image:two")
+        web = server.client()
+        one, two = web.get("/v2/some/image/manifests/one"), web.get("/v2/other/image/manifests/two")
+        assert two.status == 200 and one.json()["config"]["digest"] == two.json()["config"]["digest"]
+        assert diff_ids(web, "some/image", one) == diff_ids(web, "other/image", two)
+        run(program, *options, "rmi", "-a", "-f")
+        # What was pushed can be had, and its layers are what the configuration says.
+        run(program, *options, "pull", "-q", "--tls-verify=false", name + "/other/image:two")
+
+
+@test("shale pulls an image and pushes it elsewhere, byte for byte")
+def shale():
+    need("skopeo")
+    if os.geteuid():
+        raise Skip("needs root")
+    path, manifest, _ = make_layout()
+    program, store = TOP + "/build/user/shale", scratch()
+    with Server() as server:
+        copy_in(server, path)
+        name = f"{HOST}:{server.port}"
+        run(program, "pull", "--root", store, "-q", name + "/some/image:one")
+        run(program, "tag", "--root", store, name + "/some/image:one", name + "/other/image:two")
+        run(program, "push", "--root", store, "-q", name + "/other/image:two")
+        assert server.client().get("/v2/other/image/manifests/two").body == manifest
+
+
+class Containerd:
+    """containerd with a root, state and socket of its own, and nothing that needs a network or a kernel's driver."""
+
+    CONFIG = """version = 2
+root = "{0}/root"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.overlayfs", "io.containerd.snapshotter.v1.btrfs",
+    "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs",
+    "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+address = "{0}/sock"
+[ttrpc]
+address = "{0}/ttrpc"
+"""
 
     def __enter__(self):
-        self.process = subprocess.Popen(["docker-registry", "serve", self.config], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
+        self.dir = scratch()
+        with open(self.dir + "/config.toml", "w") as file:
+            file.write(self.CONFIG.format(self.dir))
+        self.log = open(self.dir + "/log", "wb")
+        self.process = subprocess.Popen(["containerd", "-c", self.dir + "/config.toml"], stdout=self.log, stderr=self.log)
         atexit.register(self.process.kill)
-        wait_until("docker-registry", lambda: is_open(self.port))
+        wait_until("containerd", lambda: self.process.poll() is not None or self.answers(), 40)
         return self
 
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(20)
+        self.log.close()
 
-    def client(self):
-        return Client(self.port, {"Accept": ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST))})
+    def answers(self):
+        return subprocess.run(["ctr", "-a", self.dir + "/sock", "version"], capture_output=True, timeout=20).returncode == 0
+
+    def ctr(self, *words):
+        return run("ctr", "-a", self.dir + "/sock", *words)
+
+
+@test("containerd pulls an image, and pushes it elsewhere, byte for byte")
+def containerd():
+    need("skopeo", "containerd", "ctr")
+    if os.geteuid():
+        raise Skip("needs root")
+    path, manifest, _ = make_layout()
+    with Server() as server, Containerd() as other:
+        copy_in(server, path)
+        name = f"{HOST}:{server.port}"
+        other.ctr("images", "pull", "--plain-http", "--snapshotter", "native", name + "/some/image:one")
+        other.ctr("images", "push", "--plain-http", name + "/other/image:two", name + "/some/image:one")
+        web = server.client()
+        assert web.get("/v2/other/image/manifests/two").body == manifest
+        other.ctr("images", "rm", name + "/some/image:one")
+        other.ctr("content", "fetch", "--plain-http", name + "/other/image:two")
+
+
+@test("distribution's pull-through cache has us as its upstream, and serves what it got when we are gone")
+def proxied():
+    need("docker-registry", "skopeo")
+    path, manifest, layers = make_layout()
+    root = scratch()
+    with Server() as server:
+        copy_in(server, path)
+        with Distribution(root, {"proxy": {"remoteurl": f"http://{HOST}:{server.port}"}}) as cache:
+            out = scratch()
+            skopeo("copy", "--src-tls-verify=false", f"docker://{HOST}:{cache.port}/some/image:one", f"oci:{out}:latest")
+            assert blobs(out) == blobs(path)
+            stored = lambda data: os.path.exists(f"{root}/docker/registry/v2/blobs/sha256/{digest(data)[7:9]}/{digest(data)[7:]}/data")
+            wait_until("the cache", lambda: all(stored(data) for data in layers))
+            server.stop()
+            web = cache.client()
+            for layer in layers:
+                assert web.get(f"/v2/some/image/blobs/{digest(layer)}").body == layer
+            assert web.get(f"/v2/some/image/manifests/{digest(manifest)}").body == manifest
 
 
 @test("a storage that distribution has written is served as it stands, and served on by it after us")
@@ -186,4 +301,5 @@ def distribution_collects():
         assert web.get(f"/v2/a/blobs/{digest(b'orphan')}").status == 404
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -40,14 +40,20 @@ class Worker(threading.Thread):
         answer = web.post(f"/v2/{self.repo}/blobs/uploads/")
         if answer.status != 202:
             raise AssertionError
-        where, acknowledged = answer["Location"], 0
-        for attempt in range(40):
+        where, acknowledged, attempt = answer["Location"], 0, -1
+        # A server that is started again on a busy machine takes its time.
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            attempt += 1
             try:
                 status = web.get(where)
                 if status.status == 404 and attempt:
                     # Killed after the end, before its answer: then it is a blob.
-                    verify(web, "blob", self.repo, digest(data), self.wrong)
+                    verify(web, "blob", self.repo, digest(data), self.wrong, f"finished? attempt {attempt} at {where}")
                     return
+                if status.status == 429:
+                    # The request whose answer we did not wait for has it still.
+                    raise OSError
                 if status.status != 204:
                     self.wrong.append(f"session of {self.repo}: {status.status} {status.body[:100]}")
                     raise AssertionError
@@ -71,6 +77,7 @@ class Worker(threading.Thread):
                 if self.stopped.is_set():
                     raise
                 time.sleep(0.05)
+        raise AssertionError
 
     def push(self, web):
         self.count += 1
@@ -97,14 +104,14 @@ class Worker(threading.Thread):
         if not known:
             return
         kind, repo, name = self.random.choice(known)
-        verify(web, kind, repo, name, self.wrong)
+        verify(web, kind, repo, name, self.wrong, "pulled")
 
 
-def verify(web, kind, repo, name, wrong):
+def verify(web, kind, repo, name, wrong, why=""):
     path = "blobs" if kind == "blob" else "manifests"
     answer = web.get(f"/v2/{repo}/{path}/{name}")
     if answer.status != 200:
-        wrong.append(f"{kind} {repo} {name}: {answer.status}")
+        wrong.append(f"{kind} {repo} {name}: {answer.status} {why} {time.strftime('%T')}")
     elif digest(answer.body) != (answer["Docker-Content-Digest"] if kind == "tag" else name):
         wrong.append(f"{kind} {repo} {name}: other bytes")
 
@@ -121,7 +128,7 @@ def killed():
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.05, 1.0))
                 server.kill()
-                server.start()
+                server.start(60)
         finally:
             for worker in workers:
                 worker.stopped.set()
@@ -129,7 +136,7 @@ def killed():
                 worker.join(60)
         web = server.client()
         for kind, repo, name in set(acknowledged):
-            verify(web, kind, repo, name, wrong)
+            verify(web, kind, repo, name, wrong, "at the end")
         print(f"# {len(acknowledged)} things acknowledged, {sum(worker.resumed for worker in workers)} uploads gone on with")
         assert not wrong, wrong[:10]
         assert len(acknowledged) > KILLS

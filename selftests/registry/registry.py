@@ -136,11 +136,11 @@ class Server:
             json.dump(self.config, file)
         return path
 
-    def start(self):
+    def start(self, seconds=20):
         self.process = subprocess.Popen([PROGRAM, "serve", self.write_config()],
                                         stderr=open(self.log, "ab"), **self.options)
         atexit.register(self.kill)
-        wait_until("the server", lambda: self.process.poll() is not None or is_open(self.port))
+        wait_until("the server", lambda: self.process.poll() is not None or listens(self.process, self.port), seconds)
         if self.process.poll() is not None:
             raise AssertionError("the server did not start: " + self.read_log()[-500:])
         return self
@@ -168,12 +168,56 @@ class Server:
         return Client(self.port, fields, timeout)
 
 
+class Distribution:
+    """Docker distribution's server on a storage directory. extra is merged into the configuration."""
+
+    def __init__(self, root, extra=None):
+        self.root = root
+        self.port = free_port()
+        self.process = None
+        self.config = scratch() + "/config.yml"
+        config = {"version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
+                  "http": {"addr": f"{HOST}:{self.port}"},
+                  "storage": {"filesystem": {"rootdirectory": root}, "delete": {"enabled": True}}}
+        merge(config, extra or {})
+        with open(self.config, "w") as file:
+            json.dump(config, file)
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["docker-registry", "serve", self.config], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        atexit.register(self.process.kill)
+        wait_until("docker-registry", lambda: is_open(self.port))
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def client(self):
+        return Client(self.port, {"Accept": ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST))})
+
+
 def merge(tree, extra):
     for key, value in extra.items():
         if isinstance(value, dict) and isinstance(tree.get(key), dict):
             merge(tree[key], value)
         else:
             tree[key] = value
+
+
+def listens(process, port):
+    """It is this process that has the port: while a server is down another program may get it."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as file:
+            rows = [line.split() for line in file][1:]
+        inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rsplit(":", 1)[1], 16) == port}
+    try:
+        fds = f"/proc/{process.pid}/fd"
+        return bool(inodes) and any(os.readlink(f"{fds}/{fd}") in inodes for fd in os.listdir(fds))
+    except OSError:
+        return False
 
 
 def is_open(port):

@@ -112,7 +112,7 @@ static long ask(const char *method, const char *url, const char *body, struct bu
 	struct remote *remote;
 	long status;
 
-	OK(remote_open(&options, &remote, &err));
+	OK(remote_http_open(&options, &remote, &err));
 	OK(remote_run(remote, &call, &answer, &err));
 	remote_release(remote);
 	status = answer.status;

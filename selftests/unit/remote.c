@@ -171,7 +171,7 @@ TEST(nobody, "a store that is not there is an error that says so, after the repe
 	struct remote *remote;
 
 	setenv("no_proxy", "*", 1);
-	ASSERT_EQ(remote_open(&options, &remote, &err), 0);
+	ASSERT_EQ(remote_http_open(&options, &remote, &err), 0);
 	EXPECT_EQ(remote_run(remote, &call, &answer, &err), -1);
 	EXPECT_EQ(err.code, EAGAIN);
 	EXPECT(!strncmp(err.msg, "t/a: Failed to connect to 127.0.0.1 port 1", 42));

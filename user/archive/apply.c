@@ -68,7 +68,7 @@ static int add_file(struct apply *apply, const struct change *change, const stru
 
 	if (from < 0)
 		return shale_err_errno(err, "opening it");
-	if (tree_add_file(&apply->tree, change->path, &to, err) < 0)
+	if (tree_add_file(&apply->tree, change->path, attr->mode, &to, err) < 0)
 		return -1;
 	if (copy_content(from, to, change->st.st_size) < 0)
 		return shale_err_errno(err, "copying it");

@@ -188,9 +188,19 @@ static int set_xattrs(const struct attr *attr, const char *path, bool is_root,
 
 int attr_apply_fd(const struct attr *attr, int fd, bool is_root, struct shale_err *err)
 {
-	if (is_root && fchown(fd, attr->uid, attr->gid) < 0)
-		return shale_err_errno(err, "setting the owner to %u:%u", attr->uid, attr->gid);
-	if (fchmod(fd, attr->mode & 07777) < 0)
+	struct stat st;
+
+	/* To look costs a tenth of a change, and most files of most images have both already. */
+	if (fstat(fd, &st) < 0)
+		return shale_err_errno(err, "looking at it");
+	if (is_root && (st.st_uid != attr->uid || st.st_gid != attr->gid)) {
+		if (fchown(fd, attr->uid, attr->gid) < 0)
+			return shale_err_errno(err, "setting the owner to %u:%u", attr->uid,
+					       attr->gid);
+		/* Which may have taken bits of the mode away. */
+		st.st_mode = ~attr->mode;
+	}
+	if (((st.st_mode ^ attr->mode) & 07777) && fchmod(fd, attr->mode & 07777) < 0)
 		return shale_err_errno(err, "setting the mode");
 	for (size_t i = 0; i < attr->xattr_count; i++) {
 		const struct attr_xattr *xattr = &attr->xattrs[i];

@@ -243,26 +243,46 @@ static int clear_name(struct tree *tree, const char *name, struct shale_err *err
 	return 0;
 }
 
+static int fail_root(struct shale_err *err)
+{
+	return shale_err_set(err, EINVAL, "the layer's root is not a directory");
+}
+
 /* Where a new entry goes: its directory open as parent_fd, nothing under its name. */
 static int open_slot(struct tree *tree, const char *path, const char **ret_name,
 		     struct shale_err *err)
 {
 	if (!*path)
-		return shale_err_set(err, EINVAL, "the layer's root is not a directory");
+		return fail_root(err);
 	if (open_parent(tree, path, ret_name, err) < 0)
 		return -1;
 	return clear_name(tree, *ret_name, err);
 }
 
-int tree_add_file(struct tree *tree, const char *path, int *ret_fd, struct shale_err *err)
+/* Most files stay ours and need no other mode than this; until it is known whose it is nobody else may write it. */
+static int create_file(const struct tree *tree, const char *name, mode_t mode)
+{
+	return openat(tree->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		      0600 | (mode & 0755));
+}
+
+int tree_add_file(struct tree *tree, const char *path, mode_t mode, int *ret_fd,
+		  struct shale_err *err)
 {
 	const char *name;
 	int fd;
 
-	if (open_slot(tree, path, &name, err) < 0)
+	if (!*path)
+		return fail_root(err);
+	if (open_parent(tree, path, &name, err) < 0)
 		return -1;
-	fd = openat(tree->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
+	/* There is hardly ever something in its place, and looking costs as much as making it. */
+	fd = create_file(tree, name, mode);
+	if (fd < 0 && errno == EEXIST) {
+		if (clear_name(tree, name, err) < 0)
+			return -1;
+		fd = create_file(tree, name, mode);
+	}
 	if (fd < 0)
 		return shale_err_errno(err, "making a file");
 	*ret_fd = fd;

@@ -49,8 +49,9 @@ struct tree {
 void tree_init(struct tree *tree, int root_fd, const char *xattr_prefix, bool is_root);
 void tree_release(struct tree *tree);
 
-/* Open for writing, for the caller to fill and then to pass to attr_apply_fd(). */
-int tree_add_file(struct tree *tree, const char *path, int *ret_fd, struct shale_err *err);
+/* Open for writing, for the caller to fill and then to pass to attr_apply_fd(). @mode: which it will get. */
+int tree_add_file(struct tree *tree, const char *path, mode_t mode, int *ret_fd,
+		  struct shale_err *err);
 int tree_add_dir(struct tree *tree, const char *path, const struct attr *attr,
 		 struct shale_err *err);
 int tree_add_symlink(struct tree *tree, const char *path, const char *target,

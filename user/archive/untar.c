@@ -79,7 +79,8 @@ static bool is_zero(const char *data, size_t len)
 	return !*data && !memcmp(data, data + 1, len - 1);
 }
 
-static int write_sparse(int fd, const char *data, size_t len, off_t offset)
+/* *end: what was written last ends there. */
+static int write_sparse(int fd, const char *data, size_t len, off_t offset, int64_t *end)
 {
 	size_t start = 0, zeros = 0, piece;
 
@@ -100,6 +101,8 @@ static int write_sparse(int fd, const char *data, size_t len, off_t offset)
 	}
 	if (zeros < UNTAR_HOLE_MIN)
 		zeros = 0;
+	if (len - zeros > start)
+		*end = offset + len - zeros;
 	return write_at(fd, data + start, len - zeros - start, offset + start);
 }
 
@@ -108,24 +111,27 @@ static int write_data(struct untar *ut, int fd, int64_t size)
 {
 	const void *data;
 	int64_t offset;
+	int64_t end = 0;
 	size_t len;
 	int status;
 
 	if (size < 0)
 		return shale_err_set(ut->err, EINVAL, "its size is negative");
-	if (ftruncate(fd, size) < 0)
-		return shale_err_errno(ut->err, "making it %lld bytes long", (long long)size);
 	for (;;) {
 		status = archive_read_data_block(ut->archive, &data, &len, &offset);
 		if (status == ARCHIVE_EOF)
-			return 0;
+			break;
 		if (status != ARCHIVE_OK)
 			return fail_reading(ut);
 		if (offset < 0 || offset > size || len > (uint64_t)(size - offset))
 			return shale_err_set(ut->err, EINVAL, "its data is longer than its size");
-		if (write_sparse(fd, data, len, offset) < 0)
+		if (write_sparse(fd, data, len, offset, &end) < 0)
 			return shale_err_errno(ut->err, "writing");
 	}
+	/* A hole at its end; every other file is as long as what was written. */
+	if (end < size && ftruncate(fd, size) < 0)
+		return shale_err_errno(ut->err, "making it %lld bytes long", (long long)size);
+	return 0;
 }
 
 static int add_file(struct untar *ut, struct archive_entry *entry, const struct attr *attr)
@@ -133,7 +139,7 @@ static int add_file(struct untar *ut, struct archive_entry *entry, const struct 
 	__cleanup_fd int fd = -1;
 	int64_t size = archive_entry_size(entry);
 
-	if (tree_add_file(&ut->tree, buf_str(&ut->path), &fd, ut->err) < 0 ||
+	if (tree_add_file(&ut->tree, buf_str(&ut->path), attr->mode, &fd, ut->err) < 0 ||
 	    write_data(ut, fd, size) < 0)
 		return -1;
 	ut->stats.bytes += size;

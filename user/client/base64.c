@@ -45,7 +45,8 @@ bool base64_decode_url(const char *text, size_t len, struct buf *out)
 	return decode(for_urls, text, len, out);
 }
 
-int base64_encode(const void *data, size_t len, struct buf *out)
+static int encode(const char *alphabet, bool has_padding, const void *data, size_t len,
+		  struct buf *out)
 {
 	const unsigned char *at = data;
 
@@ -53,14 +54,25 @@ int base64_encode(const void *data, size_t len, struct buf *out)
 		unsigned int bits = at[i] << 16 | (i + 1 < len ? at[i + 1] << 8 : 0) |
 				    (i + 2 < len ? at[i + 2] : 0);
 		char four[4] = {
-			standard[bits >> 18 & 63],
-			standard[bits >> 12 & 63],
-			i + 1 < len ? standard[bits >> 6 & 63] : '=',
-			i + 2 < len ? standard[bits & 63] : '=',
+			alphabet[bits >> 18 & 63],
+			alphabet[bits >> 12 & 63],
+			i + 1 < len ? alphabet[bits >> 6 & 63] : '=',
+			i + 2 < len ? alphabet[bits & 63] : '=',
 		};
+		size_t used = has_padding || len - i >= 3 ? 4 : len - i + 1;
 
-		if (buf_add(out, four, sizeof(four)) < 0)
+		if (buf_add(out, four, used) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+int base64_encode(const void *data, size_t len, struct buf *out)
+{
+	return encode(standard, true, data, len, out);
+}
+
+int base64_encode_url(const void *data, size_t len, struct buf *out)
+{
+	return encode(for_urls, false, data, len, out);
 }

@@ -15,5 +15,7 @@ bool base64_decode(const char *text, size_t len, struct buf *out);
 /* With '-' and '_', padding optional. */
 bool base64_decode_url(const char *text, size_t len, struct buf *out);
 int base64_encode(const void *data, size_t len, struct buf *out);
+/* For URLs, without padding. */
+int base64_encode_url(const void *data, size_t len, struct buf *out);
 
 #endif

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "client/jws.h"
+#include "client/schema1.h"
 #include "store/image.h"
 
 static const char *const accepted[] = {
@@ -47,13 +49,14 @@ int document_type(const char *header, const struct buf *data, char *ret_type,
 	return 0;
 }
 
-static int check_digest(const struct web_request *request, const struct digest *wanted,
-			struct digest *ret_digest, struct shale_err *err)
+static int check_digest(const struct web_request *request, const struct buf *data,
+			const struct digest *wanted, struct digest *ret_digest,
+			struct shale_err *err)
 {
 	const char *told = web_value(request, WEB_DIGEST);
 	struct digest claimed;
 
-	if (digest_of(buf_str(&request->answer), request->answer.len, ret_digest, err) < 0)
+	if (digest_of(buf_str(data), data->len, ret_digest, err) < 0)
 		return -1;
 	if (wanted && !digest_is_equal(wanted, ret_digest))
 		return shale_err_set(err, EBADMSG, "sends a manifest that does not have its digest");
@@ -72,27 +75,85 @@ static int ask(struct remote *remote, struct web_request *request, const char *r
 	for (size_t i = 0; i < sizeof(accepted) / sizeof(*accepted); i++)
 		if (web_add_header(request, "Accept", accepted[i], err) < 0)
 			return -1;
+	if (remote->takes_schema1 && web_add_header(request, "Accept", SCHEMA1_SIGNED, err) < 0)
+		return -1;
 	request->max_answer = DOCUMENT_MAX_BYTES;
 	if (remote_set_url(remote, request, err, "manifests/%s", reference) < 0)
 		return -1;
 	return remote_request(remote, request, 0, err);
 }
 
+static bool is_schema1(const struct web_request *request)
+{
+	const char *header = web_value(request, WEB_CONTENT_TYPE);
+	char type[DOCUMENT_MAX_TYPE] = "";
+
+	if (header)
+		answer_media_type(header, type, sizeof(type));
+	return schema1_is_type(type);
+}
+
+/* What is signed takes the place of what came; its digest is the manifest's. */
+static int open_schema1(const struct remote *remote, const struct web_request *request,
+			struct document *document, struct shale_err *err)
+{
+	if (!remote->takes_schema1)
+		return shale_err_set(err, EPROTONOSUPPORT,
+				     "has it in docker's schema 1 only, which is taken with --schema1, "
+				     "or with 'schema1 = true' for the registry in registries.conf");
+	memcpy(document->media_type, SCHEMA1_PLAIN, sizeof(SCHEMA1_PLAIN));
+	return jws_open(buf_str(&request->answer), request->answer.len, &document->data, err);
+}
+
+static int take_document(const struct remote *remote, struct web_request *request,
+			 const struct digest *wanted, struct document *document,
+			 struct shale_err *err)
+{
+	if (is_schema1(request)) {
+		if (open_schema1(remote, request, document, err) < 0)
+			return -1;
+		return check_digest(request, &document->data, wanted, &document->digest, err);
+	}
+	if (check_digest(request, &request->answer, wanted, &document->digest, err) < 0 ||
+	    document_type(web_value(request, WEB_CONTENT_TYPE), &request->answer,
+			  document->media_type, err) < 0)
+		return -1;
+	document->data = request->answer;
+	request->answer = (struct buf)BUF_INIT;
+	return 0;
+}
+
 int document_fetch(struct remote *remote, const char *reference, const struct digest *digest,
 		   struct document *ret_document, struct shale_err *err)
 {
 	__cleanup_web_request struct web_request request = WEB_REQUEST_INIT;
-	struct document document = { .data = BUF_INIT };
+	__cleanup_document struct document document = { .data = BUF_INIT };
 
 	if (ask(remote, &request, reference, err) < 0)
 		return -1;
-	if (check_digest(&request, digest, &document.digest, err) < 0 ||
-	    document_type(web_value(&request, WEB_CONTENT_TYPE), &request.answer,
-			  document.media_type, err) < 0)
+	if (take_document(remote, &request, digest, &document, err) < 0)
 		return shale_err_wrap(err, "%s", remote->origin.endpoint);
-	document.data = request.answer;
-	request.answer = (struct buf)BUF_INIT;
 	*ret_document = document;
+	document.data = (struct buf)BUF_INIT;
+	return 0;
+}
+
+int document_blob_size(struct remote *remote, const struct digest *digest, uint64_t *ret_size,
+		       struct shale_err *err)
+{
+	__cleanup_web_request struct web_request request = WEB_REQUEST_INIT;
+	struct digest_text text = digest_text(digest);
+	curl_off_t length = -1;
+
+	request.method = "HEAD";
+	if (remote_set_url(remote, &request, err, "blobs/%s", text.text) < 0 ||
+	    remote_request(remote, &request, 0, err) < 0)
+		return -1;
+	curl_easy_getinfo(request.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	if (length < 0)
+		return shale_err_set(err, EPROTO, "%s: does not say how long %s is",
+				     remote->origin.endpoint, text.text);
+	*ret_size = length;
 	return 0;
 }
 

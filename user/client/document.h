@@ -23,10 +23,14 @@ struct document {
 void document_release(struct document *document);
 
 /*
- * A manifest. @digest: the one it must have, or NULL for what the tag @reference leads to.
+ * A manifest. @digest: the one it must have, or NULL for what the tag @reference leads to. Of a schema 1 manifest, where
+ * the remote takes it, its verified payload, as SCHEMA1_PLAIN.
  */
 int document_fetch(struct remote *remote, const char *reference, const struct digest *digest,
 		   struct document *ret_document, struct shale_err *err);
+/* What the registry says of a blob's length; who fetches it finds out. */
+int document_blob_size(struct remote *remote, const struct digest *digest, uint64_t *ret_size,
+		       struct shale_err *err);
 /* A blob that is small, of exactly @size bytes. */
 int document_fetch_blob(struct remote *remote, const struct digest *digest, uint64_t size,
 			struct buf *ret_data, struct shale_err *err);

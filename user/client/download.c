@@ -6,13 +6,11 @@
  */
 #include "client/download.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/fs.h"
 #include "client/download_trailer.h"
@@ -327,28 +325,82 @@ static bool is_stored(const struct store *store, const char *name)
 	return digest_parse_hex(name, &digest) && store_has_blob(store, &digest);
 }
 
-static void prune_one(const struct store *store, int dirfd, const char *name)
+/* A blob's, and not an image's lock. */
+static bool is_download(const char *name)
 {
-	__cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
+	struct digest digest;
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
-		return;
-	if (is_stored(store, name) || st.st_mtime + DOWNLOAD_KEEP_SECONDS < time(NULL))
-		unlinkat(dirfd, name, 0);
+	return digest_parse_hex(name, &digest);
 }
 
-void download_prune(const struct store *store, int dirfd)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__cleanup(dir_closep) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+struct pruning {
+	const struct store *store;
+	time_t before;
+	uint64_t bytes;
+};
 
-	if (!dir) {
-		fd_closep(&fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			prune_one(store, dirfd, entry->d_name);
+static int prune_one(void *arg, int dirfd, const char *name)
+{
+	__cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct pruning *pruning = arg;
+	struct stat st;
+
+	if (fd < 0 || lock_fd(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || !is_same_file(fd, dirfd, name))
+		return 0;
+	if (!is_stored(pruning->store, name) && st.st_mtime >= pruning->before)
+		return 0;
+	if (unlinkat(dirfd, name, 0) == 0 && st.st_nlink == 1)
+		pruning->bytes += st.st_blocks * 512ull;
+	return 0;
+}
+
+uint64_t download_prune(const struct store *store, int dirfd, time_t before)
+{
+	struct pruning pruning = { store, before, 0 };
+
+	fs_each_name(dirfd, ".", prune_one, &pruning);
+	return pruning.bytes;
+}
+
+static int open_dir(const struct store *store)
+{
+	return fs_open_beneath(store->dirfd, DOWNLOAD_DIR, O_RDONLY | O_DIRECTORY, 0);
+}
+
+uint64_t download_prune_store(const struct store *store, time_t before)
+{
+	__cleanup_fd int dirfd = open_dir(store);
+
+	return dirfd < 0 ? 0 : download_prune(store, dirfd, before);
+}
+
+static int add_one(void *arg, int dirfd, const char *name)
+{
+	__cleanup_fd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct download_sum *sum = arg;
+	struct stat st;
+	bool idle;
+
+	if (fd < 0 || !is_download(name) || fstat(fd, &st) < 0)
+		return 0;
+	/* Whoever uses one that is whole has it locked, too, shared. */
+	idle = lock_fd(fd, LOCK_EX) == 0;
+	sum->count++;
+	sum->bytes += st.st_blocks * 512ull;
+	sum->idle_count += idle;
+	sum->idle_bytes += idle ? st.st_blocks * 512ull : 0;
+	return 0;
+}
+
+int download_sum_up(const struct store *store, struct download_sum *ret_sum,
+		    struct shale_err *err)
+{
+	__cleanup_fd int dirfd = open_dir(store);
+	struct download_sum sum = { 0 };
+
+	if ((dirfd < 0 && errno != ENOENT) ||
+	    (dirfd >= 0 && fs_each_name(dirfd, ".", add_one, &sum) < 0))
+		return shale_err_errno(err, "%s/" DOWNLOAD_DIR, store->path);
+	*ret_sum = sum;
+	return 0;
 }

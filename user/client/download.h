@@ -87,7 +87,22 @@ int download_link(const struct download *download, int blobs_fd, struct shale_er
 int download_lock_image(int dirfd, const struct digest *digest, int *ret_fd, struct shale_err *err);
 void download_unlock_image(int dirfd, const struct digest *digest, int *fd);
 
-/* Deletes what nobody works on and is old, or in the store already. */
-void download_prune(const struct store *store, int dirfd);
+/*
+ * Deletes what nobody works on, and is in the store already or was last written before a time. Returns how many bytes
+ * of disk that gives back.
+ */
+uint64_t download_prune(const struct store *store, int dirfd, time_t before);
+
+/* What there is in a store's directory, and how much of it nobody works on; without the directory nothing. */
+struct download_sum {
+	uint64_t count;
+	uint64_t bytes; /* of disk: where bytes are missing there is a hole */
+	uint64_t idle_count;
+	uint64_t idle_bytes;
+};
+int download_sum_up(const struct store *store, struct download_sum *ret_sum,
+		    struct shale_err *err);
+/* The same of a whole store: how many bytes, 0 without the directory. */
+uint64_t download_prune_store(const struct store *store, time_t before);
 
 #endif

@@ -29,7 +29,7 @@ int fetch_open(const struct fetch_opts *opts, struct fetch **ret_fetch, struct s
 		free(fetch);
 		return -1;
 	}
-	download_prune(opts->session->store, fetch->dirfd);
+	download_prune(opts->session->store, fetch->dirfd, time(NULL) - DOWNLOAD_KEEP_SECONDS);
 	*ret_fetch = fetch;
 	return 0;
 }
@@ -157,18 +157,28 @@ static int make_transfers(struct fetch *fetch, struct fetch_blob *blob, struct s
 	return 0;
 }
 
+/* *ret_present: the store has it, and keeps it. */
+static int take_present(struct fetch *fetch, struct fetch_blob *blob, bool *ret_present,
+			struct shale_err *err)
+{
+	if (session_lease_blob(fetch->opts.session, &blob->digest, ret_present, err) < 0)
+		return -1;
+	if (!*ret_present)
+		return 0;
+	download_drop(&blob->download);
+	set_ready(fetch, blob);
+	return fetch_report(fetch, blob, SHALE_EVENT_EXISTS, blob->size, err);
+}
+
 /* It is in the store, somebody is at it, or it is ours to fetch. */
 static int begin_blob(struct fetch *fetch, struct fetch_blob *blob, struct shale_err *err)
 {
 	bool is_present = false;
 	bool is_busy = false;
+	int ret = take_present(fetch, blob, &is_present, err);
 
-	if (session_lease_blob(fetch->opts.session, &blob->digest, &is_present, err) < 0)
-		return -1;
-	if (is_present) {
-		set_ready(fetch, blob);
-		return fetch_report(fetch, blob, SHALE_EVENT_EXISTS, blob->size, err);
-	}
+	if (ret < 0 || is_present)
+		return ret;
 	if (download_open(fetch->dirfd, &blob->digest, blob->size, parts_of(blob),
 			  &blob->download, &is_busy, err) < 0)
 		return -1;
@@ -176,6 +186,11 @@ static int begin_blob(struct fetch *fetch, struct fetch_blob *blob, struct shale
 		blob->look_at = fetch_now() + FETCH_BUSY_MSEC;
 		return fetch_report(fetch, blob, SHALE_EVENT_WAIT, 0, err);
 	}
+	/* Who was at it may have put it into the store, and taken its file away, since we looked. */
+	if (!download_done(&blob->download))
+		ret = take_present(fetch, blob, &is_present, err);
+	if (ret < 0 || is_present)
+		return ret;
 	blob->state = FETCH_ACTIVE;
 	if (make_transfers(fetch, blob, err) < 0)
 		return -1;

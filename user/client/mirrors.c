@@ -120,6 +120,8 @@ static int take_registry(const struct mirror_reader *reader, const struct toml_i
 		return take_flag(reader, item, &last->is_blocked, err);
 	if (!strcmp(item->key, "mirror-by-digest-only"))
 		return take_flag(reader, item, &last->is_by_digest, err);
+	if (!strcmp(item->key, "schema1"))
+		return take_flag(reader, item, &last->takes_schema1, err);
 	return 0;
 }
 
@@ -347,6 +349,8 @@ int mirrors_find(const struct mirrors *mirrors, const struct ref *ref,
 	size_t count = 0;
 
 	memset(ret_places, 0, MIRRORS_MAX_PLACES * sizeof(*ret_places));
+	for (size_t i = 0; registry && i < MIRRORS_MAX_PLACES; i++)
+		ret_places[i].takes_schema1 = registry->takes_schema1;
 	if (registry && registry->is_blocked)
 		return shale_err_set(err, EACCES, "%s is blocked by registries.conf",
 				     registry->prefix ? registry->prefix : registry->location);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * podman's registries.conf: from where images of a registry, or of a part of one, really come. A [[registry]]
- * covers names that begin with its prefix; its mirrors are asked first, in their order, then its location.
+ * covers names that begin with its prefix; its mirrors are asked first, in their order, then its location. One key is
+ * ours, and podman passes over it: schema1, see remote.h.
  */
 #ifndef SHALE_CLIENT_MIRRORS_H
 #define SHALE_CLIENT_MIRRORS_H
@@ -29,6 +30,7 @@ struct mirror_registry {
 	bool is_insecure;
 	bool is_blocked;
 	bool is_by_digest; /* its mirrors */
+	bool takes_schema1;
 	size_t mirror_count;
 	struct mirror mirrors[MIRRORS_MAX_MIRRORS];
 };
@@ -54,6 +56,7 @@ struct mirror_place {
 	struct origin origin;
 	bool is_insecure;
 	bool is_mirror;
+	bool takes_schema1;
 };
 /* Where to ask for a name, in order; EACCES when its registry is blocked. */
 int mirrors_find(const struct mirrors *mirrors, const struct ref *ref,

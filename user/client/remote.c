@@ -379,6 +379,7 @@ int remote_init(const struct remote_wish *wish, struct remote *ret_remote, struc
 		.origin = *wish->origin,
 		.is_insecure = wish->is_insecure || wish->opts->is_insecure ||
 			       origin_is_local(wish->origin->endpoint),
+		.takes_schema1 = wish->takes_schema1 || wish->opts->takes_schema1,
 	};
 
 	if (tlsdir_load(wish->opts->certs_dir, remote.origin.endpoint, &remote.tlsdir, err) < 0)

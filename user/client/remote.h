@@ -33,6 +33,7 @@ struct remote {
 	struct origin origin;
 	char *base; /* https://host:port */
 	bool is_insecure;
+	bool takes_schema1;
 	struct tlsdir tlsdir;
 	struct web_tls tls;
 
@@ -51,6 +52,7 @@ struct remote {
 /*
  * Finds out how the registry is reached and what it wants to know. @actions: "pull" or "pull,push".
  * @is_insecure: plain http and untrusted certificates will do; on this machine itself they always do.
+ * @takes_schema1: docker's first kind of manifest will do.
  */
 struct remote_wish {
 	struct web *web;
@@ -58,6 +60,7 @@ struct remote_wish {
 	const struct origin *origin;
 	const char *actions; /* NULL: no repository is meant, only the registry */
 	bool is_insecure;
+	bool takes_schema1;
 };
 int remote_open(const struct remote_wish *wish, struct remote *ret_remote, struct shale_err *err);
 /* The same in two steps: without a word to anybody, and what was left out, once it is needed. */

@@ -307,6 +307,27 @@ static int plain_open(const struct blob_job *job, const struct digest_text *text
 	return 0;
 }
 
+int blob_diff_id_here(const struct blob_job *job, struct digest *ret_diff_id,
+		      const char **ret_codec, struct shale_err *err)
+{
+	__attribute__((cleanup(plain_freep))) struct plain *plain = NULL;
+	struct digest_text text = digest_text(&job->layer.blob);
+	const void *data;
+	ssize_t got;
+
+	if (plain_open(job, &text, &plain, err) < 0)
+		return shale_err_wrap(err, "layer %s", text.text);
+	plain->event.kind = SHALE_EVENT_VERIFY;
+	do
+		got = plain_read(plain, &data, err);
+	while (got > 0);
+	if (got < 0)
+		return shale_err_wrap(err, "layer %s", text.text);
+	hasher_final(&plain->hasher, ret_diff_id);
+	*ret_codec = codec_name(plain->codec);
+	return 0;
+}
+
 static int plain_check(struct plain *plain, struct shale_err *err)
 {
 	struct digest_text wanted = digest_text(&plain->job->layer.diff_id);
@@ -330,6 +351,7 @@ static int plain_check(struct plain *plain, struct shale_err *err)
 /* What the tar had and then replaced is not there; without privilege not everything can be looked at. */
 static int write_size(int dirfd, uint64_t bytes)
 {
+	char text[32];
 	uint64_t found;
 	__cleanup_fd int fd = openat(dirfd, "size", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
@@ -339,35 +361,30 @@ static int write_size(int dirfd, uint64_t bytes)
 		bytes = found;
 	else if (errno != EACCES)
 		return -1;
-	return dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
-}
-
-void blob_paths_release(struct blob_paths *paths)
-{
-	for (size_t i = 0; i < paths->count; i++)
-		free(paths->paths[i]);
-	free(paths->paths);
-	*paths = (struct blob_paths){ 0 };
+	snprintf(text, sizeof(text), "%llu\n", (unsigned long long)bytes);
+	return fs_write_full(fd, text, strlen(text));
 }
 
 static int add_implied(void *arg, const char *path)
 {
-	struct blob_paths *list = arg;
-	char **paths = reallocarray(list->paths, list->count + 1, sizeof(*paths));
+	return buf_add(arg, path, strlen(path) + 1);
+}
 
-	if (!paths)
-		return -1;
-	list->paths = paths;
-	paths[list->count] = strdup(path);
-	if (!paths[list->count])
-		return -1;
-	list->count++;
-	return 0;
+/* For implied.c, whoever calls it: the session that commits an image need not be the one that unpacked its layers. */
+static int write_implied(int dirfd, const struct buf *implied)
+{
+	__cleanup_fd int fd = -1;
+
+	if (!implied->len)
+		return 0;
+	fd = openat(dirfd, BLOB_IMPLIED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	return fd < 0 ? -1 : fs_write_full(fd, implied->data, implied->len);
 }
 
 static int unpack_into(struct blob_job *job, struct plain *plain, int dirfd,
 		       struct shale_err *err)
 {
+	__cleanup_buf struct buf implied = BUF_INIT;
 	struct untar_stats stats = { 0 };
 	__cleanup_fd int root = -1;
 	struct untar_opts opts = {
@@ -376,7 +393,7 @@ static int unpack_into(struct blob_job *job, struct plain *plain, int dirfd,
 		.read = plain_read,
 		.arg = plain,
 		.implied = add_implied,
-		.implied_arg = &job->implied,
+		.implied_arg = &implied,
 	};
 
 	if (mkdirat(dirfd, "diff", 0755) < 0)
@@ -387,7 +404,7 @@ static int unpack_into(struct blob_job *job, struct plain *plain, int dirfd,
 	opts.root_fd = root;
 	if (untar(&opts, &stats, err) < 0)
 		return -1;
-	if (write_size(dirfd, stats.bytes) < 0)
+	if (write_size(dirfd, stats.bytes) < 0 || write_implied(dirfd, &implied) < 0)
 		return shale_err_errno(err, "writing its size");
 	return plain_check(plain, err);
 }
@@ -405,11 +422,8 @@ static int claim(struct blob_job *job, enum lease_kind kind, const struct digest
 			return -1;
 		if (*ret_claim == LEASE_PRESENT || *ret_claim == LEASE_MINE)
 			return 0;
-		/* A layer of ours is only verified; of two sessions that hold back what the other needs
-		 * neither may wait.
-		 */
-		if (kind == LEASE_LAYER &&
-		    (*ret_claim == LEASE_OURS || atomic_load(&job->session->holds_back)))
+		/* A layer of ours is only verified. */
+		if (kind == LEASE_LAYER && *ret_claim == LEASE_OURS)
 			return 0;
 		if (task_report(job->task, &event, err) < 0)
 			return -1;
@@ -462,18 +476,12 @@ int blob_unpack_again(struct blob_job *job, struct shale_err *err)
 	return 0;
 }
 
-/* Ours alone, or a copy of what another session is making as well, which commits whichever is first. */
-static int make_layer(struct blob_job *job, struct plain *plain, bool is_mine,
-		      struct shale_err *err)
+/* What depends on the layers below waits for who commits an image (implied.h), not what is to be unpacked. */
+static int make_layer(struct blob_job *job, struct plain *plain, struct shale_err *err)
 {
 	if (unpack(job, plain, err) < 0)
 		return -1;
-	/* What depends on layers below is not finished before they are (implied.h). */
-	if (!job->implied.count && is_mine)
-		return session_publish_layer(job->session, &job->layer.diff_id, err);
-	if (is_mine)
-		atomic_store(&job->session->holds_back, true);
-	return 0;
+	return session_publish_layer(job->session, &job->layer.diff_id, err);
 }
 
 static int bring_layer(struct blob_job *job, const struct digest_text *text, struct shale_err *err)
@@ -485,9 +493,7 @@ static int bring_layer(struct blob_job *job, const struct digest_text *text, str
 		return -1;
 	/* Two blobs may hold the same tar: the second is only checked. */
 	if (plain_open(job, text, &plain, err) == 0 &&
-	    (whose == LEASE_PRESENT || whose == LEASE_OURS ?
-		     plain_check(plain, err) :
-		     make_layer(job, plain, whose == LEASE_MINE, err)) == 0)
+	    (whose == LEASE_MINE ? make_layer(job, plain, err) : plain_check(plain, err)) == 0)
 		return 0;
 	if (whose == LEASE_MINE)
 		lease_settle(job->session, LEASE_LAYER, &job->layer.diff_id, false, NULL);

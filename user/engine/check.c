@@ -50,6 +50,19 @@ int check_list_add(struct check_list *list, const struct digest *digest, const c
 	return 0;
 }
 
+bool check_is_final(const struct shale_err *why)
+{
+	return why->code == ECANCELED || why->code == ENOSPC || why->code == EDQUOT ||
+	       why->code == ENOMEM;
+}
+
+void check_add_reason(char problem[CHECK_PROBLEM], const struct shale_err *why)
+{
+	size_t len = strlen(problem);
+
+	snprintf(problem + len, CHECK_PROBLEM - len, ", and cannot be fetched again: %s", why->msg);
+}
+
 bool check_list_has(const struct check_list *list, const struct digest *digest)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -175,6 +188,71 @@ static int list_all_unread(struct checking *checking, struct shale_err *err)
 		       "SELECT digest, media_type FROM image WHERE NOT is_known");
 }
 
+/* Those that can be read then are told, the others keep what was wrong with them. */
+static int report_fetched(struct checking *checking, struct check_list *before, struct shale_err *err)
+{
+	struct check_list after = { 0 };
+	struct digest_text text;
+
+	checking->images = (struct check_list){ 0 };
+	if (list_all_unread(checking, err) < 0)
+		return -1;
+	for (size_t i = 0; i < before->count; i++) {
+		text = digest_text(&before->items[i].digest);
+		if (!check_list_has(&checking->images, &before->items[i].digest))
+			check_report(checking, "image", text.text, before->items[i].problem,
+				     SHALE_FINDING_REPAIRED);
+		else if (check_list_add(&after, &before->items[i].digest,
+					before->items[i].problem, err) < 0) {
+			free(after.items);
+			return -1;
+		}
+	}
+	free(checking->images.items);
+	checking->images = after;
+	return 0;
+}
+
+static int fetch_unread(struct checking *checking, struct shale_err *err)
+{
+	struct check_list before = checking->images;
+	int ret;
+
+	if (!checking->opts->registry || !before.count)
+		return 0;
+	for (size_t i = 0; i < before.count; i++) {
+		struct check_damage *image = &before.items[i];
+		struct shale_err why = { 0 };
+
+		if (check_fetch_image(checking, &image->digest, &why) == 0)
+			continue;
+		if (check_is_final(&why))
+			return shale_err_set(err, why.code, "%s", why.msg);
+		check_add_reason(image->problem, &why);
+	}
+	ret = report_fetched(checking, &before, err);
+	free(before.items);
+	return ret;
+}
+
+static int learn_images(struct checking *checking, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, checking->store.db, TXN_WRITE, err) < 0 ||
+	    catalog_complete(&checking->store, txn.db, err) < 0)
+		return -1;
+	return txn_commit(&txn, err);
+}
+
+/* Those that are left can be read, and what follows asks the database what they need. */
+static int mend_images(struct checking *checking, struct shale_err *err)
+{
+	if (fetch_unread(checking, err) < 0 || check_drop_unread(checking, err) < 0)
+		return -1;
+	return learn_images(checking, err);
+}
+
 /* Before there is a session: beginning one may have to collect, which these forbid. */
 static int check_images(struct checking *checking, struct shale_err *err)
 {
@@ -183,7 +261,7 @@ static int check_images(struct checking *checking, struct shale_err *err)
 	if (list_all_unread(checking, err) < 0)
 		return -1;
 	if (checking->opts->is_repairing)
-		return check_drop_unread(checking, err);
+		return mend_images(checking, err);
 	for (size_t i = 0; i < checking->images.count; i++) {
 		text = digest_text(&checking->images.items[i].digest);
 		check_report(checking, "image", text.text, checking->images.items[i].problem,
@@ -577,6 +655,7 @@ static void checking_release(struct checking *checking)
 	free(checking->blobs.items);
 	free(checking->layers.items);
 	buf_release(&checking->strays);
+	check_fetch_close(checking);
 	session_end(&checking->session);
 	store_close(&checking->store);
 }

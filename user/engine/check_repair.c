@@ -7,7 +7,6 @@
 #include "engine/check.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,102 +100,47 @@ int check_drop_unread(struct checking *checking, struct shale_err *err)
 
 /* --- blobs */
 
-struct origin {
-	uint64_t size;
-	char repository[REF_MAX_NAME + 1];
-};
-
-static int take_origin(void *arg, struct sqlite3_stmt *row, struct shale_err *err)
-{
-	struct origin *origin = arg;
-	const char *name = db_row_text(row, 0);
-	struct ref ref;
-
-	(void)err;
-	if (origin->repository[0] || !name || ref_parse(name, &ref, NULL) < 0)
-		return 0;
-	memcpy(origin->repository, ref.name, sizeof(ref.name));
-	origin->size = db_row_number(row, 1);
-	return 0;
-}
-
-/* A repository that should have it: of the first image with a name that needs it. */
-static int find_origin(const struct checking *checking, const struct digest *blob,
-		       struct origin *ret_origin, struct shale_err *err)
-{
-	__cleanup_txn struct txn txn = TXN_NONE;
-
-	if (txn_begin(&txn, checking->store.db, TXN_READ, err) < 0)
-		return -1;
-	return db_each(txn.db, err, take_origin, ret_origin,
-		       "SELECT name, ifnull((SELECT size FROM image_layer l"
-		       "  WHERE l.image = ref.image AND blob = ?1), 0) FROM ref WHERE name IS NOT NULL"
-		       " AND (image = ?1 OR image IN (SELECT image FROM image_layer WHERE blob = ?1)"
-		       "  OR image IN (SELECT image FROM image_blob WHERE digest = ?1)) ORDER BY id",
-		       DB_DIGEST(blob));
-}
-
-static int verify_fetched(int fd, const struct digest *digest, struct shale_err *err)
-{
-	__attribute__((cleanup(hasher_release))) struct hasher hasher = { NULL };
-	struct digest found;
-	char chunk[16384];
-	ssize_t got;
-
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return shale_err_errno(err, "reading what was fetched");
-	if (hasher_init(&hasher, err) < 0)
-		return -1;
-	while ((got = read(fd, chunk, sizeof(chunk))) > 0)
-		hasher_update(&hasher, chunk, got);
-	if (got < 0 || fsync(fd) < 0)
-		return shale_err_errno(err, "reading what was fetched");
-	hasher_final(&hasher, &found);
-	if (digest_is_equal(&found, digest))
-		return 0;
-	return shale_err_set(err, EIO, "what was fetched does not have the digest");
-}
-
-static int fetch_blob(struct checking *checking, const struct digest *digest,
+static int bring_blob(struct checking *checking, const struct digest *digest,
 		      struct shale_err *err)
 {
-	const struct shale_check_opts *opts = checking->opts;
-	struct digest_text text = digest_text(digest);
-	struct origin origin = { 0 };
 	__cleanup_fd int lock = -1;
-	__cleanup_fd int fd = -1;
 
-	if (!opts->fetch)
-		return shale_err_set(err, ENOENT, "there is nowhere to fetch it from");
-	if (find_origin(checking, digest, &origin, err) < 0)
+	if (check_fetch(checking, digest, err) < 0)
 		return -1;
-	if (!origin.repository[0])
-		return shale_err_set(err, ENOENT, "no repository is known to have it");
-	fd = openat(checking->session.blobs_fd, digest_hex(&text),
-		    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return shale_err_errno(err, "fetching %s", text.text);
-	if (opts->fetch(opts->fetch_arg, origin.repository, text.text, origin.size, fd, err) < 0 ||
-	    verify_fetched(fd, digest, err) < 0) {
-		unlinkat(checking->session.blobs_fd, digest_hex(&text), 0);
-		return -1;
-	}
 	lock = store_lock(&checking->store, LOCK_EX, err);
 	return lock < 0 ? -1 : session_replace_blob_locked(&checking->session, digest, err);
 }
 
-static int repair_blob(struct checking *checking, const struct check_damage *blob,
-		       struct shale_err *err)
+/* *ret_done: it is there again. Otherwise the problem says why not. */
+static int try_blob(struct checking *checking, struct check_damage *blob, bool *ret_done,
+		    struct shale_err *err)
 {
-	struct digest_text text = digest_text(&blob->digest);
 	struct shale_err why = { 0 };
 
-	if (fetch_blob(checking, &blob->digest, &why) == 0) {
+	*ret_done = false;
+	if (!checking->opts->registry)
+		return 0;
+	if (bring_blob(checking, &blob->digest, &why) == 0) {
+		*ret_done = true;
+		return 0;
+	}
+	if (check_is_final(&why))
+		return shale_err_set(err, why.code, "%s", why.msg);
+	check_add_reason(blob->problem, &why);
+	return 0;
+}
+
+static int repair_blob(struct checking *checking, struct check_damage *blob, struct shale_err *err)
+{
+	struct digest_text text = digest_text(&blob->digest);
+	bool done;
+
+	if (try_blob(checking, blob, &done, err) < 0)
+		return -1;
+	if (done) {
 		check_report(checking, "blob", text.text, blob->problem, SHALE_FINDING_REPAIRED);
 		return 0;
 	}
-	if (why.code == ECANCELED || why.code == ENOSPC)
-		return shale_err_set(err, why.code, "%s", why.msg);
 	if (drop_images(checking, &blob->digest, err) < 0)
 		return -1;
 	remove_blob(checking, &blob->digest);
@@ -276,16 +220,12 @@ static int unpack_layer(struct checking *checking, const struct provenance *from
 		.layer = from->layer,
 		.max_bytes = SHALE_MAX_LAYER_BYTES,
 	};
-	int ret;
 
 	if (image_load(&checking->store, &from->image, &image, err) < 0 ||
-	    blob_probe_xattrs(&checking->session, &job.xattr_prefix, err) < 0)
+	    blob_probe_xattrs(&checking->session, &job.xattr_prefix, err) < 0 ||
+	    blob_unpack_again(&job, err) < 0)
 		return -1;
-	ret = blob_unpack_again(&job, err);
-	if (!ret)
-		ret = implied_settle(&checking->session, &image, from->position, &job, err);
-	blob_paths_release(&job.implied);
-	return ret;
+	return implied_settle(&checking->session, &image, from->position, job.xattr_prefix, err);
 }
 
 /* Asked again with the lock: a mount takes it, too. */
@@ -320,7 +260,7 @@ static int repair_layer(struct checking *checking, const struct check_damage *la
 	}
 	if (!mounted && (unpack_layer(checking, &from, &why) < 0 ||
 			 put_layer(checking, &layer->digest, &mounted, &why) < 0)) {
-		if (why.code == ECANCELED || why.code == ENOSPC)
+		if (check_is_final(&why))
 			return shale_err_set(err, why.code, "%s", why.msg);
 		if (drop_images(checking, &layer->digest, err) < 0)
 			return -1;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/err.h"
+#include "client/download.h"
 #include "store/usage.h"
 
 void shale_df_free(struct shale_df *df)
@@ -32,6 +32,7 @@ static int add_image(void *arg, const struct usage_image *image, struct shale_er
 		.shared = image->shared,
 		.unique = image->unique,
 		.containers = image->containers,
+		.is_active = image->is_active,
 	};
 	memcpy(out->digest, text.text, sizeof(out->digest));
 	return 0;
@@ -72,17 +73,25 @@ static int df_fill(const struct store *store, struct shale_df *df, struct shale_
 {
 	__cleanup_txn struct txn txn = TXN_NONE;
 	struct df_walk walk = { store, df };
+	struct download_sum downloads;
 	struct usage usage;
 
 	if (txn_begin(&txn, store->db, TXN_READ, err) < 0 ||
 	    usage_begin(store, txn.db, err) < 0 ||
 	    usage_sum_up(store, txn.db, &usage, err) < 0 ||
 	    usage_each_image(txn.db, add_image, df, err) < 0 ||
-	    container_each(txn.db, add_container, &walk, err) < 0)
+	    container_each(txn.db, add_container, &walk, err) < 0 ||
+	    download_sum_up(store, &downloads, err) < 0)
 		return -1;
 	df->images = take_sum(&usage.images);
 	df->blobs = take_sum(&usage.blobs);
 	df->containers = take_sum(&usage.containers);
+	df->downloads = (struct shale_df_total){
+		.total = downloads.count,
+		.active = downloads.count - downloads.idle_count,
+		.size = downloads.bytes,
+		.reclaimable = downloads.idle_bytes,
+	};
 	return 0;
 }
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Implied directories; see implied.h. What one covers depends on the image, while a layer is kept
- * once for all images: the first image that brings it in decides. Another one with the same layer on
- * other directories of the same name would see the first one's owner and mode there, nothing else.
- * Called by import.c, before anything is committed.
+ * once for all images: the first image that is committed decides. Another one with the same layer on
+ * other directories of the same name would see the first one's owner, mode and time there, nothing else.
+ *
+ * Unpacking a layer needs none of this: its tree is published with the list of its implied directories beside it,
+ * so that it is unpacked once, whoever else needs it. They get their attributes from each session that is about
+ * to commit an image, as long as no other one has: until then the layer has no row, and nobody can mount it.
+ * Called by import.c and check_repair.c.
  */
 #include "engine/implied.h"
 
@@ -16,18 +20,22 @@
 #include <sys/xattr.h>
 
 #include "archive/attr.h"
+#include "archive/tree.h"
 #include "base/fs.h"
+#include "store/layer.h"
 
-static int open_layer(const struct session *session, const struct digest *diff_id)
+/* In the session while it is new there, else in the store. */
+static int open_in_layer(const struct session *session, const struct digest *diff_id,
+			 const char *name, int flags)
 {
 	struct digest_text text = digest_text(diff_id);
-	char path[DIGEST_HEX + sizeof("/diff")];
+	char path[DIGEST_HEX + sizeof("/" BLOB_IMPLIED)];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/diff", digest_hex(&text));
-	fd = fs_open_beneath(session->layers_fd, path, O_PATH | O_DIRECTORY, 0);
+	snprintf(path, sizeof(path), "%s/%s", digest_hex(&text), name);
+	fd = fs_open_beneath(session->layers_fd, path, flags, 0);
 	if (fd < 0 && errno == ENOENT)
-		fd = fs_open_beneath(session->store->layers_fd, path, O_PATH | O_DIRECTORY, 0);
+		fd = fs_open_beneath(session->store->layers_fd, path, flags, 0);
 	return fd;
 }
 
@@ -118,7 +126,8 @@ static enum found look_in(const struct settling *settling, size_t layer, const c
 {
 	__cleanup_fd int fd = -1;
 
-	fd = open_layer(settling->session, &settling->image->layers[layer].diff_id);
+	fd = open_in_layer(settling->session, &settling->image->layers[layer].diff_id, "diff",
+			   O_PATH | O_DIRECTORY);
 	return fd < 0 ? FOUND_END : look(fd, path, settling->prefix, ret_fd);
 }
 
@@ -133,20 +142,80 @@ static int settle_one(const struct settling *settling, size_t at, const char *pa
 	while (at--) {
 		if (look_in(settling, at, path, &from) == FOUND_NOTHING)
 			continue;
-		if (from >= 0 && copy_attributes(from, to) < 0)
-			return shale_err_errno(err, "directory %.300s", path);
+		/* Another image may have given it some. */
+		if (from >= 0 && (attr_drop_xattrs(to, err) < 0 || copy_attributes(from, to) < 0))
+			return shale_err_errno(err, "directory %.300s", *path ? path : "/");
 		return 0;
 	}
 	return 0;
 }
 
-int implied_settle(struct session *session, const struct image *image, size_t at,
-		   const struct blob_job *job, struct shale_err *err)
+/* The paths, each with its NUL; nothing if the tar has listed all. */
+static int read_list(const struct session *session, const struct digest *diff_id, struct buf *list,
+		     struct shale_err *err)
 {
-	struct settling settling = { session, image, job->xattr_prefix };
+	__cleanup_fd int fd = open_in_layer(session, diff_id, BLOB_IMPLIED, O_RDONLY);
+	struct stat st;
 
-	for (size_t i = 0; i < job->implied.count; i++)
-		if (settle_one(&settling, at, job->implied.paths[i], err) < 0)
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return shale_err_errno(err, "opening the list of implied directories");
+	if (st.st_size > TREE_MAX_PENDING)
+		return shale_err_set(err, EFBIG, "its list of implied directories has %lld bytes",
+				     (long long)st.st_size);
+	if (buf_reserve(list, st.st_size) < 0 || fs_read_full(fd, list->data, st.st_size) < 0)
+		return shale_err_errno(err, "reading the list of implied directories");
+	list->len = st.st_size;
+	list->data[list->len] = '\0';
+	return 0;
+}
+
+int implied_settle(struct session *session, const struct image *image, size_t at,
+		   const char *prefix, struct shale_err *err)
+{
+	struct settling settling = { session, image, prefix };
+	__cleanup_buf struct buf list = BUF_INIT;
+	const char *path, *end;
+
+	if (read_list(session, &image->layers[at].diff_id, &list, err) < 0)
+		return -1;
+	end = list.data + list.len;
+	for (path = list.data; path && path < end; path += strlen(path) + 1)
+		if (settle_one(&settling, at, path, err) < 0)
 			return -1;
+	return 0;
+}
+
+static int is_entered(const struct session *session, const struct digest *diff_id,
+		      bool *ret_entered, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+
+	if (txn_begin(&txn, session->store->db, TXN_READ, err) < 0)
+		return -1;
+	return layer_is_entered(txn.db, diff_id, ret_entered, err);
+}
+
+static bool is_earlier(const struct image *image, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (digest_is_equal(&image->layers[i].diff_id, &image->layers[at].diff_id))
+			return true;
+	return false;
+}
+
+int implied_settle_image(struct session *session, const struct image *image, const char *prefix,
+			 struct shale_err *err)
+{
+	bool entered = false;
+
+	for (size_t i = 0; i < image->layer_count; i++) {
+		if (is_entered(session, &image->layers[i].diff_id, &entered, err) < 0)
+			return -1;
+		if (!entered && !is_earlier(image, i) &&
+		    implied_settle(session, image, i, prefix, err) < 0)
+			return -1;
+	}
 	return 0;
 }

@@ -125,28 +125,17 @@ static int run_jobs(struct import *import, struct shale_err *err)
 	return shale_err_set(err, import->first_err.code, "%s", import->first_err.msg);
 }
 
-/* The job that has unpacked a layer; NULL when the store had it. */
-static const struct blob_job *find_job(const struct import *import, const struct digest *diff_id)
-{
-	for (size_t i = 0; i < import->job_count; i++)
-		if (import->jobs[i].implied.count &&
-		    digest_is_equal(&import->jobs[i].layer.diff_id, diff_id))
-			return &import->jobs[i];
-	return NULL;
-}
-
+/* The first image of several decides, so they are taken from the last. */
 static int settle_implied(struct import *import, struct shale_err *err)
 {
-	for (size_t i = 0; i < import->input->plan->count; i++) {
-		const struct image *image = &import->input->plan->images[i].image;
+	__cleanup_fd int lock = store_lock(import->input->session->store, LOCK_EX, err);
 
-		for (size_t l = 0; l < image->layer_count; l++) {
-			const struct blob_job *job = find_job(import, &image->layers[l].diff_id);
-
-			if (job && implied_settle(import->input->session, image, l, job, err) < 0)
-				return -1;
-		}
-	}
+	if (lock < 0)
+		return -1;
+	for (size_t i = import->input->plan->count; i--;)
+		if (implied_settle_image(import->input->session, &import->input->plan->images[i].image,
+					 import->xattr_prefix, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -202,8 +191,6 @@ static int commit(struct import *import, struct shale_err *err)
 
 static void import_release(struct import *import)
 {
-	for (size_t i = 0; i < import->job_count; i++)
-		blob_paths_release(&import->jobs[i].implied);
 	free(import->jobs);
 }
 

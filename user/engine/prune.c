@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The verb prune: removes writable layers and images nobody uses. As with rmi, rows and references go
+ * The verb prune: removes writable layers, images and downloads nobody uses. As with rmi, rows and references go
  * first, in the end the files, and deleting them is done without the lock.
  */
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/du.h"
+#include "client/download.h"
 #include "engine/engine.h"
 #include "store/gc.h"
 #include "store/image.h"
@@ -202,6 +203,18 @@ static int prune_locked(struct pruning *pruning, struct shale_err *err)
 	return remove_images_locked(pruning, err);
 }
 
+/* One of today is what the next pull goes on from. */
+static uint64_t prune_downloads(const struct pruning *pruning)
+{
+	time_t limit = prune_limit(pruning);
+	time_t old = time(NULL) - DOWNLOAD_KEEP_SECONDS;
+
+	if (pruning->opts->keeps_images)
+		return 0;
+	return download_prune_store(&pruning->store,
+				    pruning->opts->is_all || limit < old ? limit : old);
+}
+
 static void pruning_release(struct pruning *pruning)
 {
 	free(pruning->images);
@@ -233,6 +246,6 @@ int shale_prune(const struct shale_opts *opts, const struct shale_prune_opts *pr
 		return -1;
 	if (du_tree(pruning.session.trash_fd, ".", &bytes) < 0)
 		return shale_err_errno(err, "adding up what was removed");
-	*ret_reclaimed = bytes;
+	*ret_reclaimed = bytes + prune_downloads(&pruning);
 	return 0;
 }

@@ -65,12 +65,12 @@ static void pull_release(struct pull *pull)
 		task_stop(&pull->task);
 	join_download(pull);
 	fetch_close(pull->fetch);
-	download_unlock_image(pull->downloads_fd, &pull->manifest.digest, &pull->image_lock);
+	download_unlock_image(pull->downloads_fd, &pull->turn, &pull->image_lock);
 	fd_closep(&pull->downloads_fd);
 	document_release(&pull->manifest);
+	schema1_release(&pull->schema1);
 	buf_release(&pull->config);
-	for (size_t i = 0; i < pull->remote_count; i++)
-		remote_close(&pull->remotes[i]);
+	places_close(&pull->places);
 	plan_release(&pull->plan);
 	source_close(&pull->source);
 	session_end(&pull->session);
@@ -85,9 +85,9 @@ static int wait_turn(struct pull *pull, struct shale_err *err)
 
 	if (download_dir(&pull->store, &pull->downloads_fd, err) < 0)
 		return -1;
+	pull->turn = pull->manifest.digest;
 	for (;;) {
-		if (download_lock_image(pull->downloads_fd, &pull->manifest.digest,
-					&pull->image_lock, err) < 0)
+		if (download_lock_image(pull->downloads_fd, &pull->turn, &pull->image_lock, err) < 0)
 			return -1;
 		if (pull->image_lock >= 0)
 			return 0;
@@ -184,14 +184,14 @@ static int plan_image(struct pull *pull, struct shale_err *err)
 	return plan_add_name(image, ref_text(&pull->ref).text, err);
 }
 
-static uint64_t max_bytes(const struct pull *pull)
+uint64_t pull_max_bytes(const struct pull *pull)
 {
 	return pull->what->max_layer_bytes ? pull->what->max_layer_bytes : SHALE_MAX_LAYER_BYTES;
 }
 
 static int add_layers(struct pull *pull, const struct image *image, struct shale_err *err)
 {
-	uint64_t max = max_bytes(pull);
+	uint64_t max = pull_max_bytes(pull);
 
 	for (size_t i = 0; i < image->layer_count; i++) {
 		struct digest_text text = digest_text(&image->layers[i].blob);
@@ -216,8 +216,8 @@ static int open_fetch(struct pull *pull, struct shale_err *err)
 {
 	struct fetch_opts opts = {
 		.web = pull->web,
-		.remotes = pull->remotes,
-		.remote_count = pull->remote_count,
+		.remotes = pull->places.remotes,
+		.remote_count = pull->places.count,
 		.session = &pull->session,
 		.is_download_only = pull->what->is_download_only,
 		.report = report,
@@ -227,13 +227,39 @@ static int open_fetch(struct pull *pull, struct shale_err *err)
 	return fetch_open(&opts, &pull->fetch, err);
 }
 
-/* The network's failure is the reason of all others. */
+/* The network's failure is the reason of all others, unless it was only told to stop because of one of those. */
 static int finish_download(struct pull *pull, int ret, struct shale_err *err)
 {
 	join_download(pull);
 	if (!pull->has_fetch_failed)
 		return ret;
+	if (ret < 0 && pull->fetch_err.code == ECANCELED && err->code != ECANCELED)
+		return ret;
 	return shale_err_set(err, pull->fetch_err.code, "%s", pull->fetch_err.msg);
+}
+
+int pull_start(struct pull *pull, const struct image *image, struct shale_err *err)
+{
+	int code;
+
+	if (open_fetch(pull, err) < 0 || add_layers(pull, image, err) < 0)
+		return -1;
+	pull->source.bring = bring;
+	pull->source.arg = pull;
+	code = pthread_create(&pull->thread, NULL, download, pull);
+	if (code)
+		return shale_err_set(err, code, "cannot start a thread");
+	pull->has_thread = true;
+	return 0;
+}
+
+static int convert(struct pull *pull, struct shale_err *err)
+{
+	int ret = pull_convert_schema1(pull, err);
+
+	if (ret < 0)
+		task_stop(&pull->task);
+	return finish_download(pull, ret, err);
 }
 
 static int bring_image(struct pull *pull, struct shale_err *err)
@@ -243,19 +269,13 @@ static int bring_image(struct pull *pull, struct shale_err *err)
 		.session = &pull->session,
 		.source = &pull->source,
 		.plan = &pull->plan,
-		.max_bytes = max_bytes(pull),
+		.max_bytes = pull_max_bytes(pull),
 	};
-	int code;
 
-	if (plan_image(pull, err) < 0 || open_fetch(pull, err) < 0 ||
-	    add_layers(pull, &pull->plan.images[0].image, err) < 0)
+	/* Of schema 1 both are done. */
+	if (!pull->plan.count && (plan_image(pull, err) < 0 ||
+				  pull_start(pull, &pull->plan.images[0].image, err) < 0))
 		return -1;
-	pull->source.bring = bring;
-	pull->source.arg = pull;
-	code = pthread_create(&pull->thread, NULL, download, pull);
-	if (code)
-		return shale_err_set(err, code, "cannot start a thread");
-	pull->has_thread = true;
 	if (finish_download(pull, import_planned(&input, err), err) < 0)
 		return -1;
 	fetch_discard(pull->fetch);
@@ -267,7 +287,9 @@ static int download_image(struct pull *pull, struct shale_err *err)
 {
 	__cleanup_image struct image image = { 0 };
 
-	if (image_parse_manifest(pull->manifest.data.data, pull->manifest.data.len, &image, err) < 0 ||
+	if ((pull->schema1.count ? pull_measure_schema1(pull, &image, err) :
+				   image_parse_manifest(pull->manifest.data.data,
+							pull->manifest.data.len, &image, err)) < 0 ||
 	    open_fetch(pull, err) < 0 || add_layers(pull, &image, err) < 0)
 		return -1;
 	pull->is_new = true;
@@ -279,6 +301,8 @@ static int pull_resolved(struct pull *pull, struct shale_err *err)
 	bool is_present = false;
 
 	if (wait_turn(pull, err) < 0)
+		return -1;
+	if (pull->schema1.count && !pull->what->is_download_only && convert(pull, err) < 0)
 		return -1;
 	if (take_present(pull, &is_present, err) < 0 || is_present)
 		return is_present ? 0 : -1;

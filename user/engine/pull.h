@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A pull at work; shared by pull.c and pull_resolve.c.
+ * A pull at work; shared by pull.c, pull_resolve.c and pull_schema1.c.
  */
 #ifndef SHALE_ENGINE_PULL_H
 #define SHALE_ENGINE_PULL_H
 
 #include "client/document.h"
 #include "client/fetch.h"
-#include "client/mirrors.h"
+#include "client/schema1.h"
+#include "engine/blob.h"
 #include "engine/import.h"
+#include "engine/places.h"
 #include "engine/platform.h"
-
-/* A mirror is not tried for long: the next one may have it. */
-#define PULL_MIRROR_TRIES 2
 
 struct pull {
 	const struct shale_pull_opts *what;
@@ -24,11 +23,11 @@ struct pull {
 	struct ref ref;
 	struct platform platform;
 	struct web *web;
-	size_t remote_count;
-	struct remote remotes[MIRRORS_MAX_PLACES]; /* from the one that knew the image on */
-	struct shale_registry_opts mirror_opts;
+	struct places places; /* from the one that knew the image on */
 	struct digest top; /* what the name stands for */
 	struct document manifest;
+	struct digest turn;	/* of the manifest as it came: who pulls it has the lock */
+	struct schema1 schema1; /* instead of a manifest and a config, which are made of it */
 	struct digest id;
 	struct buf config;
 	int downloads_fd;
@@ -43,6 +42,13 @@ struct pull {
 
 /* Finds who has the image, and gets its manifest and config, checked. */
 int pull_resolve(struct pull *pull, struct shale_err *err);
+/* Begins to download an image's layers: their blobs and sizes are all that must be known of it. */
+int pull_start(struct pull *pull, const struct image *image, struct shale_err *err);
+uint64_t pull_max_bytes(const struct pull *pull);
+/* Of schema 1 how large each layer's blob is. */
+int pull_measure_schema1(struct pull *pull, struct image *image, struct shale_err *err);
+/* Downloads the layers of schema 1, and plans the image that they make. */
+int pull_convert_schema1(struct pull *pull, struct shale_err *err);
 /* The table's string for a manifest's type. */
 const char *pull_media_type(const char *media_type);
 

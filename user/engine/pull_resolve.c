@@ -42,6 +42,8 @@ static int follow_index(struct pull *pull, struct remote *remote, struct documen
 	document_release(document);
 	if (document_fetch(remote, text.text, &entry.digest, document, err) < 0)
 		return -1;
+	if (schema1_is_type(document->media_type))
+		return shale_err_set(err, EPROTO, "image index: a manifest of schema 1 in it");
 	if (document->data.len != entry.size)
 		return shale_err_set(err, EPROTO, "manifest %s has %zu bytes instead of %llu",
 				     text.text, document->data.len,
@@ -89,80 +91,44 @@ static int fetch_config(struct pull *pull, struct remote *remote, struct shale_e
 }
 
 /* Who asks for a platform does not want another one, whatever the name stands for. */
-static int check_platform(const struct pull *pull, struct shale_err *err)
+static int check_platform(const struct pull *pull, const char *os, const char *architecture,
+			  struct shale_err *err)
+{
+	if (!pull->what->platform)
+		return 0;
+	if ((!*os || !strcmp(os, pull->platform.os)) &&
+	    (!*architecture || !strcmp(architecture, pull->platform.architecture)))
+		return 0;
+	return shale_err_set(err, ENOENT, "the image is for %s/%s, not for %s", os, architecture,
+			     pull->what->platform);
+}
+
+static int check_image(const struct pull *pull, struct shale_err *err)
 {
 	__cleanup_image struct image image = { 0 };
 
-	if (!pull->what->platform)
-		return 0;
 	if (image_parse_manifest(pull->manifest.data.data, pull->manifest.data.len, &image, err) < 0 ||
 	    image_parse_config(pull->config.data, pull->config.len, &image, err) < 0)
 		return -1;
-	if ((!*image.os || !strcmp(image.os, pull->platform.os)) &&
-	    (!*image.architecture || !strcmp(image.architecture, pull->platform.architecture)))
-		return 0;
-	return shale_err_set(err, ENOENT, "the image is for %s/%s, not for %s", image.os,
-			     image.architecture, pull->what->platform);
+	return check_platform(pull, image.os, image.architecture, err);
 }
 
-/* Who we are to the registry that was named is not told its mirrors. */
-static void set_mirror_opts(struct pull *pull)
+/* There is no config yet, but the last step says what it will say. */
+static int read_schema1(struct pull *pull, struct shale_err *err)
 {
-	struct shale_registry_opts *opts = &pull->mirror_opts;
-
-	*opts = pull->what->registry;
-	opts->username = opts->password = opts->identity_token = opts->registry_token = NULL;
-	if (!opts->tries || opts->tries > PULL_MIRROR_TRIES)
-		opts->tries = PULL_MIRROR_TRIES;
-}
-
-static int add_place(struct pull *pull, const struct mirror_place *place, struct shale_err *err)
-{
-	struct remote_wish wish = {
-		.web = pull->web,
-		.opts = place->is_mirror ? &pull->mirror_opts : &pull->what->registry,
-		.origin = &place->origin,
-		.actions = "pull",
-		.is_insecure = place->is_insecure,
-	};
-
-	if (remote_init(&wish, &pull->remotes[pull->remote_count], err) < 0)
+	if (schema1_parse(pull->manifest.data.data, pull->manifest.data.len, &pull->schema1, err) < 0)
 		return -1;
-	pull->remote_count++;
-	return 0;
-}
-
-static int list_places(struct pull *pull, struct shale_err *err)
-{
-	struct mirror_place places[MIRRORS_MAX_PLACES];
-	__cleanup_mirrors struct mirrors mirrors = { 0 };
-	size_t count = 0;
-
-	set_mirror_opts(pull);
-	if (mirrors_load(pull->what->registry.registries_conf, &mirrors, err) < 0 ||
-	    mirrors_find(&mirrors, &pull->ref, places, &count, err) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (add_place(pull, &places[i], err) < 0)
-			return -1;
-	return 0;
+	return check_platform(pull, schema1_text(&pull->schema1, "os"),
+			      schema1_text(&pull->schema1, "architecture"), err);
 }
 
 static int fetch_documents(struct pull *pull, struct remote *remote, struct shale_err *err)
 {
-	if (remote_connect(remote, err) < 0 || fetch_manifest(pull, remote, err) < 0 ||
-	    fetch_config(pull, remote, err) < 0)
+	if (remote_connect(remote, err) < 0 || fetch_manifest(pull, remote, err) < 0)
 		return -1;
-	return check_platform(pull, err);
-}
-
-/* Those before the one that has the image are of no use for its layers either. */
-static void drop_remotes(struct pull *pull, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		remote_close(&pull->remotes[i]);
-	pull->remote_count -= count;
-	memmove(pull->remotes, pull->remotes + count, pull->remote_count * sizeof(*pull->remotes));
+	if (schema1_is_type(pull->manifest.media_type))
+		return read_schema1(pull, err);
+	return fetch_config(pull, remote, err) < 0 ? -1 : check_image(pull, err);
 }
 
 int pull_resolve(struct pull *pull, struct shale_err *err)
@@ -171,15 +137,17 @@ int pull_resolve(struct pull *pull, struct shale_err *err)
 	struct digest_text top;
 	size_t i = 0;
 
-	if (list_places(pull, err) < 0)
+	if (places_open(pull->web, &pull->what->registry, &pull->ref, &pull->places, err) < 0)
 		return -1;
-	while (fetch_documents(pull, &pull->remotes[i], err) < 0) {
+	while (fetch_documents(pull, &pull->places.remotes[i], err) < 0) {
 		document_release(&pull->manifest);
+		schema1_release(&pull->schema1);
 		buf_release(&pull->config);
-		if (++i == pull->remote_count || err->code == ECANCELED)
+		if (++i == pull->places.count || err->code == ECANCELED)
 			return -1;
 	}
-	drop_remotes(pull, i);
+	/* They are of no use for its layers either. */
+	places_drop(&pull->places, i);
 	top = digest_text(&pull->top);
 	event.id = top.text;
 	return task_report(&pull->task, &event, err);

@@ -168,9 +168,12 @@ static struct MHD_Response *response_make(struct httpd_request *request)
 					       MHD_RESPMEM_PERSISTENT);
 }
 
-static bool should_close(struct httpd *httpd)
+static bool should_close(const struct httpd_request *request)
 {
-	return atomic_load(&httpd->is_draining) || atomic_load(&httpd->connections) > HTTPD_MAX_KEPT;
+	struct httpd *httpd = request->httpd;
+
+	return atomic_load(&httpd->is_draining) ||
+	       !watch_may_stay(httpd->watch, httpd->limits.kept);
 }
 
 static bool add_fields(const struct httpd_request *request, struct MHD_Response *response)
@@ -181,7 +184,7 @@ static bool add_fields(const struct httpd_request *request, struct MHD_Response 
 		if (MHD_add_response_header(response, answer->fields[i].name,
 					    answer->fields[i].value) != MHD_YES)
 			return false;
-	if (!should_close(request->httpd))
+	if (!should_close(request))
 		return true;
 	return MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
 }

@@ -255,6 +255,7 @@ static bool handle_begin(struct httpd_request *request, const char *method)
 		return false;
 	count_request(request->httpd, 1);
 	request->has_begun = true;
+	watch_use(request->httpd->watch, request->watched, request->httpd->limits.kept);
 	request->is_quick = request->httpd->ops->is_quick(request);
 	if (!do_step(request, STEP_BEGIN))
 		return false;
@@ -349,22 +350,68 @@ enum MHD_Result request_handle(void *httpd, struct MHD_Connection *connection, c
 	return good ? MHD_YES : MHD_NO;
 }
 
+gnutls_session_t connection_session(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return info ? info->tls_session : NULL;
+}
+
+static struct tls_keys *current_keys(struct httpd *httpd)
+{
+	struct tls_keys *keys;
+
+	pthread_mutex_lock(&httpd->lock);
+	keys = tls_keys_get(httpd->keys);
+	pthread_mutex_unlock(&httpd->lock);
+	return keys;
+}
+
+/* A session that nobody keeps keys for would begin with the library's, which ask nothing of a client. */
+static struct watched *connection_begin(struct httpd *httpd, struct MHD_Connection *connection)
+{
+	gnutls_session_t session = connection_session(connection);
+	const int fd = connection_fd(connection);
+	struct watched *watched;
+
+	if (fd < 0)
+		return NULL;
+	watched = watch_add(httpd->watch, fd);
+	if (!watched) {
+		shutdown(fd, SHUT_RDWR);
+		return NULL;
+	}
+	if (session) {
+		watched->keys = current_keys(httpd);
+		tls_keys_use(watched->keys, session);
+	}
+	return watched;
+}
+
+/* The library has ended the session before. */
+static void connection_forget(struct httpd *httpd, struct watched *watched)
+{
+	struct tls_keys *keys = watched ? watched->keys : NULL;
+
+	watch_remove(httpd->watch, watched);
+	tls_keys_put(keys);
+}
+
 void request_connection(void *owner, struct MHD_Connection *connection, void **context,
 			enum MHD_ConnectionNotificationCode what)
 {
 	struct httpd *httpd = owner;
-	int fd;
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		watch_remove(httpd->watch, *context);
+		connection_forget(httpd, *context);
 		*context = NULL;
 		if (atomic_fetch_sub(&httpd->connections, 1) == 1 && httpd->gone)
 			httpd->gone(httpd->owner);
 		return;
 	}
 	atomic_fetch_add(&httpd->connections, 1);
-	fd = connection_fd(connection);
-	*context = fd >= 0 ? watch_add(httpd->watch, fd) : NULL;
+	*context = connection_begin(httpd, connection);
 }
 
 /*

@@ -13,16 +13,19 @@
 
 #include "httpd/server.h"
 #include "httpd/sleep.h"
+#include "httpd/tls.h"
 #include "httpd/watch.h"
 #include "httpd/workers.h"
 
+/* So that a buffer is whole pages where malloc maps it. */
+#define HTTPD_MALLOC_HEAD 64u
 /*
  * Bytes of a body that are handed to a worker at once: few at first, more of a body that keeps coming as
  * long as all bodies together do not hold too many.
  */
-#define HTTPD_FIRST_CHUNK (16u << 10)
+#define HTTPD_FIRST_CHUNK ((8u << 10) - HTTPD_MALLOC_HEAD)
 #define HTTPD_LAST_CHUNK  (256u << 10)
-#define HTTPD_MAX_GROWN	  (2u << 20)
+#define HTTPD_MAX_GROWN	  (1u << 20)
 /* Bytes of a source that are read ahead at once. */
 #define HTTPD_SOURCE_CHUNK (128u << 10)
 /*
@@ -33,12 +36,6 @@
 /* With a status that came before the body. */
 #define HTTPD_MAX_EARLY_DISCARD (16u << 20)
 #define HTTPD_MAX_FIELDS 64
-/*
- * Connections that are kept open after an answer. The library keeps all of a connection's buffers as long
- * as it is open, so that thousands which only wait would cost more than those which work.
- */
-#define HTTPD_MAX_KEPT 64
-
 /* How many daemons one server has: sockets it listens on. */
 #define HTTPD_MAX_LISTEN 8
 
@@ -61,6 +58,7 @@ struct httpd {
 	bool is_cut;	       /* under the lock: no step may start on a worker any more */
 	struct sleepers *sleepers;
 	void (*gone)(void *owner);
+	struct tls_keys *keys; /* under the lock: of connections to come */
 };
 
 enum request_step {
@@ -118,6 +116,9 @@ struct httpd_request {
 	ssize_t ahead_len; /* 0: none; -1: the source has ended */
 	uint64_t source_sent;
 };
+
+/* NULL: the connection is in the clear. */
+gnutls_session_t connection_session(struct MHD_Connection *connection);
 
 /* The library's callbacks. */
 void *request_new(void *httpd, const char *target, struct MHD_Connection *connection);

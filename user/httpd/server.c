@@ -6,8 +6,6 @@
 #include "httpd/server.h"
 
 #include <errno.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +15,6 @@
 #include "httpd/log.h"
 #include "httpd/request.h"
 
-/* Old versions of TLS are not spoken unless the configuration gives its own priorities. */
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 /* Threads of the network hold no large frames; sendfile and quick handlers run there. */
 #define NETWORK_STACK (512u << 10)
 #define MAX_OPTIONS   24
@@ -26,7 +22,8 @@
 const struct httpd_limits httpd_limits_default = {
 	.connections = 4096,
 	.per_client = 0,
-	.header_bytes = 24u << 10,
+	.kept = 128,
+	.header_bytes = (16u << 10) - HTTPD_MALLOC_HEAD,
 	.idle_seconds = 60,
 	.threads = 2,
 	.workers = 16,
@@ -106,38 +103,26 @@ static void add_limits(struct options *options, const struct httpd_limits *limit
 	option_add(options, MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
 }
 
+/* The library wants keys of its own; each session gets ours before it begins, see request_connection(). */
 static void add_tls(struct options *options, const struct httpd_tls *tls)
 {
-	option_add(options, MHD_OPTION_HTTPS_PRIORITIES, 0,
-		   tls->priorities ? tls->priorities : TLS_PRIORITIES);
+	option_add(options, MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities(tls));
 	option_add(options, MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate);
 	option_add(options, MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key);
-	if (tls->client_authorities)
-		option_add(options, MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->client_authorities);
 }
 
-/* libmicrohttpd would die of some of these later, so they are looked at here. */
-static int check_tls(const struct httpd_tls *tls, struct shale_err *err)
+int httpd_change_tls(struct httpd *httpd, const struct httpd_tls *tls, struct shale_err *err)
 {
-	gnutls_certificate_credentials_t credentials;
-	gnutls_datum_t certificate = { (void *)tls->certificate, strlen(tls->certificate) };
-	gnutls_datum_t key = { (void *)tls->key, strlen(tls->key) };
-	const char *at = NULL;
-	gnutls_priority_t priority;
-	int ret;
+	struct tls_keys *keys;
+	struct tls_keys *old;
 
-	if (gnutls_certificate_allocate_credentials(&credentials) < 0)
-		return shale_err_set(err, ENOMEM, "no memory for TLS");
-	ret = gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key,
-						  GNUTLS_X509_FMT_PEM);
-	gnutls_certificate_free_credentials(credentials);
-	if (ret < 0)
-		return shale_err_set(err, EINVAL, "TLS: certificate and key: %s",
-				     gnutls_strerror(ret));
-	ret = gnutls_priority_init(&priority, tls->priorities ? tls->priorities : TLS_PRIORITIES, &at);
-	if (ret < 0)
-		return shale_err_set(err, EINVAL, "TLS: priorities: %s", gnutls_strerror(ret));
-	gnutls_priority_deinit(priority);
+	if (tls_keys_new(tls, &keys, err) < 0)
+		return -1;
+	pthread_mutex_lock(&httpd->lock);
+	old = httpd->keys;
+	httpd->keys = keys;
+	pthread_mutex_unlock(&httpd->lock);
+	tls_keys_put(old);
 	return 0;
 }
 
@@ -166,7 +151,7 @@ int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struc
 		return shale_err_set(err, E2BIG, "more than %d sockets to listen on",
 				     HTTPD_MAX_LISTEN);
 	}
-	if (tls && check_tls(tls, err) < 0) {
+	if (tls && httpd_change_tls(httpd, tls, err) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -248,6 +233,7 @@ void httpd_stop(struct httpd *httpd)
 	workers_stop(httpd->workers);
 	watch_stop(httpd->watch);
 	sleepers_stop(httpd->sleepers);
+	tls_keys_put(httpd->keys);
 	pthread_cond_destroy(&httpd->idle);
 	pthread_mutex_destroy(&httpd->lock);
 	free(httpd);
@@ -258,23 +244,7 @@ struct workers *httpd_workers(struct httpd *httpd)
 	return httpd->workers;
 }
 
-static gnutls_session_t tls_session(struct httpd_request *request)
-{
-	const union MHD_ConnectionInfo *info;
-
-	info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	return info ? info->tls_session : NULL;
-}
-
 bool httpd_is_tls(struct httpd_request *request)
 {
-	return tls_session(request);
-}
-
-bool httpd_has_client_certificate(struct httpd_request *request)
-{
-	gnutls_session_t session = tls_session(request);
-	unsigned int status = 0;
-
-	return session && gnutls_certificate_verify_peers2(session, &status) >= 0 && !status;
+	return connection_session(request->connection);
 }

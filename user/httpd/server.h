@@ -31,6 +31,12 @@ struct httpd_request;
 struct httpd_limits {
 	unsigned int connections;    /* at once, per listening socket */
 	unsigned int per_client;     /* of these from one address; 0: no limit */
+	/*
+	 * How many of these stay open after an answer, or are at work. The library holds on to all of a
+	 * connection's buffers, of header_bytes, once it was used, so that thousands which only wait would
+	 * cost more than those which work. The one that has waited longest makes room for the next.
+	 */
+	unsigned int kept;
 	size_t header_bytes;	     /* request line and header fields, with room for one read of a body */
 	unsigned int idle_seconds;   /* without progress in either direction; 0: as long as the client likes */
 	unsigned int threads;	     /* that wait for the network, per listening socket */
@@ -50,11 +56,21 @@ struct httpd_ops {
 	void (*finish)(struct httpd_request *request, bool is_whole);
 };
 
+/* What is asked of clients' certificates. Who does not give it does not get through the handshake. */
+enum httpd_clients {
+	HTTPD_CLIENTS_NOT_ASKED,
+	HTTPD_CLIENTS_ASKED,	   /* anything will do */
+	HTTPD_CLIENTS_WITH_ANY,	   /* there must be one, whoever has signed it */
+	HTTPD_CLIENTS_GOOD_IF_ANY, /* if there is one, an authority must vouch for it */
+	HTTPD_CLIENTS_GOOD,	   /* there must be one, and an authority must vouch for it */
+};
+
 /* PEM texts. */
 struct httpd_tls {
 	const char *certificate;
 	const char *key;
-	const char *client_authorities; /* NULL: clients are not asked for a certificate */
+	enum httpd_clients clients;
+	const char *client_authorities; /* may be NULL */
 	const char *priorities;		/* gnutls's string; NULL: its default without old versions */
 };
 
@@ -62,6 +78,11 @@ int httpd_start(const struct httpd_ops *ops, void *owner, const struct httpd_lim
 		struct httpd **ret_httpd, struct shale_err *err);
 /* Serves what comes in at a listening socket, which becomes the server's. tls may be NULL. */
 int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struct shale_err *err);
+/*
+ * Other certificates, keys and authorities for all connections that come from now on; priorities stay as
+ * they were. On failure everything does.
+ */
+int httpd_change_tls(struct httpd *httpd, const struct httpd_tls *tls, struct shale_err *err);
 /*
  * Accepts no more connections, closes each after its answer, waits until all are done or the limit's
  * drain_seconds are over, and then cuts off what is left.
@@ -88,8 +109,6 @@ const struct sockaddr *httpd_peer(struct httpd_request *request);
 /* The process at the other end of a unix socket; false: it is none. */
 bool httpd_peer_process(struct httpd_request *request, struct ucred *ret_peer);
 bool httpd_is_tls(struct httpd_request *request);
-/* The client has shown one that the authorities vouch for. */
-bool httpd_has_client_certificate(struct httpd_request *request);
 /* The handler's own. */
 void httpd_set_ctx(struct httpd_request *request, void *ctx);
 void *httpd_ctx(const struct httpd_request *request);

@@ -18,16 +18,17 @@ struct watch {
 	pthread_cond_t wake;
 	pthread_t thread;
 	struct watched *first; /* under the lock, as the next */
+	unsigned int used; /* under the lock: how many are, and were not shut for another */
 	bool is_stopping;
-	int64_t patience; /* seconds */
+	int64_t patience; /* milliseconds */
 };
 
-static int64_t seconds_now(void)
+static int64_t now_ms(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
 }
 
 static bool is_overdue(struct watched *watched, int64_t now, int64_t patience)
@@ -53,7 +54,7 @@ static bool is_overdue(struct watched *watched, int64_t now, int64_t patience)
 
 static void look_locked(struct watch *watch)
 {
-	int64_t now = seconds_now();
+	int64_t now = now_ms();
 
 	for (struct watched *watched = watch->first; watched; watched = watched->next)
 		if (is_overdue(watched, now, watch->patience))
@@ -68,7 +69,7 @@ static void *watch_run(void *arg)
 	pthread_mutex_lock(&watch->lock);
 	while (!watch->is_stopping) {
 		clock_gettime(CLOCK_REALTIME, &end);
-		end.tv_sec += watch->patience < 20 ? 1 : watch->patience / 20;
+		end.tv_sec += watch->patience < 20000 ? 1 : watch->patience / 20000;
 		if (watch->patience)
 			pthread_cond_timedwait(&watch->wake, &watch->lock, &end);
 		else
@@ -87,7 +88,7 @@ int watch_start(unsigned int idle_seconds, struct watch **ret_watch, struct shal
 
 	if (!watch)
 		return shale_err_set(err, ENOMEM, "no memory to watch connections");
-	watch->patience = 2 * (int64_t)idle_seconds;
+	watch->patience = 2000 * (int64_t)idle_seconds;
 	pthread_mutex_init(&watch->lock, NULL);
 	pthread_cond_init(&watch->wake, NULL);
 	ret = thread_start(&watch->thread, 0, watch_run, watch);
@@ -139,15 +140,64 @@ void watch_remove(struct watch *watch, struct watched *watched)
 	*watched->back = watched->next;
 	if (watched->next)
 		watched->next->back = watched->back;
+	watch->used -= watched->is_used && !watched->is_shut;
 	pthread_mutex_unlock(&watch->lock);
 	free(watched);
+}
+
+static bool is_waiting_locked(struct watched *watched, int64_t now)
+{
+	return watched->is_used && !watched->is_shut &&
+	       atomic_load(&watched->phase) == WATCH_HEADER &&
+	       now - atomic_load(&watched->since) >= WATCH_MIN_WAIT;
+}
+
+/* A request that comes at this moment is lost, as when an idle connection's time is over. */
+static void make_room_locked(struct watch *watch)
+{
+	struct watched *longest = NULL;
+	int64_t now = now_ms();
+
+	for (struct watched *watched = watch->first; watched; watched = watched->next)
+		if (is_waiting_locked(watched, now) &&
+		    (!longest || atomic_load(&watched->since) <= atomic_load(&longest->since)))
+			longest = watched;
+	if (!longest)
+		return;
+	longest->is_shut = true;
+	shutdown(longest->fd, SHUT_RDWR);
+	watch->used--;
+}
+
+void watch_use(struct watch *watch, struct watched *watched, unsigned int limit)
+{
+	if (!watched)
+		return;
+	pthread_mutex_lock(&watch->lock);
+	if (!watched->is_used) {
+		if (watch->used >= limit)
+			make_room_locked(watch);
+		watch->used++;
+		watched->is_used = true;
+	}
+	pthread_mutex_unlock(&watch->lock);
+}
+
+bool watch_may_stay(struct watch *watch, unsigned int limit)
+{
+	bool may_stay;
+
+	pthread_mutex_lock(&watch->lock);
+	may_stay = watch->used <= limit;
+	pthread_mutex_unlock(&watch->lock);
+	return may_stay;
 }
 
 void watch_phase(struct watched *watched, enum watch_phase phase)
 {
 	if (!watched)
 		return;
-	atomic_store(&watched->since, seconds_now());
+	atomic_store(&watched->since, now_ms());
 	atomic_store(&watched->phase, phase);
 }
 

@@ -175,6 +175,23 @@ bool announce_delete(struct call *call, const struct sum *sum, const char *tag)
 	return publish(call, &event, 1);
 }
 
+void announce_removal(struct reg *reg, const char *repo, const struct sum *sum, const char *tag)
+{
+	const struct notify_event event = {
+		.action = NOTIFY_DELETE,
+		.digest = tag ? NULL : sum->text,
+		.size = -1,
+		.repository = repo,
+		.tag = tag,
+		.actor = ANNOUNCE_SELF,
+	};
+	struct shale_err err = { 0 };
+
+	if (notify_wants(reg->notify, NOTIFY_DELETE, NULL) &&
+	    notify_publish(reg->notify, &event, 1, &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "notifications", "%s", err.msg);
+}
+
 bool announce_wants_pulls(const struct reg *reg)
 {
 	return notify_wants(reg->notify, NOTIFY_PULL, NULL);

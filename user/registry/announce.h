@@ -11,6 +11,8 @@
 #include "registry/sum.h"
 
 #define ANNOUNCE_BLOB_TYPE "application/octet-stream"
+/* The actor of what nobody asked for. */
+#define ANNOUNCE_SELF "shale-registry"
 
 /* Each returns false when the event could not be kept and the request was answered with that. */
 bool announce_push_blob(struct call *call, const struct sum *sum, uint64_t size);
@@ -20,6 +22,9 @@ bool announce_push_manifest(struct call *call, const struct doc *doc, const char
 			    size_t tag_count);
 /* Of a blob or a manifest by digest, or of a tag; the others NULL. */
 bool announce_delete(struct call *call, const struct sum *sum, const char *tag);
+
+/* What the server took away by itself: a manifest by digest, or a tag; the log says when nobody hears it. */
+void announce_removal(struct reg *reg, const char *repo, const struct sum *sum, const char *tag);
 
 /* Pulls are not held up by a queue that cannot be written; the log says so. */
 void announce_pull_blob(struct call *call, const struct sum *sum, uint64_t size);

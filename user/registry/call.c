@@ -15,6 +15,7 @@
 #include "registry/announce.h"
 #include "registry/log.h"
 #include "registry/meter.h"
+#include "registry/proxy.h"
 #include "registry/reg.h"
 #include "registry/upload.h"
 
@@ -86,15 +87,14 @@ static const struct handler *handler_find(enum resource resource, const char *me
 }
 
 /*
- * Reading is short where the storage is here and nobody's password has to be hashed or
- * endpoint told. To ask for an
- * upload's state can mean to wait for another request.
+ * Reading is short where the storage is here and nobody's password has to be hashed, endpoint told or
+ * upstream asked. To ask for an upload's state can mean to wait for another request.
  */
 static bool call_is_quick(struct httpd_request *http)
 {
 	struct reg *reg = httpd_owner(http);
 
-	return is_method(httpd_method(http), "GET") && reg->bucket->ops->is_local &&
+	return is_method(httpd_method(http), "GET") && reg->bucket->ops->is_local && !reg->proxy &&
 	       !strstr(httpd_target(http), "/blobs/uploads/") && !announce_wants_pulls(reg) &&
 	       !admit_may_sleep(reg, http);
 }
@@ -149,11 +149,6 @@ static bool may_go_on(struct call *call)
 {
 	const struct reg_settings *settings = &call->reg->settings;
 
-	if (settings->is_client_certificate_needed && httpd_is_tls(call->http) &&
-	    !httpd_has_client_certificate(call->http)) {
-		fault_send(call, FAULT_DENIED, "a client certificate is required");
-		return false;
-	}
 	if (!admit(call))
 		return false;
 	if (atomic_load(&call->reg->is_sick)) {
@@ -194,7 +189,7 @@ static void call_begin(struct httpd_request *http)
 	if (admit_special(call) || !find_handler(call))
 		return;
 	meter_begin(call->reg->meter, call);
-	if (may_go_on(call))
+	if (may_go_on(call) && proxy_prepare(call))
 		call->handler->begin(call);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/quota_rules.h"
 #include "registry/reg.h"
 
 /* Seconds after which a client may try again what the storage could not do. */
@@ -46,6 +47,8 @@ static const struct row {
 	[FAULT_UNAUTHORIZED] = { 401, "UNAUTHORIZED", "authentication required" },
 	[FAULT_UNAVAILABLE] = { 503, "UNAVAILABLE", "service unavailable" },
 	[FAULT_NO_ROOM] = { 507, "UNAVAILABLE", "the storage has no room left" },
+	/* Clients show the message and not the detail. */
+	[FAULT_QUOTA] = { 403, "DENIED", NULL },
 	[FAULT_UNKNOWN] = { 500, "UNKNOWN", "unknown error" },
 	[FAULT_UNSUPPORTED] = { 405, "UNSUPPORTED", "The operation is unsupported." },
 	[FAULT_BAD_REQUEST] = { 400, "UNSUPPORTED", "the request cannot be understood" },
@@ -56,7 +59,8 @@ static const struct row {
 static int print_body(struct buf *buf, const struct row *row, const char *detail)
 {
 	json_t *json = json_pack("{s:[{s:s, s:s, s:o*}]}", "errors", "code", row->code, "message",
-				 row->message, "detail", detail ? json_string(detail) : NULL);
+				 row->message ? row->message : detail, "detail",
+				 detail ? json_string(detail) : NULL);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	int ret = text ? buf_adds(buf, text) : -1;
 
@@ -108,6 +112,10 @@ void fault_send_err(struct call *call, const struct shale_err *err, enum fault a
 
 	if (err->code == ENOENT) {
 		send_row(call, absent, NULL);
+		return;
+	}
+	if (err->code == QUOTA_EXCEEDED) {
+		send_row(call, FAULT_QUOTA, err->msg);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)

@@ -47,7 +47,7 @@ static bool resolve(struct call *call)
 	return false;
 }
 
-static void send_manifest(struct call *call, const struct doc *doc)
+void h_manifest_send(struct call *call, const struct doc *doc)
 {
 	const char *match = httpd_field(call->http, "If-None-Match");
 	bool is_known = match && strstr(match, call->sum.text);
@@ -78,7 +78,7 @@ void h_manifest_get(struct call *call)
 	if (repo_get_manifest(call->reg, call->route.repo, &call->sum, &doc, &err) < 0)
 		fault_send_err(call, &err, FAULT_MANIFEST_UNKNOWN);
 	else
-		send_manifest(call, doc);
+		h_manifest_send(call, doc);
 }
 
 /* The tags of the query; false when one of them is none, or they are too many. */
@@ -168,9 +168,7 @@ static void store(struct call *call, const struct repo_push *push)
 	struct shale_err err = { 0 };
 	int ret;
 
-	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	ret = repo_push(call->reg, call->route.repo, push, &absent, &err);
-	pthread_rwlock_unlock(&call->reg->sweep_lock);
 	if (ret == 0 && announce_push_manifest(call, push->doc, push->tags, push->tag_count))
 		send_created(call, push);
 	else if (ret == 0)
@@ -188,7 +186,12 @@ void h_manifest_put_end(struct call *call)
 	__cleanup_doc struct doc *doc = NULL;
 	const char *tags[REG_MAX_TAGS];
 	struct shale_err err = { 0 };
-	struct repo_push push = { &call->sum, &manifest, NULL, tags, collect_tags(call, tags) };
+	struct repo_push push = {
+		.sum = &call->sum,
+		.manifest = &manifest,
+		.tags = tags,
+		.tag_count = collect_tags(call, tags),
+	};
 
 	if (!call->body.data || !check_digest(call)) {
 		if (!call->body.data)

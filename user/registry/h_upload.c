@@ -9,6 +9,7 @@
 
 #include "registry/admit.h"
 #include "registry/announce.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 #include "registry/upload.h"
@@ -66,11 +67,13 @@ static int mount(struct call *call, const struct sum *sum, uint64_t *ret_size,
 		ret = 0;
 	if (ret <= 0)
 		return ret;
+	if (hold_sum(call->reg, sum, err) < 0)
+		return -1;
 	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	lease_take(call->reg->leases, sum);
 	ret = bucket_stat(call->reg->bucket, layout_blob(sum).text, &st, err);
 	if (ret == 0)
-		ret = repo_link_blob(call->reg, call->route.repo, sum, err);
+		ret = repo_link_blob(call->reg, call->route.repo, sum, st.size, NULL, err);
 	pthread_rwlock_unlock(&call->reg->sweep_lock);
 	*ret_size = st.size;
 	if (ret == 0)
@@ -117,6 +120,24 @@ static void begin_session(struct call *call)
 		send_session(call, 202, id, 0);
 }
 
+static void close_session(struct call *call)
+{
+	upload_keep(call->upload, NULL);
+	call->upload = NULL;
+}
+
+/* As much as the body says it will have is reserved before any of it is written. */
+static bool expect(struct call *call, const struct sum *sum)
+{
+	struct shale_err err = { 0 };
+
+	if (upload_expect(call->upload, httpd_body_length(call->http), sum, &err) == 0)
+		return true;
+	close_session(call);
+	fault_send_err(call, &err, FAULT_UNKNOWN);
+	return false;
+}
+
 void h_upload_post(struct call *call)
 {
 	const char *digest = target_get(&call->target, "digest");
@@ -132,6 +153,8 @@ void h_upload_post(struct call *call)
 		return;
 	if (upload_create(call->reg, call->route.repo, call->sum.kind, &call->upload, &err) < 0)
 		fault_send_err(call, &err, FAULT_UNKNOWN);
+	else
+		expect(call, &call->sum);
 }
 
 void h_upload_post_end(struct call *call)
@@ -175,41 +198,35 @@ static void send_out_of_order(struct call *call)
 	httpd_add_field(call->http, "Docker-Upload-UUID", "%s", id);
 }
 
-static void close_session(struct call *call)
-{
-	upload_keep(call->upload, NULL);
-	call->upload = NULL;
-}
-
 /* A chunk says where it belongs, or is simply what comes next. */
-static void check_chunk(struct call *call)
+static bool check_chunk(struct call *call)
 {
 	const char *range = httpd_field(call->http, "Content-Range");
 	uint64_t length = httpd_body_length(call->http);
 	uint64_t first, last;
 
 	if (!range)
-		return;
+		return true;
 	if (!range_parse_content(range, &first, &last)) {
 		close_session(call);
 		fault_send(call, FAULT_RANGE_INVALID, "'%.100s' is not a range", range);
-		return;
+		return false;
 	}
 	if (first != upload_size(call->upload)) {
 		send_out_of_order(call);
-		return;
+		return false;
 	}
-	if (length != UINT64_MAX && length != last - first + 1) {
-		close_session(call);
-		fault_send(call, FAULT_SIZE_INVALID, "the range %.100s has not the length of the body",
-			   range);
-	}
+	if (length == UINT64_MAX || length == last - first + 1)
+		return true;
+	close_session(call);
+	fault_send(call, FAULT_SIZE_INVALID, "the range %.100s has not the length of the body", range);
+	return false;
 }
 
 void h_upload_patch(struct call *call)
 {
-	if (open_session(call))
-		check_chunk(call);
+	if (open_session(call) && check_chunk(call))
+		expect(call, NULL);
 }
 
 void h_upload_patch_end(struct call *call)
@@ -231,8 +248,8 @@ void h_upload_put(struct call *call)
 {
 	const char *digest = target_get(&call->target, "digest");
 
-	if (call_sum(call, digest, &call->sum) && open_session(call))
-		check_chunk(call);
+	if (call_sum(call, digest, &call->sum) && open_session(call) && check_chunk(call))
+		expect(call, &call->sum);
 }
 
 void h_upload_put_end(struct call *call)

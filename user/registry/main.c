@@ -19,6 +19,8 @@
 
 #define EXIT_USAGE 125
 #define MAX_HEAPS  2
+/* Buffers of connections are mapped one by one, and their memory is gone with them. */
+#define MAX_HEAP_PIECE (6 << 10)
 
 static int run_serve(const struct settings *settings, const struct verb_options *options,
 		     struct shale_err *err)
@@ -38,9 +40,12 @@ static const struct verb {
 	{ "serve", "[CONFIG]", "Serve the registry until SIGTERM", run_serve, 1 },
 	{ "check", "[--quick] [CONFIG]", "Read the storage and say what is wrong with it", verb_check,
 	  1 },
-	{ "gc", "[--dry-run] [--delete-untagged] [CONFIG]", "Take away what nothing refers to",
+	{ "gc", "[--dry-run] [--alone] [--delete-untagged] [CONFIG]", "Take away what nothing refers to",
 	  verb_gc, 1 },
 	{ "index", "[CONFIG]", "Make the local index anew from the storage", verb_index, 1 },
+	{ "quota", "[CONFIG]", "Count what the quotas are for, and print it", verb_quota, 1 },
+	{ "retention", "[--dry-run] [CONFIG]", "Take tags and manifests that no retention rule keeps",
+	  verb_retention, 1 },
 	{ "migrate", "FROM-CONFIG TO-CONFIG", "Copy a storage to another one", verb_migrate, 2 },
 	{ NULL, NULL, NULL, NULL, 0 },
 };
@@ -49,8 +54,9 @@ static void print_help(FILE *out)
 {
 	fputs("Usage: shale-registry VERB [OPTIONS] [CONFIG]\n\nVerbs:\n", out);
 	for (const struct verb *verb = verbs; verb->name; verb++)
-		fprintf(out, "  %-8s %-42s %s\n", verb->name, verb->usage, verb->summary);
+		fprintf(out, "  %-9s %-42s %s\n", verb->name, verb->usage, verb->summary);
 	fputs("\nCONFIG is a YAML file, by default " SETTINGS_DEFAULT_PATH ".\n\nOptions:\n"
+	      "  --alone            No server uses the storage, not even one that shares it\n"
 	      "  --delete-untagged  Take manifests that no tag leads to, too\n"
 	      "  --dry-run          Only say what would be taken\n"
 	      "  --quick            Do not read the bytes of blobs\n"
@@ -86,6 +92,7 @@ static int run_verb(const struct verb *verb, const char *path, const struct verb
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{ "alone", no_argument, NULL, 'a' },
 		{ "delete-untagged", no_argument, NULL, 'm' },
 		{ "dry-run", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
@@ -99,6 +106,7 @@ int main(int argc, char **argv)
 
 	/* Threads that share their heaps leave less of them unused. */
 	mallopt(M_ARENA_MAX, MAX_HEAPS);
+	mallopt(M_MMAP_THRESHOLD, MAX_HEAP_PIECE);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":md", longs, NULL)) != -1) {
 		switch (opt) {
@@ -108,6 +116,9 @@ int main(int argc, char **argv)
 		case 'v':
 			puts("shale-registry " SHALE_VERSION);
 			return EXIT_SUCCESS;
+		case 'a':
+			options.is_alone = true;
+			break;
 		case 'd':
 			options.is_dry = true;
 			break;

@@ -8,9 +8,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "registry/proxy.h"
+#include "registry/quota.h"
 #include "registry/scan.h"
 
-enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_SWEEP, TASK_COUNT };
+/* What a cache keeps is looked at so often within its ttl, and at least so often. */
+#define EXPIRE_TURNS   8
+#define EXPIRE_SECONDS 3600
+
+enum task_kind { TASK_HEALTH, TASK_REFRESH, TASK_PURGE, TASK_RETAIN, TASK_EXPIRE, TASK_COUNT_QUOTAS, TASK_SWEEP, TASK_COUNT };
 
 struct task {
 	bool is_enabled;
@@ -85,6 +91,42 @@ static void purge(struct maintainer *maintainer)
 		log_text(LOG_LEVEL_ERROR, "gc", "uploads cannot be purged: %s", err.msg);
 }
 
+static void report_retention(void *ctx, const char *what, const char *name, int64_t mtime)
+{
+	const bool *is_dry = ctx;
+
+	(void)mtime;
+	log_text(LOG_LEVEL_INFO, "retention", "%s %s %s", *is_dry ? "would take" : "took", what, name);
+}
+
+void maintain_log_retention(const struct retain_result *result, bool is_dry)
+{
+	log_text(LOG_LEVEL_INFO, "retention", "%llu repositories: %llu tags kept, %llu tags and %llu manifests %s",
+		 (unsigned long long)result->repos, (unsigned long long)result->tags_kept,
+		 (unsigned long long)result->tags_taken, (unsigned long long)result->manifests_taken,
+		 is_dry ? "would be taken" : "taken");
+}
+
+static void retain(struct maintainer *maintainer)
+{
+	bool is_dry = maintainer->settings->is_retain_dry;
+	struct retain_options options = {
+		.rules = &maintainer->settings->retain_rules,
+		.now = time(NULL),
+		.is_dry = is_dry,
+		.is_tags_only = maintainer->reg->bucket->ops->is_shared,
+		.report = report_retention,
+		.ctx = &is_dry,
+	};
+	struct retain_result result;
+	struct shale_err err = { 0 };
+
+	if (retain_run(maintainer->reg, &options, &result, &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "retention", "retention failed: %s", err.msg);
+	else
+		maintain_log_retention(&result, is_dry);
+}
+
 void maintain_log_sweep(const struct sweep_result *result, bool is_dry)
 {
 	log_text(LOG_LEVEL_INFO, "gc",
@@ -95,24 +137,52 @@ void maintain_log_sweep(const struct sweep_result *result, bool is_dry)
 		 is_dry ? "would be taken" : "taken", (unsigned long long)result->bytes_taken);
 }
 
-static void sweep(struct maintainer *maintainer)
+static void sweep_with(struct maintainer *maintainer, uint64_t age, bool is_untagged)
 {
 	bool is_dry = false;
 	struct sweep_options options = {
-		.age = maintainer->settings->sweep_age,
-		.is_untagged = maintainer->settings->is_sweeping_untagged,
+		.age = age,
+		.is_untagged = is_untagged && !maintainer->reg->bucket->ops->is_shared,
 		.report = report,
 		.ctx = &is_dry,
 	};
 	struct sweep_result result;
 	struct shale_err err = { 0 };
 
-	if (maintainer->reg->bucket->ops->is_shared)
-		log_text(LOG_LEVEL_ERROR, "gc", "the collector does not run beside other servers");
-	else if (sweep_run(maintainer->reg, &options, &result, &err) < 0)
-		log_text(LOG_LEVEL_ERROR, "gc", "the collector failed: %s", err.msg);
-	else
+	if (sweep_run(maintainer->reg, &options, &result, &err) == 0)
 		maintain_log_sweep(&result, false);
+	else if (err.code == EBUSY)
+		log_text(LOG_LEVEL_INFO, "gc", "the collector ends early: %s", err.msg);
+	else
+		log_text(LOG_LEVEL_ERROR, "gc", "the collector failed: %s", err.msg);
+}
+
+static void sweep(struct maintainer *maintainer)
+{
+	const struct settings *settings = maintainer->settings;
+
+	sweep_with(maintainer, settings->sweep_age, settings->is_sweeping_untagged);
+}
+
+/* Where all is an upstream's, the bytes go as well; else that is the collector's, by its own age. */
+static void expire(struct maintainer *maintainer)
+{
+	struct reg *reg = maintainer->reg;
+	struct shale_err err = { 0 };
+
+	if (proxy_expire(reg->proxy, time(NULL), &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "proxy", "what is old cannot be taken: %s", err.msg);
+	else if (proxy_has_all(reg->proxy))
+		sweep_with(maintainer, proxy_ttl(reg->proxy), false);
+}
+
+/* Where others change what counts, too. */
+static void count_quotas(struct maintainer *maintainer)
+{
+	struct shale_err err = { 0 };
+
+	if (quota_recount(maintainer->reg->quota, &err) < 0)
+		log_text(LOG_LEVEL_ERROR, "quota", "what counts cannot be counted: %s", err.msg);
 }
 
 static void run_task(struct maintainer *maintainer, enum task_kind kind)
@@ -121,6 +191,9 @@ static void run_task(struct maintainer *maintainer, enum task_kind kind)
 		[TASK_HEALTH] = check_health,
 		[TASK_REFRESH] = refresh,
 		[TASK_PURGE] = purge,
+		[TASK_RETAIN] = retain,
+		[TASK_EXPIRE] = expire,
+		[TASK_COUNT_QUOTAS] = count_quotas,
 		[TASK_SWEEP] = sweep,
 	};
 
@@ -184,6 +257,14 @@ static void set_task(struct maintainer *maintainer, enum task_kind kind, bool is
 	task->due = task->is_enabled ? seconds_now() + (int64_t)interval : INT64_MAX;
 }
 
+/* Often enough that little stays much longer than it should. */
+static uint64_t expire_interval(uint64_t ttl)
+{
+	uint64_t interval = ttl / EXPIRE_TURNS;
+
+	return interval < 1 ? 1 : interval > EXPIRE_SECONDS ? EXPIRE_SECONDS : interval;
+}
+
 static void set_tasks(struct maintainer *maintainer)
 {
 	const struct settings *settings = maintainer->settings;
@@ -193,6 +274,12 @@ static void set_tasks(struct maintainer *maintainer)
 	set_task(maintainer, TASK_HEALTH, settings->has_health_check, settings->health_interval);
 	set_task(maintainer, TASK_REFRESH, reg->bucket->ops->is_shared, settings->refresh_seconds);
 	set_task(maintainer, TASK_PURGE, settings->is_purging && may_change, settings->purge_interval);
+	set_task(maintainer, TASK_RETAIN, settings->is_retaining && may_change,
+		 settings->retain_interval);
+	set_task(maintainer, TASK_EXPIRE, proxy_ttl(reg->proxy) && may_change,
+		 expire_interval(proxy_ttl(reg->proxy)));
+	set_task(maintainer, TASK_COUNT_QUOTAS, reg->quota && reg->bucket->ops->is_shared,
+		 QUOTA_COUNT_SECONDS);
 	set_task(maintainer, TASK_SWEEP, settings->is_sweeping && may_change, settings->sweep_interval);
 }
 

@@ -26,6 +26,16 @@ enum metric_id {
 	METRIC_NOTIFY_STATUS,  /* code, endpoint */
 	METRIC_NOTIFY_DROPPED, /* endpoint */
 	METRIC_AUTH,	       /* verdict */
+	METRIC_PROXY_REQUESTS, /* type */
+	METRIC_PROXY_HITS,     /* type */
+	METRIC_PROXY_MISSES,   /* type */
+	METRIC_PROXY_PULLED,   /* type; bytes */
+	METRIC_PROXY_PUSHED,   /* type; bytes */
+	METRIC_QUOTA_USED,     /* namespace */
+	METRIC_QUOTA_RESERVED, /* namespace */
+	METRIC_QUOTA_LIMIT,    /* namespace */
+	METRIC_QUOTA_REPOS,    /* namespace */
+	METRIC_QUOTA_REFUSED,  /* namespace */
 	METRIC_COUNT,
 };
 

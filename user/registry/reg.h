@@ -53,7 +53,6 @@ struct reg_settings {
 	bool is_delete_enabled;
 	bool is_readonly;
 	bool is_redirect_disabled;
-	bool is_client_certificate_needed;
 	struct reg_field fields[REG_MAX_FIELDS];
 	size_t field_count;
 	uint64_t catalog_max;
@@ -68,6 +67,9 @@ struct gate;
 struct marks;
 struct meter;
 struct notify;
+struct proxy;
+struct quota;
+struct upstreams;
 
 struct reg {
 	struct reg_settings settings;
@@ -80,6 +82,9 @@ struct reg {
 	struct gate *gate; /* NULL: everybody may do everything */
 	struct meter *meter;   /* NULL: nothing is counted */
 	struct notify *notify; /* NULL: nobody is told */
+	struct quota *quota;	     /* NULL: no limits */
+	struct upstreams *upstreams; /* NULL: everything is ours */
+	struct proxy *proxy;	     /* of a server with upstreams */
 	pthread_mutex_t locks[REG_LOCKS];
 	/*
 	 * Held for reading from finding out that a blob is there until it is leased, marked or linked; by
@@ -164,6 +169,8 @@ void h_upload_post_end(struct call *call);
 void h_upload_patch_end(struct call *call);
 void h_upload_put_end(struct call *call);
 void h_manifest_get(struct call *call);
+/* The manifest, whose digest is in call->sum. */
+void h_manifest_send(struct call *call, const struct doc *doc);
 void h_manifest_put(struct call *call);
 void h_manifest_body(struct call *call, const void *data, size_t len);
 void h_manifest_put_end(struct call *call);

@@ -25,6 +25,6 @@ size_t remote_take_header(char *line, size_t size, size_t count, void *ctx);
 
 unsigned int remote_stall_seconds(const struct remote *remote, unsigned int wanted);
 /* Fills err for a failure of curl. -1. */
-int remote_fail(CURLcode code, const char *what, const char *detail, struct shale_err *err);
+int remote_http_fail(CURLcode code, const char *what, const char *detail, struct shale_err *err);
 
 #endif

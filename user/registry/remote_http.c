@@ -47,7 +47,7 @@ static char *copy_or_null(const char *text, bool *failed)
 	return copy;
 }
 
-int remote_open(const struct remote_options *options, struct remote **ret_remote,
+int remote_http_open(const struct remote_options *options, struct remote **ret_remote,
 		struct shale_err *err)
 {
 	struct remote *remote = calloc(1, sizeof(*remote));
@@ -389,7 +389,7 @@ static const struct failure *failure_of(CURLcode code)
 	return &broken;
 }
 
-int remote_fail(CURLcode code, const char *what, const char *detail, struct shale_err *err)
+int remote_http_fail(CURLcode code, const char *what, const char *detail, struct shale_err *err)
 {
 	return shale_err_set(err, failure_of(code)->error, "%s: %s", what,
 			     detail[0] ? detail : curl_easy_strerror(code));
@@ -422,7 +422,7 @@ static int attempt_run(struct remote *remote, struct attempt *attempt, struct sh
 		shale_err_set(err, EIO, "%s: the answer is larger than %zu bytes", call->what,
 			      call->max);
 	else if (code != CURLE_OK)
-		remote_fail(code, call->what, detail, err);
+		remote_http_fail(code, call->what, detail, err);
 	return code;
 }
 

@@ -48,7 +48,7 @@ struct remote_options {
 /* The connections to one store; for any number of threads. */
 struct remote;
 
-int remote_open(const struct remote_options *options, struct remote **ret_remote,
+int remote_http_open(const struct remote_options *options, struct remote **ret_remote,
 		struct shale_err *err);
 void remote_release(struct remote *remote);
 

@@ -121,7 +121,7 @@ static int init_remote(struct remote_store *store, const struct bucket_params *p
 	options.connect_seconds = connect;
 	options.stall_seconds = stall;
 	options.retries = retries;
-	return remote_open(&options, &store->remote, err);
+	return remote_http_open(&options, &store->remote, err);
 }
 
 int remote_store_init(struct remote_store *store, const struct bucket_params *params,

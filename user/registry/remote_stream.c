@@ -187,7 +187,7 @@ static int stream_request(struct remote_stream *stream, struct shale_err *err)
 		while (!stream->is_over && answer->status / 100 != 2)
 			stream_drive(stream);
 		if (!stream->has_begun)
-			remote_fail(stream->code, call->what, stream->detail, err);
+			remote_http_fail(stream->code, call->what, stream->detail, err);
 		else if (!remote_status_is_passing(answer->status) &&
 			 !(call->judge && call->judge(call->ctx, answer, stream->attempts)))
 			return 0;
@@ -283,7 +283,7 @@ ssize_t remote_stream_read(struct remote_stream *stream, void *data, size_t len,
 			if (stream->code == CURLE_OK)
 				snprintf(stream->detail, sizeof(stream->detail),
 					 "the store ended it too early");
-			remote_fail(stream->code, stream->call.what, stream->detail, err);
+			remote_http_fail(stream->code, stream->call.what, stream->detail, err);
 			if (stream_resume(stream, err) < 0)
 				return -1;
 		} else {

@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "registry/entries.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/marks.h"
 #include "registry/meter.h"
+#include "registry/quota.h"
 
 /* A link is a digest; some tools write a newline behind it. */
 #define MAX_LINK (SUM_MAX_TEXT + 2)
@@ -93,21 +96,29 @@ static int get_link(struct reg *reg, const char *path, struct sum *ret_sum, stru
 	return shale_err_set(err, EIO, "%s: is not a digest", path);
 }
 
-int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum,
-		   struct shale_err *err)
+int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum, uint64_t size,
+		   const char *upload, struct shale_err *err)
 {
 	struct layout_path path = layout_layer(repo, sum);
 	int ret = object_exists(reg, &path, err);
 
 	if (ret)
 		return ret < 0 ? -1 : 0;
-	return put_link(reg, &path, sum, 0, err);
+	if (quota_link(reg->quota, repo, QUOTA_BLOB, sum, size, upload, err) < 0)
+		return -1;
+	ret = put_link(reg, &path, sum, 0, err);
+	if (ret < 0)
+		quota_unlink(reg->quota, repo, QUOTA_BLOB, sum);
+	return ret;
 }
 
 int repo_unlink_blob(struct reg *reg, const char *repo, const struct sum *sum,
 		     struct shale_err *err)
 {
-	return bucket_remove(reg->bucket, layout_layer(repo, sum).text, err);
+	if (bucket_remove(reg->bucket, layout_layer(repo, sum).text, err) < 0)
+		return -1;
+	quota_unlink(reg->quota, repo, QUOTA_BLOB, sum);
+	return 0;
 }
 
 int repo_resolve(struct reg *reg, const char *repo, const char *tag, struct sum *ret_sum,
@@ -219,11 +230,14 @@ static int mark_refs(struct reg *reg, const struct sum *sum, const struct manife
 	return marks_add(reg->marks, sum, err);
 }
 
-static int check_refs(struct reg *reg, const char *repo, const struct manifest *manifest,
+static int check_refs(struct reg *reg, const char *repo, const struct repo_push *push,
 		      const struct sum **ret_absent, struct shale_err *err)
 {
+	const struct manifest *manifest = push->manifest;
 	int ret;
 
+	if (push->is_copy)
+		return 0;
 	for (size_t i = 0; i < manifest->ref_count; i++) {
 		if (!is_wanted(reg, &manifest->refs[i]))
 			continue;
@@ -311,19 +325,28 @@ static int put_tag(struct reg *reg, const char *repo, const char *tag, const str
 	return catalog_set_tag(reg->catalog, repo, tag, sum->text, err);
 }
 
+/* Nobody was told about it yet. */
+static void take_back(struct reg *reg, const char *repo, const struct sum *sum)
+{
+	bucket_remove(reg->bucket, layout_revision(repo, sum).text, NULL);
+	bucket_remove(reg->bucket, layout_media_type(repo, sum).text, NULL);
+	quota_unlink(reg->quota, repo, QUOTA_MANIFEST, sum);
+}
+
 static int push_locked(struct reg *reg, const char *repo, const struct repo_push *push,
 		       const struct sum **ret_absent, struct shale_err *err)
 {
 	bool is_new = repo_has_manifest(reg, repo, push->sum, err) == 0;
 
+	if (is_new && quota_link(reg->quota, repo, QUOTA_MANIFEST, push->sum, push->doc->bytes.len, NULL,
+				 err) < 0)
+		return -1;
 	if (mark_refs(reg, push->sum, push->manifest, err) < 0 ||
 	    put_bytes(reg, push->sum, &push->doc->bytes, err) < 0 ||
-	    put_revision(reg, repo, push, err) < 0)
-		return -1;
-	if (check_refs(reg, repo, push->manifest, ret_absent, err) < 0) {
-		/* Nobody was told about it yet, unless it was there before. */
+	    put_revision(reg, repo, push, err) < 0 ||
+	    check_refs(reg, repo, push, ret_absent, err) < 0) {
 		if (is_new)
-			bucket_remove(reg->bucket, layout_revision(repo, push->sum).text, NULL);
+			take_back(reg, repo, push->sum);
 		return -1;
 	}
 	doc_cache_drop(reg->docs, repo, push->sum);
@@ -340,26 +363,54 @@ static int push_locked(struct reg *reg, const char *repo, const struct repo_push
 /* A change that failed in the middle is not known: the repository stays marked, and is scanned. */
 static int end_change(struct reg *reg, const char *repo, int ret, const struct shale_err *err)
 {
-	if (ret == 0 || err->code == ENOENT)
+	if (ret == 0 || err->code == ENOENT || err->code == QUOTA_EXCEEDED)
 		catalog_end(reg->catalog, repo, NULL);
 	return ret;
 }
 
-int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
-	      const struct sum **ret_absent, struct shale_err *err)
+/* What a copy refers to comes from elsewhere again if it has to. */
+static int hold_refs(struct reg *reg, const struct repo_push *push, struct shale_err *err)
+{
+	const struct manifest *manifest = push->manifest;
+	const size_t count = push->is_copy ? 0 : manifest->ref_count;
+	__cleanup_free const struct sum **sums = reallocarray(NULL, count + 1, sizeof(*sums));
+
+	if (!sums)
+		return shale_err_set(err, EAGAIN, "no memory for a manifest");
+	for (size_t i = 0; i < count; i++)
+		sums[i] = &manifest->refs[i].sum;
+	sums[count] = push->sum;
+	return hold_sums(reg, sums, count + 1, err);
+}
+
+static int push_marked(struct reg *reg, const char *repo, const struct repo_push *push,
+		       const struct sum **ret_absent, struct shale_err *err)
 {
 	pthread_mutex_t *lock = reg_lock(reg, repo);
 	int ret;
 
-	*ret_absent = NULL;
 	/* First without a trace; what is missing now is the usual error. */
-	if (check_refs(reg, repo, push->manifest, ret_absent, err) < 0)
+	if (check_refs(reg, repo, push, ret_absent, err) < 0)
 		return -1;
 	pthread_mutex_lock(lock);
 	ret = catalog_begin(reg->catalog, repo, err);
 	if (ret == 0)
 		ret = end_change(reg, repo, push_locked(reg, repo, push, ret_absent, err), err);
 	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
+	      const struct sum **ret_absent, struct shale_err *err)
+{
+	int ret;
+
+	*ret_absent = NULL;
+	if (hold_refs(reg, push, err) < 0)
+		return -1;
+	pthread_rwlock_rdlock(&reg->sweep_lock);
+	ret = push_marked(reg, repo, push, ret_absent, err);
+	pthread_rwlock_unlock(&reg->sweep_lock);
 	return ret;
 }
 
@@ -454,6 +505,7 @@ static int delete_manifest_locked(struct reg *reg, const char *repo, const struc
 	doc_cache_drop(reg->docs, repo, sum);
 	if (bucket_remove(reg->bucket, layout_revision(repo, sum).text, err) < 0)
 		return -1;
+	quota_unlink(reg->quota, repo, QUOTA_MANIFEST, sum);
 	if (bucket_remove(reg->bucket, type.text, &own) < 0 && own.code != ENOENT) {
 		*err = own;
 		return -1;
@@ -519,6 +571,31 @@ int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *su
 	return ret;
 }
 
+static int drop_type_locked(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime,
+			    struct shale_err *err)
+{
+	struct layout_path type = layout_media_type(repo, sum);
+	struct bucket_stat st;
+	int ret = repo_has_manifest(reg, repo, sum, err);
+
+	if (ret < 0 || bucket_stat(reg->bucket, type.text, &st, err) < 0)
+		return -1;
+	if (ret || st.mtime > mtime || lease_is_held(reg->leases, sum))
+		return shale_err_set(err, ESTALE, "%s: somebody pushes it", sum->text);
+	return bucket_remove(reg->bucket, type.text, err);
+}
+
+int repo_drop_type(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime, struct shale_err *err)
+{
+	pthread_mutex_t *lock = reg_lock(reg, repo);
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = drop_type_locked(reg, repo, sum, mtime, err);
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
 int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct shale_err *err)
 {
 	pthread_mutex_t *lock = reg_lock(reg, repo);
@@ -528,6 +605,39 @@ int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct s
 	ret = catalog_begin(reg->catalog, repo, err);
 	if (ret == 0)
 		ret = end_change(reg, repo, delete_tag_locked(reg, repo, tag, err), err);
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+/* A push of the same manifest changes nothing but the time. */
+static int drop_tag_locked(struct reg *reg, const char *repo, const char *tag,
+			   const struct sum *sum, int64_t mtime, struct shale_err *err)
+{
+	struct layout_path current = layout_tag(repo, tag);
+	struct bucket_stat st;
+
+	if (bucket_stat(reg->bucket, current.text, &st, err) < 0)
+		return -1;
+	if (st.mtime > mtime)
+		return shale_err_set(err, ESTALE, "%s:%s was pushed again", repo, tag);
+	if (bucket_swap(reg->bucket, current.text, sum->text, NULL, err) < 0 ||
+	    drop_history(reg, repo, tag, err) < 0)
+		return -1;
+	return catalog_remove_tag(reg->catalog, repo, tag, err);
+}
+
+int repo_drop_tag(struct reg *reg, const char *repo, const char *tag, const struct sum *sum,
+		  int64_t mtime, struct shale_err *err)
+{
+	pthread_mutex_t *lock = reg_lock(reg, repo);
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = catalog_begin(reg->catalog, repo, err);
+	if (ret == 0)
+		ret = drop_tag_locked(reg, repo, tag, sum, mtime, err);
+	if (ret == 0 || err->code == ESTALE || err->code == ENOENT)
+		catalog_end(reg->catalog, repo, NULL);
 	pthread_mutex_unlock(lock);
 	return ret;
 }

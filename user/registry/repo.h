@@ -16,9 +16,12 @@ int repo_has_blob(struct reg *reg, const char *repo, const struct sum *sum,
 int repo_has_manifest(struct reg *reg, const char *repo, const struct sum *sum,
 		      struct shale_err *err);
 
-/* The repository has the blob from now on; its bytes must be there. */
-int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum,
-		   struct shale_err *err);
+/*
+ * The repository has the blob from now on; its bytes must be there. @upload: what brought it, and has reserved
+ * them; or NULL. A quota may refuse it.
+ */
+int repo_link_blob(struct reg *reg, const char *repo, const struct sum *sum, uint64_t size,
+		   const char *upload, struct shale_err *err);
 int repo_unlink_blob(struct reg *reg, const char *repo, const struct sum *sum,
 		     struct shale_err *err);
 
@@ -35,6 +38,7 @@ struct repo_push {
 	struct doc *doc;
 	const char *const *tags;
 	size_t tag_count;
+	bool is_copy; /* of another registry's: what it refers to comes when it is asked for, or not at all */
 };
 
 /*
@@ -49,7 +53,15 @@ int repo_delete_manifest(struct reg *reg, const char *repo, const struct sum *su
 /* ESTALE: it is leased, or tagged: somebody needs it. */
 int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *sum,
 			 struct shale_err *err);
+/*
+ * The type of a manifest that is not there: a push was cut off between the two. ESTALE: it was written after that
+ * time, or the manifest is there, or it is about to be.
+ */
+int repo_drop_type(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime, struct shale_err *err);
 int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct shale_err *err);
+/* Only if it still points there and was not pushed after that time: else ESTALE, and it stays. */
+int repo_drop_tag(struct reg *reg, const char *repo, const char *tag, const struct sum *sum,
+		  int64_t mtime, struct shale_err *err);
 
 /* As catalog_tags() and catalog_referrers(), from the bucket where others change it too. */
 int repo_tags(struct reg *reg, const char *repo, const char *last, uint64_t max,

@@ -19,6 +19,8 @@
 #include "registry/maintain.h"
 #include "registry/meter.h"
 #include "registry/notify.h"
+#include "registry/proxy.h"
+#include "registry/quota.h"
 #include "registry/scan.h"
 
 #define EVENTS_NAME "events.db"
@@ -31,7 +33,9 @@ int serve_open(const struct settings *settings, bool is_readonly, struct reg *re
 	*reg = (struct reg){ .settings = settings->reg };
 	if (reg_init(reg, err) < 0)
 		return -1;
-	if (settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
+	if (quota_load(conf_get(settings->conf, "shale.quotas"), &reg->quota, err) < 0 ||
+	    upstreams_load(settings->conf, &reg->upstreams, err) < 0 ||
+	    settings_open_bucket(settings, is_readonly, &reg->bucket, err) < 0)
 		return -1;
 	if (catalog_open(is_readonly ? ":memory:" : settings->index, &reg->catalog, &state, err) < 0)
 		return -1;
@@ -47,6 +51,8 @@ void serve_close(struct reg *reg)
 	gate_close(reg->gate);
 	catalog_close(reg->catalog);
 	bucket_release(reg->bucket);
+	upstreams_free(reg->upstreams);
+	quota_free(reg->quota);
 	meter_free(reg->meter);
 	reg_release(reg);
 }
@@ -54,21 +60,13 @@ void serve_close(struct reg *reg)
 static int listen_one(struct httpd *httpd, int fd, const struct settings *settings,
 		      struct shale_err *err)
 {
-	const struct httpd_tls tls = {
-		.certificate = buf_str(&settings->certificate),
-		.key = buf_str(&settings->key),
-		.client_authorities = settings->client_authorities.len ?
-					      buf_str(&settings->client_authorities) :
-					      NULL,
-		.priorities = settings->priorities,
-	};
+	const struct httpd_tls *tls = settings->tls.certificate ? &settings->tls : NULL;
 	char text[256] = "?";
 
 	listen_describe(fd, text, sizeof(text));
-	if (httpd_listen(httpd, fd, settings->certificate.len ? &tls : NULL, err) < 0)
+	if (httpd_listen(httpd, fd, tls, err) < 0)
 		return -1;
-	log_text(LOG_LEVEL_INFO, "server", "listening on %s%s", text,
-		 settings->certificate.len ? ", tls" : "");
+	log_text(LOG_LEVEL_INFO, "server", "listening on %s%s", text, tls ? ", tls" : "");
 	return 0;
 }
 
@@ -96,17 +94,40 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* SIGUSR1 runs the collector; the others end us. */
-static void wait_for_end(const sigset_t *signals, struct maintainer *maintainer)
+/* Files that cannot be read or do not fit each other leave the old ones in force. */
+static void reload_tls(const struct settings *settings, struct httpd *httpd)
+{
+	struct settings_pem pem;
+	struct httpd_tls tls;
+	struct shale_err err = { 0 };
+
+	if (settings_read_tls(settings, &pem, &tls, &err) == 0 &&
+	    (!tls.certificate || httpd_change_tls(httpd, &tls, &err) == 0))
+		log_text(LOG_LEVEL_INFO, "server", "%s",
+			 tls.certificate ? "the files of http.tls were read again" :
+					   "there is no http.tls to read again");
+	else
+		log_text(LOG_LEVEL_ERROR, "server", "http.tls stays as it is: %s", err.msg);
+	settings_release_pem(&pem);
+}
+
+/* SIGUSR1 runs the collector, SIGHUP takes new certificates; the others end us. */
+static void wait_for_end(const sigset_t *signals, const struct settings *settings, struct reg *reg,
+			 struct maintainer *maintainer)
 {
 	int which;
 
-	while (sigwait(signals, &which) == 0 && which == SIGUSR1)
-		maintain_sweep_now(maintainer);
+	while (sigwait(signals, &which) == 0 && (which == SIGUSR1 || which == SIGHUP)) {
+		if (which == SIGUSR1)
+			maintain_sweep_now(maintainer);
+		else
+			reload_tls(settings, reg->httpd);
+	}
 }
 
 /* Beside the index, in memory where that is. */
@@ -136,11 +157,15 @@ static void complain(const char *endpoint, const char *text)
 	log_text(LOG_LEVEL_WARN, "notifications", "'%s' does not take events: %s", endpoint, text);
 }
 
-static int start_notify(const struct settings *settings, struct reg *reg, struct shale_err *err)
+int serve_open_queue(const struct settings *settings, struct reg *reg, struct shale_err *err)
 {
 	char path[sizeof(settings->index) + sizeof(EVENTS_NAME)];
 	char source[320];
 
+	if (!reg->meter)
+		reg->meter = meter_new(err);
+	if (!reg->meter)
+		return -1;
 	print_queue_path(settings, path, sizeof(path));
 	print_source(settings, source, sizeof(source));
 	return notify_open(conf_get(settings->conf, "notifications"), path, source,
@@ -156,7 +181,9 @@ struct beside {
 static int start_beside(const struct settings *settings, struct reg *reg, struct beside *beside,
 			struct shale_err *err)
 {
-	if (start_notify(settings, reg, err) < 0 ||
+	if (quota_open(reg->quota, reg->bucket, false, meter_metrics(reg->meter), err) < 0 ||
+	    serve_open_queue(settings, reg, err) < 0 ||
+	    proxy_open(reg, settings->limits.workers, &reg->proxy, err) < 0 ||
 	    maintain_start(reg, settings, &beside->maintainer, err) < 0)
 		return -1;
 	return debug_start(reg, settings, &beside->debug, err);
@@ -165,8 +192,10 @@ static int start_beside(const struct settings *settings, struct reg *reg, struct
 /* Requests first, for they make events; then the events. */
 static void stop_all(const struct settings *settings, struct reg *reg, struct beside *beside)
 {
+	proxy_drain(reg->proxy, settings->limits.drain_seconds);
 	httpd_stop(reg->httpd);
 	maintain_stop(beside->maintainer);
+	proxy_close(reg->proxy);
 	notify_close(reg->notify, settings->limits.drain_seconds * 1000ll);
 	debug_stop(beside->debug);
 }
@@ -187,7 +216,7 @@ static int run_server(const struct settings *settings, struct reg *reg, struct s
 		ret = listen_all(reg->httpd, settings, err);
 	if (ret == 0) {
 		manager_notify("READY=1");
-		wait_for_end(&signals, beside.maintainer);
+		wait_for_end(&signals, settings, reg, beside.maintainer);
 		log_text(LOG_LEVEL_INFO, "server", "draining");
 		manager_notify("STOPPING=1");
 	}

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "registry/proxy.h"
 
 #define MAX_PEM (1u << 20)
 
@@ -34,6 +35,7 @@ static const struct settings defaults = {
 	.health_threshold = 3,
 	.sweep_interval = 24 * 3600,
 	.sweep_age = 24 * 3600,
+	.retain_interval = 24 * 3600,
 };
 
 static int read_log(struct settings *settings, struct shale_err *err)
@@ -204,12 +206,12 @@ static int read_pem(const json_t *conf, const char *key, struct buf *buf, struct
 		return -1;
 	if (path && fs_read_file(AT_FDCWD, path, MAX_PEM, buf, err) < 0)
 		return shale_err_wrap(err, "%s", key);
-	return 0;
+	return path && !buf->len ? shale_err_set(err, EINVAL, "%s: %s is empty", key, path) : 0;
 }
 
-static int read_authorities(struct settings *settings, struct shale_err *err)
+static int read_authorities(const json_t *conf, struct buf *buf, struct shale_err *err)
 {
-	const json_t *list = conf_get(settings->conf, "http.tls.clientcas");
+	const json_t *list = conf_get(conf, "http.tls.clientcas");
 	json_t *value;
 	size_t index;
 
@@ -218,44 +220,86 @@ static int read_authorities(struct settings *settings, struct shale_err *err)
 	json_array_foreach(list, index, value) {
 		if (!json_is_string(value))
 			return shale_err_set(err, EINVAL, "'http.tls.clientcas': not a text");
-		if (fs_read_file(AT_FDCWD, json_string_value(value), MAX_PEM,
-				 &settings->client_authorities, err) < 0)
+		if (fs_read_file(AT_FDCWD, json_string_value(value), MAX_PEM, buf, err) < 0)
 			return shale_err_wrap(err, "http.tls.clientcas");
 	}
 	return 0;
 }
 
-static int read_tls_modes(struct settings *settings, struct shale_err *err)
+static int read_minimum(const json_t *conf, struct httpd_tls *tls, struct shale_err *err)
 {
 	const char *minimum = "tls1.2";
-	const char *mode = settings->client_authorities.len ? "require-and-verify-client-cert" :
-							      "request-client-cert";
 
-	if (conf_text(settings->conf, "http.tls.minimumtls", &minimum, err) < 0 ||
-	    conf_text(settings->conf, "http.tls.clientauth", &mode, err) < 0)
+	if (conf_text(conf, "http.tls.minimumtls", &minimum, err) < 0)
 		return -1;
 	if (!strcmp(minimum, "tls1.3"))
-		settings->priorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+		tls->priorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 	else if (strcmp(minimum, "tls1.2"))
 		return shale_err_set(err, EINVAL, "http.tls.minimumtls: '%.20s' is not spoken", minimum);
-	if (!strcmp(mode, "require-and-verify-client-cert"))
-		settings->reg.is_client_certificate_needed = true;
-	else if (strcmp(mode, "verify-client-cert-if-given") && strcmp(mode, "request-client-cert"))
-		return shale_err_set(err, EINVAL, "http.tls.clientauth: '%.50s' is not supported", mode);
 	return 0;
+}
+
+static int read_clients(const json_t *conf, struct httpd_tls *tls, struct shale_err *err)
+{
+	static const struct {
+		const char *name;
+		enum httpd_clients clients;
+		bool wants_authorities;
+	} modes[] = {
+		{ "none", HTTPD_CLIENTS_NOT_ASKED, false },
+		{ "request-client-cert", HTTPD_CLIENTS_ASKED, false },
+		{ "require-any-client-cert", HTTPD_CLIENTS_WITH_ANY, false },
+		{ "verify-client-cert-if-given", HTTPD_CLIENTS_GOOD_IF_ANY, true },
+		{ "require-and-verify-client-cert", HTTPD_CLIENTS_GOOD, true },
+	};
+	const char *mode = tls->client_authorities ? "require-and-verify-client-cert" : "none";
+	size_t i = 0;
+
+	if (conf_text(conf, "http.tls.clientauth", &mode, err) < 0)
+		return -1;
+	while (i < sizeof(modes) / sizeof(*modes) && strcmp(modes[i].name, mode))
+		i++;
+	if (i == sizeof(modes) / sizeof(*modes))
+		return shale_err_set(err, EINVAL, "http.tls.clientauth: there is no '%.50s'", mode);
+	if (modes[i].wants_authorities && !tls->client_authorities)
+		return shale_err_set(err, EINVAL, "http.tls.clientauth: '%s' needs http.tls.clientcas",
+				     mode);
+	tls->clients = modes[i].clients;
+	return 0;
+}
+
+int settings_read_tls(const struct settings *settings, struct settings_pem *ret_pem,
+		      struct httpd_tls *ret_tls, struct shale_err *err)
+{
+	const json_t *conf = settings->conf;
+
+	*ret_pem = (struct settings_pem){ BUF_INIT, BUF_INIT, BUF_INIT };
+	*ret_tls = (struct httpd_tls){ 0 };
+	if (read_pem(conf, "http.tls.certificate", &ret_pem->certificate, err) < 0 ||
+	    read_pem(conf, "http.tls.key", &ret_pem->key, err) < 0 ||
+	    read_authorities(conf, &ret_pem->client_authorities, err) < 0)
+		return -1;
+	if (!ret_pem->certificate.len != !ret_pem->key.len)
+		return shale_err_set(err, EINVAL, "http.tls needs both a certificate and a key");
+	if (ret_pem->certificate.len) {
+		ret_tls->certificate = buf_str(&ret_pem->certificate);
+		ret_tls->key = buf_str(&ret_pem->key);
+	}
+	if (ret_pem->client_authorities.len)
+		ret_tls->client_authorities = buf_str(&ret_pem->client_authorities);
+	return read_minimum(conf, ret_tls, err) < 0 ? -1 : read_clients(conf, ret_tls, err);
+}
+
+void settings_release_pem(struct settings_pem *pem)
+{
+	buf_release(&pem->certificate);
+	buf_release(&pem->key);
+	buf_release(&pem->client_authorities);
 }
 
 static int read_tls(struct settings *settings, struct shale_err *err)
 {
-	const json_t *conf = settings->conf;
-
-	if (read_pem(conf, "http.tls.certificate", &settings->certificate, err) < 0 ||
-	    read_pem(conf, "http.tls.key", &settings->key, err) < 0 ||
-	    read_authorities(settings, err) < 0 || read_tls_modes(settings, err) < 0)
-		return -1;
-	if (!settings->certificate.len != !settings->key.len)
-		return shale_err_set(err, EINVAL, "http.tls needs both a certificate and a key");
-	return 0;
+	return settings_read_tls(settings, &settings->pem, &settings->tls, err);
 }
 
 static int read_address(struct settings *settings, struct shale_err *err)
@@ -358,10 +402,14 @@ static int read_limits(struct settings *settings, struct shale_err *err)
 	struct httpd_limits *limits = &settings->limits;
 	uint64_t idle = limits->idle_seconds;
 
+	/* Many of them wait for upstreams. */
+	if (conf_get(conf, "proxy.remoteurl") || conf_get(conf, "shale.upstreams"))
+		limits->workers = PROXY_WORKERS;
 	if (read_number(conf, "shale.threads", 1, 64, &limits->threads, err) < 0 ||
 	    read_number(conf, "shale.workers", 2, 1024, &limits->workers, err) < 0 ||
 	    read_number(conf, "shale.connections", 1, 1000000, &limits->connections, err) < 0 ||
 	    read_number(conf, "shale.perclient", 0, 1000000, &limits->per_client, err) < 0 ||
+	    read_number(conf, "shale.kept", 1, 1000000, &limits->kept, err) < 0 ||
 	    conf_seconds(conf, "shale.idletimeout", &idle, err) < 0 ||
 	    conf_number(conf, "shale.socketmode", 0, 0777, &settings->socket_mode, err) < 0 ||
 	    conf_seconds(conf, "shale.refresh", &settings->refresh_seconds, err) < 0)
@@ -380,6 +428,17 @@ static int read_sweep(struct settings *settings, struct shale_err *err)
 	    conf_bool(conf, "shale.gc.untagged", &settings->is_sweeping_untagged, err) < 0)
 		return -1;
 	return 0;
+}
+
+static int read_retention(struct settings *settings, struct shale_err *err)
+{
+	const json_t *conf = settings->conf;
+
+	if (conf_bool(conf, "shale.retention.enabled", &settings->is_retaining, err) < 0 ||
+	    conf_bool(conf, "shale.retention.dryrun", &settings->is_retain_dry, err) < 0 ||
+	    conf_seconds(conf, "shale.retention.interval", &settings->retain_interval, err) < 0)
+		return -1;
+	return retain_rules_load(conf_get(conf, "shale.retention.rules"), &settings->retain_rules, err);
 }
 
 static int read_health(struct settings *settings, struct shale_err *err)
@@ -427,7 +486,7 @@ int settings_from(json_t *conf, struct settings *settings, struct shale_err *err
 {
 	static int (*const readers[])(struct settings *, struct shale_err *) = {
 		read_log,   read_storage, read_http,  read_platforms, read_limits,
-		read_sweep, read_health,  read_index, read_lists,
+		read_sweep, read_health,  read_index, read_lists,     read_retention,
 	};
 
 	*settings = defaults;
@@ -462,9 +521,8 @@ void settings_release(struct settings *settings)
 {
 	while (settings->text_count)
 		free(settings->texts[--settings->text_count]);
-	buf_release(&settings->certificate);
-	buf_release(&settings->key);
-	buf_release(&settings->client_authorities);
+	settings_release_pem(&settings->pem);
+	retain_rules_release(&settings->retain_rules);
 	json_decref(settings->conf);
 	settings->conf = NULL;
 }

@@ -13,7 +13,9 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "registry/hold.h"
 #include "registry/layout.h"
+#include "registry/quota.h"
 #include "registry/repo.h"
 
 /* Seconds a request waits for another one on the same session to end: a client that lost its connection. */
@@ -231,7 +233,8 @@ int upload_make_session(struct reg *reg, const char *repo, enum sum_kind kind, c
 	struct upload *upload;
 	int ret;
 
-	if (make_id(ret_id, err) < 0 || upload_new(reg, repo, ret_id, kind, &upload, err) < 0)
+	if (quota_check_repo(reg->quota, repo, err) < 0 || make_id(ret_id, err) < 0 ||
+	    upload_new(reg, repo, ret_id, kind, &upload, err) < 0)
 		return -1;
 	ret = put_started(upload, err);
 	/* A state after nothing says which algorithm the session hashes with. */
@@ -247,7 +250,8 @@ int upload_create(struct reg *reg, const char *repo, enum sum_kind kind,
 	char id[UPLOAD_ID_LEN + 1];
 	struct upload *upload;
 
-	if (make_id(id, err) < 0 || upload_new(reg, repo, id, kind, &upload, err) < 0)
+	if (quota_check_repo(reg->quota, repo, err) < 0 || make_id(id, err) < 0 ||
+	    upload_new(reg, repo, id, kind, &upload, err) < 0)
 		return -1;
 	if (bucket_append(reg->bucket, path_of(upload, "data").text, BUCKET_FRESH, &upload->writer,
 			  err) < 0) {
@@ -411,17 +415,59 @@ uint64_t upload_size(const struct upload *upload)
 	return upload->writer->size;
 }
 
+/*
+ * Where the account is another server's, too, it is asked for more at once; what does not fit then is asked for as
+ * it is.
+ */
+static int reserve(struct upload *upload, uint64_t more, struct shale_err *err)
+{
+	struct reg *reg = upload->reg;
+	uint64_t bytes = upload->writer->size + more;
+	uint64_t steps = (bytes + QUOTA_STEP - 1) / QUOTA_STEP * QUOTA_STEP;
+
+	if (!reg->quota || upload->is_counted)
+		return 0;
+	if (reg->bucket->ops->is_shared &&
+	    quota_reserve(reg->quota, upload->repo, upload->id, steps, NULL) == 0)
+		return 0;
+	return quota_reserve(reg->quota, upload->repo, upload->id, bytes, err);
+}
+
+int upload_expect(struct upload *upload, uint64_t bytes, const struct sum *sum,
+		  struct shale_err *err)
+{
+	struct reg *reg = upload->reg;
+	uint64_t size = upload->writer->size;
+
+	upload->is_counted = sum && quota_has(reg->quota, upload->repo, sum);
+	if (upload->is_counted || bytes == UINT64_MAX)
+		return 0;
+	bytes = bytes > UINT64_MAX - size ? UINT64_MAX : size + bytes;
+	return quota_reserve(reg->quota, upload->repo, upload->id, bytes, err);
+}
+
 int upload_write(struct upload *upload, const void *data, size_t len, struct shale_err *err)
 {
+	if (reserve(upload, len, err) < 0)
+		return -1;
 	if (bucket_write(upload->writer, data, len, err) < 0)
 		return -1;
 	summer_update(&upload->summer, data, len);
 	return 0;
 }
 
+/*
+ * First what makes it a session: were we killed before that is gone and after its bytes are, it would look like one
+ * that nothing was ever written to.
+ */
 static void drop_session(struct upload *upload)
 {
-	bucket_remove_tree(upload->reg->bucket, path_of(upload, NULL).text, NULL);
+	struct bucket *bucket = upload->reg->bucket;
+
+	if (upload->is_session && !bucket->ops->removes_at_once)
+		bucket_remove(bucket, path_of(upload, "startedat").text, NULL);
+	bucket_remove_tree(bucket, path_of(upload, NULL).text, NULL);
+	quota_release(upload->reg->quota, upload->id);
 	upload_free(upload);
 }
 
@@ -477,26 +523,54 @@ static int place_blob(struct upload *upload, const struct sum *sum, struct shale
 	return bucket_commit(writer, layout_blob(sum).text, err);
 }
 
-/* The client names another algorithm only now: the bytes are read once more. */
-static int place_rehashed(struct upload *upload, const struct sum *sum, struct shale_err *err)
+static int hash_again(struct upload *upload, const char *path, const struct sum *sum, struct shale_err *err)
 {
-	struct bucket *bucket = upload->reg->bucket;
-	struct layout_path whole = path_of(upload, "whole");
-	struct bucket_writer *writer = upload->writer;
 	struct summer summer;
 	struct sum got;
 
-	upload->writer = NULL;
 	summer_init(&summer, sum->kind);
-	if (bucket_commit(writer, whole.text, err) < 0 ||
-	    hash_object(bucket, whole.text, 0, &summer, err) < 0)
+	if (hash_object(upload->reg->bucket, path, 0, &summer, err) < 0)
 		return -1;
 	summer_final(&summer, &got);
-	if (!sum_is_equal(&got, sum))
-		return wrong_digest(&got, sum, err);
-	if (repo_link_blob(upload->reg, upload->repo, sum, err) < 0)
+	return sum_is_equal(&got, sum) ? 0 : wrong_digest(&got, sum, err);
+}
+
+/* Nothing is moved before all is known to be right: a client whose server dies over that goes on. */
+static int place_reread(struct upload *upload, const struct sum *sum, struct shale_err *err)
+{
+	struct layout_path data = path_of(upload, "data");
+	struct bucket_writer *writer = upload->writer;
+	const uint64_t size = writer->size;
+
+	upload->writer = NULL;
+	if (bucket_keep(writer, err) < 0 || hash_again(upload, data.text, sum, err) < 0 ||
+	    repo_link_blob(upload->reg, upload->repo, sum, size, upload->id, err) < 0 ||
+	    bucket_append(upload->reg->bucket, data.text, BUCKET_ALL, &upload->writer, err) < 0)
+		return -1;
+	return place_blob(upload, sum, err);
+}
+
+/* Where what is unfinished cannot be read, that client begins again. */
+static int place_moved(struct upload *upload, const struct sum *sum, struct shale_err *err)
+{
+	struct layout_path whole = path_of(upload, "whole");
+	struct bucket *bucket = upload->reg->bucket;
+	struct bucket_writer *writer = upload->writer;
+	const uint64_t size = writer->size;
+
+	upload->writer = NULL;
+	if (bucket_commit(writer, whole.text, err) < 0 || hash_again(upload, whole.text, sum, err) < 0 ||
+	    repo_link_blob(upload->reg, upload->repo, sum, size, upload->id, err) < 0)
 		return -1;
 	return bucket_move(bucket, whole.text, layout_blob(sum).text, err);
+}
+
+/* The client names another algorithm only now: the bytes are read once more. */
+static int place_rehashed(struct upload *upload, const struct sum *sum, struct shale_err *err)
+{
+	if (upload->reg->bucket->ops->is_readable_unfinished)
+		return place_reread(upload, sum, err);
+	return place_moved(upload, sum, err);
 }
 
 static int place_checked(struct upload *upload, const struct sum *sum, struct shale_err *err)
@@ -508,7 +582,7 @@ static int place_checked(struct upload *upload, const struct sum *sum, struct sh
 	summer_final(&upload->summer, &got);
 	if (!sum_is_equal(&got, sum))
 		return wrong_digest(&got, sum, err);
-	if (repo_link_blob(upload->reg, upload->repo, sum, err) < 0)
+	if (repo_link_blob(upload->reg, upload->repo, sum, upload->writer->size, upload->id, err) < 0)
 		return -1;
 	return place_blob(upload, sum, err);
 }
@@ -522,10 +596,13 @@ int upload_finish(struct upload *upload, const struct sum *sum, struct shale_err
 	 * The lease and the link come before the bytes: so the collector never sees these without, and a
 	 * client whose answer we did not live to send finds either the session or the blob.
 	 */
-	pthread_rwlock_rdlock(&reg->sweep_lock);
-	lease_take(reg->leases, sum);
-	ret = place_checked(upload, sum, err);
-	pthread_rwlock_unlock(&reg->sweep_lock);
+	ret = hold_sum(reg, sum, err);
+	if (ret == 0) {
+		pthread_rwlock_rdlock(&reg->sweep_lock);
+		lease_take(reg->leases, sum);
+		ret = place_checked(upload, sum, err);
+		pthread_rwlock_unlock(&reg->sweep_lock);
+	}
 	bucket_cancel(upload->writer);
 	drop_session(upload);
 	return ret;

@@ -21,6 +21,7 @@ struct upload {
 	struct summer summer;
 	uint64_t loaded; /* the offset of the hash state that was read; UINT64_MAX: none */
 	uint64_t began;  /* the size when this request opened it */
+	bool is_counted; /* what it brings counts for its quota already */
 };
 
 struct upload_claims *upload_claims_new(void);
@@ -42,6 +43,12 @@ int upload_create(struct reg *reg, const char *repo, enum sum_kind kind,
 int upload_open(struct reg *reg, const char *repo, const char *id, struct upload **ret_upload,
 		struct shale_err *err);
 uint64_t upload_size(const struct upload *upload);
+/*
+ * What a request is about to write: bytes UINT64_MAX, it does not say how many; sum NULL, nor what it will be. A
+ * quota may refuse it.
+ */
+int upload_expect(struct upload *upload, uint64_t bytes, const struct sum *sum,
+		  struct shale_err *err);
 int upload_write(struct upload *upload, const void *data, size_t len, struct shale_err *err);
 /* The three ends; each frees it. keep: to be gone on with, if it is a session, else as cancel. */
 int upload_keep(struct upload *upload, struct shale_err *err);

@@ -10,6 +10,7 @@
 
 struct verb_options {
 	bool is_dry;
+	bool is_alone;
 	bool is_quick;
 	bool is_untagged;
 	const char *to; /* a second configuration */
@@ -22,6 +23,10 @@ int verb_gc(const struct settings *settings, const struct verb_options *options,
 	    struct shale_err *err);
 int verb_index(const struct settings *settings, const struct verb_options *options,
 	       struct shale_err *err);
+int verb_quota(const struct settings *settings, const struct verb_options *options,
+	       struct shale_err *err);
+int verb_retention(const struct settings *settings, const struct verb_options *options,
+		   struct shale_err *err);
 int verb_migrate(const struct settings *settings, const struct verb_options *options,
 		 struct shale_err *err);
 

@@ -14,6 +14,7 @@
 #include "registry/layout.h"
 #include "registry/repo.h"
 #include "registry/scan.h"
+#include "registry/upstream.h"
 
 #define READ_CHUNK (1u << 20)
 
@@ -99,6 +100,14 @@ static int collect_entry(void *ctx, const struct bucket_entry *entry, struct sha
 	return entries_add(ctx, entry, strlen(entry->name), err);
 }
 
+/* What an upstream has comes when it is asked for. */
+static bool may_be_absent(struct verify *verify, const char *repo, const struct manifest_ref *ref)
+{
+	const char *remote;
+
+	return ref->may_be_absent || upstreams_find(verify->reg->upstreams, repo, &remote);
+}
+
 static void look_at_refs(struct verify *verify, const char *repo, const struct sum *sum,
 			 const struct manifest *manifest)
 {
@@ -107,13 +116,14 @@ static void look_at_refs(struct verify *verify, const char *repo, const struct s
 
 	for (size_t i = 0; i < manifest->ref_count; i++) {
 		const struct manifest_ref *ref = &manifest->refs[i];
+		bool is_there = bucket_stat(bucket, layout_blob(&ref->sum).text, &st, NULL) == 0;
 
-		if (ref->may_be_absent)
+		if (!is_there && may_be_absent(verify, repo, ref))
 			continue;
-		if (bucket_stat(bucket, layout_blob(&ref->sum).text, &st, NULL) < 0)
+		if (!is_there)
 			fault(verify, "%s@%s refers to %s, which is not there", repo, sum->text,
 			      ref->sum.text);
-		else if (st.size != ref->size)
+		else if (!ref->may_be_absent && st.size != ref->size)
 			fault(verify, "%s@%s says %s has %llu bytes, and it has %llu", repo, sum->text,
 			      ref->sum.text, (unsigned long long)ref->size,
 			      (unsigned long long)st.size);

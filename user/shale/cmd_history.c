@@ -11,13 +11,14 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "shale/connection.h"
 #include "shale/format.h"
+#include "shale/show.h"
 #include "shale/table.h"
+#include "store/json.h"
 
-/* docker's widths. */
-#define SHORT_ID   12
+/* docker's width. */
 #define SHORT_TEXT 45
-#define ELLIPSIS   "\xe2\x80\xa6"
 
 struct history_view {
 	bool quiet;
@@ -39,66 +40,15 @@ static const struct format_field fields[] = {
 #define TABLE_TEXT     "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
 #define TABLE_RAW_TEXT "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
 
-static const char *text_of(const json_t *row, const char *key)
+static json_t *created_by_of(const struct history_view *view, const json_t *step)
 {
-	const char *text = json_string_value(json_object_get(row, key));
-
-	return text ? text : "";
-}
-
-static json_t *id_of(const struct history_view *view, const json_t *row)
-{
-	const char *id = text_of(row, "Id");
-	const char *hex = strchr(id, ':');
-
-	if (view->no_trunc || !hex)
-		return json_string(id);
-	return json_sprintf("%.*s", SHORT_ID, hex + 1);
-}
-
-/* The length of the first so many characters; a byte that begins none belongs to the one before. */
-static size_t chars_len(const char *text, size_t count)
-{
-	size_t len = 0;
-
-	for (; text[len]; len++)
-		if ((text[len] & 0xc0) != 0x80 && !count--)
-			break;
-	return len;
-}
-
-static json_t *created_by_of(const struct history_view *view, const json_t *row)
-{
-	__cleanup_free char *text = strdup(text_of(row, "CreatedBy"));
-	size_t whole;
+	__cleanup_free char *text = strdup(show_text(step, "CreatedBy"));
 
 	if (!text)
 		return NULL;
 	for (char *at = text; (at = strchr(at, '\t'));)
 		*at = ' ';
-	whole = chars_len(text, SHORT_TEXT);
-	if (view->no_trunc || !text[whole])
-		return json_string(text);
-	return json_sprintf("%.*s" ELLIPSIS, (int)chars_len(text, SHORT_TEXT - 1), text);
-}
-
-static void print_time(int64_t created, char *text, size_t len)
-{
-	time_t when = created;
-	size_t used;
-	struct tm tm;
-
-	if (!localtime_r(&when, &tm) || !(used = strftime(text, len, "%Y-%m-%dT%H:%M:%S%z", &tm))) {
-		snprintf(text, len, "N/A");
-		return;
-	}
-	/* RFC 3339 has a colon in the zone, and Z for none. */
-	if (!strcmp(text + used - 5, "+0000"))
-		snprintf(text + used - 5, 2, "Z");
-	else if (used + 1 < len) {
-		memmove(text + used - 1, text + used - 2, 3);
-		text[used - 2] = ':';
-	}
+	return view->no_trunc ? json_string(text) : show_cut(text, SHORT_TEXT);
 }
 
 static json_t *make_row(const struct history_view *view, const json_t *step)
@@ -107,56 +57,61 @@ static json_t *make_row(const struct history_view *view, const json_t *step)
 	uint64_t size = json_integer_value(json_object_get(step, "Size"));
 	char at[64], age[64], bytes[32];
 
-	print_time(created, at, sizeof(at));
+	show_date(created, at, sizeof(at));
 	table_age(created, view->now, age, sizeof(age));
 	if (view->raw)
 		snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)size);
 	else
 		table_size(size, bytes, sizeof(bytes));
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s}", "Comment", text_of(step, "Comment"),
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s}", "Comment", show_text(step, "Comment"),
 			 "CreatedAt", at, "CreatedBy", created_by_of(view, step), "CreatedSince",
-			 view->raw ? at : age, "ID", id_of(view, step), "Size", bytes);
+			 view->raw ? at : age, "ID", show_id(show_text(step, "Id"), view->no_trunc), "Size", bytes);
 }
 
 static int print_steps(const struct cli *cli, struct history_view *view, const char *wanted,
 		       const json_t *steps)
 {
 	struct format format = {
-		.wanted = view->quiet ? "{{.ID}}" : wanted,
+		.wanted = wanted,
 		.table = view->raw ? TABLE_RAW_TEXT : TABLE_TEXT,
+		.quiet = view->quiet ? "{{.ID}}" : NULL,
 		.fields = fields,
 	};
+	__cleanup_json json_t *rows = json_array();
 	struct shale_err err = { 0 };
-	json_t *rows = json_array();
-	int status = EXIT_SUCCESS;
 
 	view->now = time(NULL);
-	for (size_t i = 0; status == EXIT_SUCCESS && i < json_array_size(steps); i++)
+	for (size_t i = 0; i < json_array_size(steps); i++)
 		if (json_array_append_new(rows, make_row(view, json_array_get(steps, i)))) {
 			shale_err_set(&err, ENOMEM, "out of memory");
-			status = cli_fail(&err);
+			return cli_fail(&err);
 		}
-	if (status == EXIT_SUCCESS)
-		status = format_print(cli, &format, rows);
-	json_decref(rows);
-	return status;
+	return format_print(cli, &format, rows);
+}
+
+static int fetch_steps(const struct cli *cli, const char *name, json_t **ret_steps,
+		       struct shale_err *err)
+{
+	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
+
+	if (dockapi_path(&call, err, "/images/%s/history", name) ||
+	    connection_open(cli, &connection, err))
+		return -1;
+	return connection_json(&connection, &call, ret_steps, err);
 }
 
 static int show_history(const struct cli *cli, struct history_view *view, const char *wanted,
 			const char *name)
 {
-	struct shale_opts opts = { .root = cli->root };
-	__cleanup_free char *text = NULL;
+	__cleanup_json json_t *steps = NULL;
 	struct shale_err err = { 0 };
-	json_t *steps;
-	int status;
 
-	if (shale_history(&opts, name, &text, &err) < 0)
+	if (format_check(cli, wanted) != EXIT_SUCCESS)
+		return EXIT_USAGE;
+	if (fetch_steps(cli, name, &steps, &err))
 		return cli_fail(&err);
-	steps = json_loads(text, 0, NULL);
-	status = print_steps(cli, view, wanted, steps);
-	json_decref(steps);
-	return status;
+	return print_steps(cli, view, wanted, steps);
 }
 
 enum { OPT_NO_TRUNC = 1, OPT_FORMAT };

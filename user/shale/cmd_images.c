@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shale images: docker's columns, JSON with docker's keys, or what a template makes of them.
+ * shale images: docker's columns, a row for each name an image has; JSON with docker's keys, or what a template makes of
+ * them.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -10,150 +11,137 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/err.h"
+#include "shale/connection.h"
+#include "shale/filters.h"
 #include "shale/format.h"
-#include "shale/table.h"
-
-#define SHORT_ID 12
-
-struct images_view {
-	bool quiet;
-	bool no_trunc;
-	bool digests;
-	const char *wanted; /* --format */
-	int64_t now;
-};
-
-static const char *or_none(const char *text)
-{
-	return text ? text : "<none>";
-}
-
-static void print_id(const struct images_view *view, const struct shale_image *image, char *text,
-		     size_t len)
-{
-	if (view->no_trunc)
-		snprintf(text, len, "%s", image->id);
-	else
-		snprintf(text, len, "%.*s", SHORT_ID, strchr(image->id, ':') + 1);
-}
-
-static void print_created(int64_t created, char *text, size_t len)
-{
-	time_t when = created;
-	struct tm tm;
-
-	if (!created || !localtime_r(&when, &tm) ||
-	    !strftime(text, len, "%Y-%m-%d %H:%M:%S %z %Z", &tm))
-		snprintf(text, len, "N/A");
-}
-
-static const struct format_field fields[] = {
-	{ "ID", "IMAGE ID" },
-	{ "Repository", "REPOSITORY" },
-	{ "Tag", "TAG" },
-	{ "Digest", "DIGEST" },
-	{ "CreatedSince", "CREATED" },
-	{ "CreatedAt", "CREATED AT" },
-	{ "Size", "SIZE" },
-	{ "Containers", "CONTAINERS" },
-	{ "SharedSize", "SHARED SIZE" },
-	{ "UniqueSize", "UNIQUE SIZE" },
-	{ NULL, NULL },
-};
+#include "shale/image_rows.h"
+#include "store/json.h"
 
 #define TABLE_TEXT "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
 #define TABLE_DIGESTS_TEXT                                                                         \
 	"{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+#define RAW_TEXT                                                                                   \
+	"repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\n" \
+	"virtual_size: {{.Size}}\n"
 
-static json_t *make_row(const struct images_view *view, const struct shale_image *image)
+struct images {
+	struct image_rows_view view;
+	struct filters filters;
+	const char *wanted; /* --format */
+	bool quiet;
+	bool all;
+};
+
+static int fetch_images(const struct cli *cli, const struct images *images, json_t **ret_list,
+			struct shale_err *err)
 {
-	char id[SHALE_DIGEST_TEXT], created[64], age[64], size[32];
+	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
 
-	print_id(view, image, id, sizeof(id));
-	print_created(image->created, created, sizeof(created));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Containers", "N/A",
-			 "CreatedAt", created, "CreatedSince",
-			 table_age(image->created, view->now, age, sizeof(age)), "Digest",
-			 view->digests ? image->digest : "<none>", "ID", id, "Repository",
-			 or_none(image->repository), "SharedSize", "N/A", "Size",
-			 table_size(image->size, size, sizeof(size)), "Tag", or_none(image->tag),
-			 "UniqueSize", "N/A");
+	if (dockapi_path(&call, err, "/images/json") ||
+	    filters_query(&images->filters, &call, err) ||
+	    dockapi_query(&call, "all", images->all ? "1" : NULL, err) ||
+	    connection_open(cli, &connection, err))
+		return -1;
+	return connection_json(&connection, &call, ret_list, err);
 }
 
-static int print_images(const struct cli *cli, const struct images_view *view,
-			const struct shale_image_list *list)
+static int print_images(const struct cli *cli, struct images *images, const json_t *list)
 {
 	struct format format = {
-		.wanted = view->quiet ? "{{.ID}}" : view->wanted,
-		.table = view->digests ? TABLE_DIGESTS_TEXT : TABLE_TEXT,
-		.fields = fields,
+		.wanted = images->wanted,
+		.table = images->view.digests ? TABLE_DIGESTS_TEXT : TABLE_TEXT,
+		.raw = RAW_TEXT,
+		.quiet = images->quiet ? "{{.ID}}" : NULL,
+		.fields = image_rows_fields,
 	};
+	__cleanup_json json_t *rows = json_array();
 	struct shale_err err = { 0 };
-	json_t *rows = json_array();
-	int status = EXIT_SUCCESS;
 
-	for (size_t i = 0; status == EXIT_SUCCESS && i < list->count; i++)
-		if (json_array_append_new(rows, make_row(view, &list->images[i]))) {
+	/* What is not shown by --digests is shown to who asks for it. */
+	images->view.wants_digest = images->view.digests ||
+				    (images->wanted && strstr(images->wanted, "{{.Digest}}"));
+	images->view.now = time(NULL);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (image_rows_add(&images->view, json_array_get(list, i), rows)) {
 			shale_err_set(&err, ENOMEM, "out of memory");
-			status = cli_fail(&err);
+			return cli_fail(&err);
 		}
-	if (status == EXIT_SUCCESS)
-		status = format_print(cli, &format, rows);
-	json_decref(rows);
-	return status;
+	return format_print(cli, &format, rows);
 }
 
-static int list_images(const struct cli *cli, struct images_view *view, const char *filter)
+static int list_images(const struct cli *cli, struct images *images)
 {
-	struct shale_opts opts = { .root = cli->root };
-	struct shale_image_list list = { 0 };
+	__cleanup_json json_t *list = NULL;
 	struct shale_err err = { 0 };
-	int status;
 
-	if (shale_images(&opts, filter, &list, &err) < 0)
+	if (format_check(cli, images->wanted) != EXIT_SUCCESS)
+		return EXIT_USAGE;
+	if (fetch_images(cli, images, &list, &err))
 		return cli_fail(&err);
-	view->now = time(NULL);
-	status = print_images(cli, view, &list);
-	shale_image_list_free(&list);
-	return status;
+	return print_images(cli, images, list);
 }
 
 enum { OPT_NO_TRUNC = 1, OPT_DIGESTS, OPT_FORMAT };
 
-int cmd_images(struct cli *cli, int argc, char **argv)
-{
-	static const struct option longs[] = {
-		CLI_LONGS,
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "no-trunc", no_argument, NULL, OPT_NO_TRUNC },
-		{ "digests", no_argument, NULL, OPT_DIGESTS },
-		{ "format", required_argument, NULL, OPT_FORMAT },
-		{ 0 },
-	};
-	struct images_view view = { 0 };
-	int status = 0;
-	int opt;
+static const struct option longs[] = {
+	CLI_LONGS,
+	{ "all", no_argument, NULL, 'a' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "no-trunc", no_argument, NULL, OPT_NO_TRUNC },
+	{ "digests", no_argument, NULL, OPT_DIGESTS },
+	{ "filter", required_argument, NULL, 'f' },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ 0 },
+};
 
-	while ((opt = cli_getopt(cli, argc, argv, ":q", longs, &status)) != -1) {
-		switch (opt) {
-		case 'q':
-			view.quiet = true;
-			break;
-		case OPT_NO_TRUNC:
-			view.no_trunc = true;
-			break;
-		case OPT_DIGESTS:
-			view.digests = true;
-			break;
-		case OPT_FORMAT:
-			view.wanted = optarg;
-			break;
-		default:
+/* The exit status when something makes no sense, otherwise 0. */
+static int take_option(const struct cli *cli, int opt, struct images *images)
+{
+	switch (opt) {
+	case 'a':
+		images->all = true;
+		return 0;
+	case 'q':
+		images->quiet = true;
+		return 0;
+	case OPT_NO_TRUNC:
+		images->view.no_trunc = true;
+		return 0;
+	case OPT_DIGESTS:
+		images->view.digests = true;
+		return 0;
+	case OPT_FORMAT:
+		images->wanted = optarg;
+		return 0;
+	}
+	return filters_option(cli, optarg, &images->filters);
+}
+
+static int run_images(struct cli *cli, int argc, char **argv, struct images *images)
+{
+	struct shale_err err = { 0 };
+	int opt, status = 0;
+
+	while ((opt = cli_getopt(cli, argc, argv, ":aqf:", longs, &status)) != -1) {
+		if (opt == CLI_DONE)
 			return status;
-		}
+		status = take_option(cli, opt, images);
+		if (status)
+			return status;
 	}
 	if (argc - optind > 1)
 		return cli_usage(cli, "too many arguments");
-	return list_images(cli, &view, argv[optind]);
+	if (argv[optind] && filters_add(&images->filters, "reference", argv[optind], &err))
+		return cli_fail(&err);
+	return list_images(cli, images);
+}
+
+int cmd_images(struct cli *cli, int argc, char **argv)
+{
+	struct images images = { .quiet = false };
+	int status = run_images(cli, argc, argv, &images);
+
+	filters_release(&images.filters);
+	return status;
 }

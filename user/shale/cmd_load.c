@@ -5,9 +5,25 @@
  */
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shale/load.h"
+
+static int load(const struct cli *cli, const char *source, enum load_says says,
+		struct shale_err *err)
+{
+	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
+
+	/* Off a terminal docker has no progress either. */
+	if (dockapi_path(&call, err, "/images/load") ||
+	    dockapi_query(&call, "quiet", says == LOAD_QUIET || !isatty(STDOUT_FILENO) ? "1" : NULL,
+			  err) ||
+	    connection_open(cli, &connection, err))
+		return -1;
+	return load_send(&connection, &call, source, says, err);
+}
 
 int cmd_load(struct cli *cli, int argc, char **argv)
 {
@@ -17,7 +33,8 @@ int cmd_load(struct cli *cli, int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' },
 		{ 0 },
 	};
-	struct shale_import_opts import = { .source = "-", .only_images = true };
+	const char *source = "-";
+	struct shale_err err = { 0 };
 	bool quiet = false;
 	int status = 0;
 	int opt;
@@ -26,14 +43,14 @@ int cmd_load(struct cli *cli, int argc, char **argv)
 		if (opt == CLI_DONE)
 			return status;
 		if (opt == 'i')
-			import.source = optarg;
+			source = optarg;
 		else
 			quiet = true;
 	}
 	if (argc != optind)
 		return cli_usage(cli, "too many arguments; a file is given with -i");
-	if (import.source[0] == '-' && !import.source[1] && isatty(STDIN_FILENO))
+	if (!strcmp(source, "-") && isatty(STDIN_FILENO))
 		return cli_usage(cli,
 				 "standard input is a terminal: give a file with -i, or a pipe");
-	return load_run(cli, &import, quiet ? LOAD_QUIET : LOAD_NAMES);
+	return load(cli, source, quiet ? LOAD_QUIET : LOAD_NAMES, &err) ? cli_fail(&err) : EXIT_SUCCESS;
 }

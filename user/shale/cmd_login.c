@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * shale login and shale logout: ask for what is not given, on a terminal without showing the password, and say
- * what docker says.
+ * what docker says. It is the daemon that asks the registry, and we who keep what it takes.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,15 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "client/creds.h"
+#include "client/origin.h"
+#include "shale/connection.h"
 #include "shale/registry_opts.h"
+#include "shale/show.h"
+#include "store/json.h"
+
+#define DEFAULT_HOST "docker.io"
 
 /* A line of a person or a pipe; NULL at the end of input. To be freed. */
 static char *read_line(FILE *in)
@@ -48,6 +57,70 @@ static char *ask(const char *prompt, bool is_secret)
 	return line;
 }
 
+/* "host[:port]" of what people give, which may be a URL. */
+static int find_origin(const char *text, struct origin *ret_origin, struct shale_err *err)
+{
+	__cleanup_buf struct buf name = BUF_INIT;
+	struct ref ref;
+
+	if (!strncmp(text, "https://", 8))
+		text += 8;
+	else if (!strncmp(text, "http://", 7))
+		text += 7;
+	/* The part that names an image's registry, seen by whether an image there has a name. */
+	if (buf_addf(&name, "%.*s/x", (int)strcspn(text, "/"), text))
+		return shale_err_set(err, ENOMEM, "out of memory");
+	if (ref_parse(buf_str(&name), &ref, NULL) || origin_of_ref(&ref, ret_origin, NULL) ||
+	    (strncmp(ref.name, text, strlen(ret_origin->host)) &&
+	     strcmp(ret_origin->host, "docker.io")))
+		return shale_err_set(err, EINVAL, "'%.200s' is no registry", text);
+	return 0;
+}
+
+static int call_login(struct connection *connection, const struct shale_registry_opts *registry,
+		      const char *host, json_t **ret_answer, struct shale_err *err)
+{
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
+	__cleanup_json json_t *body =
+		json_pack("{s:s, s:s, s:s}", "username", registry->username, "password",
+			  registry->password, "serveraddress", host);
+
+	if (!body)
+		return shale_err_set(err, EINVAL, "a user or a password that is not UTF-8");
+	call.body = body;
+	if (dockapi_path(&call, err, "/auth") ||
+	    registry_call(registry, connection, NULL, &call, err))
+		return -1;
+	return connection_json(connection, &call, ret_answer, err);
+}
+
+/* A registry that gives a token for the future has no use for the password. */
+static int keep(const struct shale_registry_opts *registry, const char *host, const json_t *answer,
+		struct shale_err *err)
+{
+	const char *token = show_text(answer, "IdentityToken");
+	struct creds creds = {
+		.username = (char *)registry->username,
+		.password = *token ? NULL : (char *)registry->password,
+		.identity_token = *token ? (char *)token : NULL,
+	};
+
+	return creds_store(registry, host, &creds, err);
+}
+
+static int login(const struct cli *cli, const struct shale_registry_opts *registry,
+		 const char *host, struct shale_err *err)
+{
+	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
+	__cleanup_json json_t *answer = NULL;
+	struct origin origin;
+
+	if (find_origin(host, &origin, err) || connection_open(cli, &connection, err) ||
+	    call_login(&connection, registry, origin.host, &answer, err))
+		return -1;
+	return keep(registry, origin.host, answer, err);
+}
+
 static int run_login(const struct cli *cli, struct shale_registry_opts *registry, const char *host,
 		     bool from_stdin)
 {
@@ -63,7 +136,7 @@ static int run_login(const struct cli *cli, struct shale_registry_opts *registry
 		registry->password = ask("Password: ", true);
 	if (!registry->username || !registry->password)
 		return cli_usage(cli, "a user and a password are needed, and this is no terminal");
-	if (shale_login(registry, host, &err) < 0)
+	if (login(cli, registry, host ? host : DEFAULT_HOST, &err))
 		return cli_fail(&err);
 	puts("Login Succeeded");
 	return EXIT_SUCCESS;
@@ -128,6 +201,7 @@ int cmd_logout(struct cli *cli, int argc, char **argv)
 	};
 	struct shale_registry_opts registry = { 0 };
 	struct shale_err err = { 0 };
+	struct origin origin;
 	const char *host;
 	int status = 0;
 	int opt;
@@ -139,8 +213,8 @@ int cmd_logout(struct cli *cli, int argc, char **argv)
 	}
 	if (argc - optind > 1)
 		return cli_usage(cli, "too many arguments");
-	host = argv[optind] ? argv[optind] : "docker.io";
-	if (shale_logout(&registry, host, &err) < 0)
+	host = argv[optind] ? argv[optind] : DEFAULT_HOST;
+	if (find_origin(host, &origin, &err) || creds_erase(&registry, origin.host, &err))
 		return cli_fail(&err);
 	printf("Removing login credentials for %s\n", host);
 	return EXIT_SUCCESS;

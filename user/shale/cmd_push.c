@@ -3,12 +3,13 @@
  * shale push: says what docker push says, with lines that are redrawn on a terminal and one for each blob's
  * end elsewhere.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shale/interrupt.h"
+#include "shale/connection.h"
 #include "shale/progress.h"
 #include "shale/registry_opts.h"
 #include "store/ref.h"
@@ -18,55 +19,51 @@ struct push_view {
 	bool quiet;
 };
 
-static void print_push(const struct shale_event *event)
-{
-	const char *id = event->id ? event->id + strlen("sha256:") : "";
-
-	if (event->kind == SHALE_EVENT_PREPARED)
-		printf("%.12s: Preparing\n", id);
-	else if (event->kind == SHALE_EVENT_PUSHED)
-		printf("%.12s: Pushed\n", id);
-	else if (event->kind == SHALE_EVENT_PUSH_EXISTS)
-		printf("%.12s: Layer already exists\n", id);
-	else if (event->kind == SHALE_EVENT_MOUNTED)
-		printf("%.12s: Mounted from %s\n", id, event->name);
-}
-
-static int show(void *arg, const struct shale_event *event)
+static int show(void *arg, const json_t *message, struct shale_err *err)
 {
 	struct push_view *view = arg;
 
-	if (view->quiet)
-		return interrupt_came();
-	if (view->progress.is_tty)
-		progress_show(&view->progress, event);
-	else
-		print_push(event);
-	fflush(stdout);
-	return interrupt_came();
+	(void)err;
+	if (!view->quiet)
+		progress_show(&view->progress, message);
+	return 0;
 }
 
-static int run_push(const struct cli *cli, const struct shale_push_opts *push, bool quiet)
+static int call_push(const struct shale_push_opts *push, const struct ref *ref, bool all_tags,
+		     struct connection *connection, struct push_view *view, struct shale_err *err)
 {
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
+
+	if (dockapi_path(&call, err, "/images/%s/push", ref->name) ||
+	    dockapi_query(&call, "tag", all_tags ? NULL : ref->tag, err) ||
+	    registry_call(&push->registry, connection, ref, &call, err))
+		return -1;
+	return connection_stream(connection, &call, show, view, err);
+}
+
+static int run_push(const struct cli *cli, const struct shale_push_opts *push, bool all_tags,
+		    bool quiet)
+{
+	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
 	struct push_view view = { .quiet = quiet };
-	struct shale_opts opts = { .root = cli->root, .progress = show, .arg = &view };
-	struct shale_pushed pushed = { 0 };
 	struct shale_err err = { 0 };
 	struct ref ref;
 
 	if (ref_parse(push->name, &ref, &err) < 0)
 		return cli_fail(&err);
-	if (!quiet)
-		printf("The push refers to repository [%s]\n", ref.name);
+	if (ref.has_digest) {
+		shale_err_set(&err, EINVAL, "'%s': a name with a digest cannot be pushed", push->name);
+		return cli_fail(&err);
+	}
+	if (!quiet && !all_tags && !ref_has_tag(push->name))
+		puts("Using default tag: latest");
 	progress_init(&view.progress, stdout);
-	interrupt_catch();
-	if (shale_push(&opts, push, &pushed, &err) < 0)
+	registry_prepare(&push->registry);
+	if (connection_open(cli, &connection, &err) ||
+	    call_push(push, &ref, all_tags, &connection, &view, &err))
 		return cli_fail(&err);
 	if (quiet)
-		puts(ref_text(&ref).text);
-	else
-		printf("%s: digest: %s size: %llu\n", *ref.tag ? ref.tag : ref.name, pushed.digest,
-		       (unsigned long long)pushed.size);
+		puts(all_tags ? ref.name : ref_text(&ref).text);
 	return EXIT_SUCCESS;
 }
 
@@ -75,19 +72,21 @@ int cmd_push(struct cli *cli, int argc, char **argv)
 	static const struct option longs[] = {
 		CLI_LONGS,
 		REGISTRY_LONGS,
+		{ "all-tags", no_argument, NULL, 'a' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ 0 },
 	};
 	struct shale_push_opts push = { 0 };
+	bool all_tags = false;
 	bool quiet = false;
 	int status = 0;
 	int opt;
 
-	while ((opt = cli_getopt(cli, argc, argv, ":q", longs, &status)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, ":aq", longs, &status)) != -1) {
 		if (opt == CLI_DONE)
 			return status;
-		if (opt == 'q') {
-			quiet = true;
+		if (opt == 'q' || opt == 'a') {
+			*(opt == 'q' ? &quiet : &all_tags) = true;
 			continue;
 		}
 		status = registry_option(cli, opt, optarg, &push.registry);
@@ -97,5 +96,7 @@ int cmd_push(struct cli *cli, int argc, char **argv)
 	if (argc - optind != 1)
 		return cli_usage(cli, "one image to push is needed");
 	push.name = argv[optind];
-	return run_push(cli, &push, quiet);
+	if (all_tags && ref_has_tag(push.name))
+		return cli_usage(cli, "all tags are pushed of a name without one, not of '%s'", push.name);
+	return run_push(cli, &push, all_tags, quiet);
 }

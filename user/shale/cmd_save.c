@@ -12,19 +12,28 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include "shale/shale.h"
+#include "shale/connection.h"
 
-static int write_fd(void *arg, const void *data, size_t len)
+static int write_fd(void *arg, const void *data, size_t len, struct shale_err *err)
 {
-	return fs_write_full(*(int *)arg, data, len);
+	return fs_write_full(*(int *)arg, data, len) ? shale_err_errno(err, "cannot write the archive") : 0;
 }
 
 static int save_to(const struct cli *cli, int fd, char **names, size_t count, struct shale_err *err)
 {
-	struct shale_opts opts = { .root = cli->root };
-	struct shale_sink sink = { .write = write_fd, .arg = &fd };
+	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
 
-	return shale_save(&opts, (const char *const *)names, count, &sink, err);
+	call.sink = write_fd;
+	call.sink_arg = &fd;
+	if (dockapi_path(&call, err, "/images/get"))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (dockapi_query(&call, "names", names[i], err))
+			return -1;
+	if (connection_open(cli, &connection, err))
+		return -1;
+	return connection_perform(&connection, &call, err);
 }
 
 /* What is no regular file (a pipe, /dev/null) is written as it is. */

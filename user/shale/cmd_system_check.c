@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shale/registry_opts.h"
 #include "shale/shale.h"
 
 struct check_view {
@@ -66,17 +67,16 @@ static void print_sum(const struct check_view *view)
 		       counts[SHALE_FINDING_DROPPED]);
 }
 
-static int run_check(const struct cli *cli, bool is_repairing, bool is_json)
+static int run_check(const struct cli *cli, struct shale_check_opts *check, bool is_json)
 {
 	struct check_view view = { .is_json = is_json };
 	struct shale_opts opts = { .root = cli->root };
-	struct shale_check_opts check = {
-		.is_repairing = is_repairing,
-		.finding = print_finding,
-		.finding_arg = &view,
-	};
 	struct shale_err err = { 0 };
-	int ret = shale_check(&opts, &check, &err);
+	int ret;
+
+	check->finding = print_finding;
+	check->finding_arg = &view;
+	ret = shale_check(&opts, check, &err);
 
 	/* That something is wrong has been said. */
 	if (ret < 0 && err.code != EUCLEAN)
@@ -90,24 +90,35 @@ int cmd_system_check(struct cli *cli, int argc, char **argv)
 	static const struct option longs[] = {
 		CLI_LONGS,
 		{ "repair", no_argument, NULL, 'r' },
+		{ "no-fetch", no_argument, NULL, 'n' },
+		REGISTRY_LONGS,
 		{ "format", required_argument, NULL, 'F' },
 		{ 0 },
 	};
-	bool is_repairing = false, is_json = false;
+	struct shale_registry_opts registry = { 0 };
+	struct shale_check_opts check = { .registry = &registry };
+	bool is_json = false;
 	int opt, status;
 
 	while ((opt = cli_getopt(cli, argc, argv, ":", longs, &status)) != -1) {
 		if (opt == CLI_DONE)
 			return status;
 		if (opt == 'r') {
-			is_repairing = true;
-			continue;
+			check.is_repairing = true;
+		} else if (opt == 'n') {
+			check.registry = NULL;
+		} else if (opt != 'F') {
+			status = registry_option(cli, opt, optarg, &registry);
+			if (status)
+				return status;
 		}
+		if (opt != 'F')
+			continue;
 		is_json = !strcmp(optarg, "json");
 		if (!is_json && strcmp(optarg, "table"))
 			return cli_usage(cli, "--format is 'table' or 'json', not '%s'", optarg);
 	}
 	if (optind < argc)
 		return cli_usage(cli, "too many arguments");
-	return run_check(cli, is_repairing, is_json);
+	return run_check(cli, &check, is_json);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shale system df: docker's columns. Where docker has only layers, a store has the blobs they came as,
- * too, which are a line of their own.
+ * shale system df: docker's lines and columns, and with -v its tables. What images' blobs take, which docker does not
+ * keep, is told with the latter.
  */
-#include <inttypes.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,187 +11,251 @@
 #include <string.h>
 #include <time.h>
 
-#include "shale/shale.h"
+#include "shale/fetch.h"
+#include "shale/format.h"
+#include "shale/image_rows.h"
+#include "shale/show.h"
 #include "shale/table.h"
+#include "store/json.h"
 
-#define SHORT_ID 12
-
-struct df_line {
-	const char *type;
-	const struct shale_df_total *usage;
+static const struct format_field fields[] = {
+	{ "Type", "TYPE" }, { "TotalCount", "TOTAL" },	    { "Active", "ACTIVE" },
+	{ "Size", "SIZE" }, { "Reclaimable", "RECLAIMABLE" }, { NULL, NULL },
 };
 
-/* What a line's cells hold. */
-struct df_cells {
-	char total[24], active[24], size[32], reclaimable[48];
+struct df_sum {
+	int64_t total;
+	int64_t active;
+	int64_t size;
+	int64_t reclaimable;
+	bool has_percent;
 };
 
-static void fill_cells(const struct shale_df_total *usage, struct df_cells *cells)
+static int64_t number_of(const json_t *object, const char *key)
 {
-	char size[32];
-
-	snprintf(cells->total, sizeof(cells->total), "%" PRIu64, usage->total);
-	snprintf(cells->active, sizeof(cells->active), "%" PRIu64, usage->active);
-	table_size(usage->size, cells->size, sizeof(cells->size));
-	table_size(usage->reclaimable, size, sizeof(size));
-	if (usage->size)
-		snprintf(cells->reclaimable, sizeof(cells->reclaimable), "%s (%d%%)", size,
-			 (int)(100.0 * usage->reclaimable / usage->size));
-	else
-		snprintf(cells->reclaimable, sizeof(cells->reclaimable), "%s", size);
+	return json_integer_value(json_object_get(object, key));
 }
 
-static int print_json(const struct df_line *line)
+static struct df_sum sum_images(const json_t *df)
 {
-	struct df_cells cells;
-	json_t *json;
-	int ret;
+	const json_t *images = json_object_get(df, "Images");
+	struct df_sum sum = { .total = json_array_size(images),
+			      .size = number_of(df, "LayersSize"),
+			      .has_percent = true };
 
-	fill_cells(line->usage, &cells);
-	json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "Active", cells.active, "Reclaimable",
-			 cells.reclaimable, "Size", cells.size, "TotalCount", cells.total, "Type",
-			 line->type);
-	ret = json ? json_dumpf(json, stdout, JSON_COMPACT) : -1;
-	json_decref(json);
-	putchar('\n');
-	return ret;
+	sum.reclaimable = sum.size;
+	for (size_t i = 0; i < json_array_size(images); i++) {
+		const json_t *image = json_array_get(images, i);
+
+		if (!number_of(image, "Containers"))
+			continue;
+		sum.active++;
+		if (number_of(image, "Size") >= 0 && number_of(image, "SharedSize") >= 0)
+			sum.reclaimable -= number_of(image, "Size") - number_of(image, "SharedSize");
+	}
+	return sum;
 }
 
-static int add_line(struct table *table, const struct df_line *line)
+static bool is_active(const json_t *container)
 {
-	struct df_cells cells;
+	const char *state = show_text(container, "State");
 
-	fill_cells(line->usage, &cells);
-	return table_add(table, (const char *const[]){ line->type, cells.total, cells.active,
-						       cells.size, cells.reclaimable });
+	return !strcmp(state, "running") || !strcmp(state, "paused") || !strcmp(state, "restarting");
 }
 
-static int print_sums(const struct shale_df *df, bool is_json)
+static struct df_sum sum_containers(const json_t *df)
 {
-	static const char *const head[] = { "TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE" };
-	const struct df_line lines[] = {
-		{ "Images", &df->images },
-		{ "Containers", &df->containers },
-		{ "Blobs", &df->blobs },
+	const json_t *containers = json_object_get(df, "Containers");
+	struct df_sum sum = { .total = json_array_size(containers), .has_percent = true };
+
+	for (size_t i = 0; i < json_array_size(containers); i++) {
+		const json_t *one = json_array_get(containers, i);
+
+		sum.size += number_of(one, "SizeRw");
+		if (is_active(one))
+			sum.active++;
+		else
+			sum.reclaimable += number_of(one, "SizeRw");
+	}
+	return sum;
+}
+
+static struct df_sum sum_volumes(const json_t *df)
+{
+	const json_t *volumes = json_object_get(df, "Volumes");
+	struct df_sum sum = { .total = json_array_size(volumes), .has_percent = true };
+
+	for (size_t i = 0; i < json_array_size(volumes); i++) {
+		const json_t *usage = json_object_get(json_array_get(volumes, i), "UsageData");
+		int64_t size = number_of(usage, "Size");
+
+		if (number_of(usage, "RefCount") > 0)
+			sum.active++;
+		if (size < 0)
+			continue;
+		sum.size += size;
+		if (!number_of(usage, "RefCount"))
+			sum.reclaimable += size;
+	}
+	return sum;
+}
+
+static struct df_sum sum_builds(const json_t *df)
+{
+	const json_t *builds = json_object_get(df, "BuildCache");
+
+	return (struct df_sum){ .total = json_array_size(builds),
+				.size = number_of(df, "BuilderSize"),
+				.reclaimable = number_of(df, "BuilderSize") };
+}
+
+static json_t *make_row(const char *type, struct df_sum sum)
+{
+	char size[32], reclaimable[32], percent[24] = "";
+
+	if (sum.has_percent && sum.size > 0)
+		snprintf(percent, sizeof(percent), " (%lld%%)",
+			 (long long)(sum.reclaimable * 100 / sum.size));
+	return json_pack("{s:o, s:o, s:s, s:o, s:s}", "Active",
+			 json_sprintf("%lld", (long long)sum.active), "Reclaimable",
+			 json_sprintf("%s%s", table_space(sum.reclaimable, reclaimable, sizeof(reclaimable)),
+				      percent),
+			 "Size", table_space(sum.size, size, sizeof(size)), "TotalCount",
+			 json_sprintf("%lld", (long long)sum.total), "Type", type);
+}
+
+static int print_sums(const struct cli *cli, const char *wanted, const json_t *df)
+{
+	struct format format = {
+		.wanted = wanted,
+		.table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+		.fields = fields,
 	};
-	struct table table;
-	int ret = 0;
+	__cleanup_json json_t *rows = json_pack(
+		"[o, o, o, o]", make_row("Images", sum_images(df)),
+		make_row("Containers", sum_containers(df)),
+		make_row("Local Volumes", sum_volumes(df)), make_row("Build Cache", sum_builds(df)));
+	struct shale_err err = { 0 };
 
-	table_init(&table, 5);
-	if (!is_json)
-		ret = table_add(&table, head);
-	for (size_t i = 0; !ret && i < sizeof(lines) / sizeof(*lines); i++)
-		ret = is_json ? print_json(&lines[i]) : add_line(&table, &lines[i]);
-	if (!ret)
-		table_print(&table);
-	table_release(&table);
-	return ret;
+	if (rows)
+		return format_print(cli, &format, rows);
+	shale_err_set(&err, ENOMEM, "out of memory");
+	return cli_fail(&err);
 }
 
-static const struct shale_df_image *find_image(const struct shale_df *df, const char *digest)
+static json_t *image_table(const json_t *images)
 {
-	static const struct shale_df_image none;
+	struct image_rows_view view = { .now = time(NULL) };
+	json_t *rows = json_array();
 
-	for (size_t i = 0; i < df->image_count; i++)
-		if (!strcmp(df->image_list[i].digest, digest))
-			return &df->image_list[i];
-	/* It came in between. */
-	return &none;
+	for (size_t i = 0; i < json_array_size(images); i++)
+		if (image_rows_add(&view, json_array_get(images, i), rows)) {
+			json_decref(rows);
+			return NULL;
+		}
+	return rows;
 }
 
-static int add_image(struct table *table, const struct shale_df *df,
-		     const struct shale_image *image, int64_t now)
-{
-	const struct shale_df_image *sizes = find_image(df, image->digest);
-	char id[SHORT_ID + 1], age[64], size[32], shared[32], unique[32], containers[24];
+static const struct format_field container_fields[] = {
+	{ "ID", "CONTAINER ID" }, { "Image", "IMAGE" },	      { "Command", "COMMAND" },
+	{ "LocalVolumes", "LOCAL VOLUMES" }, { "Size", "SIZE" }, { "RunningFor", "CREATED" },
+	{ "Status", "STATUS" },	  { "Names", "NAMES" },	      { NULL, NULL },
+};
 
-	snprintf(id, sizeof(id), "%.*s", SHORT_ID, strchr(image->id, ':') + 1);
-	snprintf(containers, sizeof(containers), "%" PRIu64, sizes->containers);
-	return table_add(table, (const char *const[]){
-		image->repository ? image->repository : "<none>",
-		image->tag ? image->tag : "<none>", id,
-		table_age(image->created, now, age, sizeof(age)),
-		table_size(image->size, size, sizeof(size)),
-		table_size(sizes->shared, shared, sizeof(shared)),
-		table_size(sizes->unique, unique, sizeof(unique)), containers });
+static json_t *container_row(const json_t *one, int64_t now)
+{
+	const char *name = json_string_value(json_array_get(json_object_get(one, "Names"), 0));
+	char age[64], size[32];
+
+	return json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "Command",
+			 json_sprintf("\"%s\"", show_text(one, "Command")), "RunningFor",
+			 table_age(number_of(one, "Created"), now, age, sizeof(age)), "LocalVolumes", "0",
+			 "ID", show_id(show_text(one, "Id"), false), "Size",
+			 table_size(number_of(one, "SizeRw"), size, sizeof(size)), "Status",
+			 show_text(one, "Status"), "Image", show_id(show_text(one, "Image"), false),
+			 "Names", json_string(name ? name + (*name == '/') : ""));
 }
 
-static int print_images(const struct shale_df *df, const struct shale_image_list *list, int64_t now)
+static json_t *container_table(const json_t *containers)
 {
-	static const char *const head[] = { "REPOSITORY", "TAG",	 "IMAGE ID",	"CREATED",
-					    "SIZE",	  "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS" };
-	struct table table;
-	int ret;
+	json_t *rows = json_array();
 
-	table_init(&table, 8);
-	ret = table_add(&table, head);
-	for (size_t i = 0; !ret && i < list->count; i++)
-		ret = add_image(&table, df, &list->images[i], now);
-	puts("Images space usage:\n");
-	if (!ret)
-		table_print(&table);
-	table_release(&table);
-	return ret;
+	for (size_t i = 0; i < json_array_size(containers); i++)
+		if (json_array_append_new(rows, container_row(json_array_get(containers, i),
+							      time(NULL)))) {
+			json_decref(rows);
+			return NULL;
+		}
+	return rows;
 }
 
-static int print_containers(const struct shale_df *df, int64_t now)
+static const struct format_field volume_fields[] = {
+	{ "Name", "VOLUME NAME" }, { "Links", "LINKS" }, { "Size", "SIZE" }, { NULL, NULL },
+};
+
+static json_t *volume_table(const json_t *volumes)
 {
-	static const char *const head[] = { "CONTAINER ID", "IMAGE", "SIZE", "CREATED", "STATUS" };
-	char id[SHORT_ID + 1], age[64], size[32];
-	struct table table;
-	int ret;
-
-	table_init(&table, 5);
-	ret = table_add(&table, head);
-	for (size_t i = 0; !ret && i < df->container_count; i++) {
-		const struct shale_df_container *one = &df->container_list[i];
-
-		snprintf(id, sizeof(id), "%.*s", SHORT_ID,
-			 one->image[0] ? strchr(one->image, ':') + 1 : "<none>");
-		ret = table_add(&table, (const char *const[]){
-			one->id, id, table_size(one->size, size, sizeof(size)),
-			table_age(one->created, now, age, sizeof(age)),
-			one->is_mounted ? "Mounted" : "Not mounted" });
-	}
-	puts("\nContainers space usage:\n");
-	if (!ret)
-		table_print(&table);
-	table_release(&table);
-	return ret;
-}
-
-static int print_details(const struct shale_opts *opts, const struct shale_df *df,
-			 struct shale_err *err)
-{
-	struct shale_image_list list = { 0 };
-	int64_t now = time(NULL);
+	json_t *rows = json_array();
 	char size[32];
-	int ret;
 
-	if (shale_images(opts, NULL, &list, err) < 0)
-		return -1;
-	ret = print_images(df, &list, now) || print_containers(df, now);
-	shale_image_list_free(&list);
-	if (ret) {
-		snprintf(err->msg, sizeof(err->msg), "out of memory");
-		return -1;
+	for (size_t i = 0; i < json_array_size(volumes); i++) {
+		const json_t *one = json_array_get(volumes, i);
+		const json_t *usage = json_object_get(one, "UsageData");
+
+		if (json_array_append_new(
+			    rows, json_pack("{s:s, s:o, s:s}", "Name", show_text(one, "Name"), "Links",
+					    json_sprintf("%lld", (long long)number_of(usage, "RefCount")),
+					    "Size",
+					    table_space(number_of(usage, "Size"), size, sizeof(size))))) {
+			json_decref(rows);
+			return NULL;
+		}
 	}
-	printf("\nBlobs space usage: %s\n", table_size(df->blobs.size, size, sizeof(size)));
-	return 0;
+	return rows;
 }
 
-static int run_df(const struct cli *cli, bool is_verbose, bool is_json)
+static int print_part(const struct cli *cli, const char *title, const char *table,
+		      const struct format_field *part_fields, json_t *rows)
 {
-	struct shale_opts opts = { .root = cli->root };
-	struct shale_df df = { .image_count = 0 };
-	struct shale_err err = { .msg = "out of memory" };
-	int ret;
+	struct format format = { .table = table, .fields = part_fields };
+	struct shale_err err = { 0 };
+	int status;
 
-	if (shale_df(&opts, &df, &err) < 0)
+	if (!rows) {
+		shale_err_set(&err, ENOMEM, "out of memory");
 		return cli_fail(&err);
-	ret = is_verbose ? print_details(&opts, &df, &err) : print_sums(&df, is_json);
-	shale_df_free(&df);
-	return ret ? cli_fail(&err) : EXIT_SUCCESS;
+	}
+	printf("%s space usage:\n\n", title);
+	status = format_print(cli, &format, rows);
+	putchar('\n');
+	json_decref(rows);
+	return status;
+}
+
+static int print_details(const struct cli *cli, const json_t *df)
+{
+	char size[32];
+	int status;
+
+	status = print_part(cli, "Images",
+			    "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t"
+			    "{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
+			    image_rows_fields, image_table(json_object_get(df, "Images")));
+	if (status == EXIT_SUCCESS)
+		status = print_part(cli, "Containers",
+				    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t"
+				    "{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
+				    container_fields,
+				    container_table(json_object_get(df, "Containers")));
+	if (status == EXIT_SUCCESS)
+		status = print_part(cli, "Local Volumes", "{{.Name}}\t{{.Links}}\t{{.Size}}",
+				    volume_fields, volume_table(json_object_get(df, "Volumes")));
+	if (status != EXIT_SUCCESS)
+		return status;
+	printf("Blobs space usage: %s\n", table_space(number_of(df, "BlobsSize"), size, sizeof(size)));
+	printf("Downloads space usage: %s\n",
+	       table_space(number_of(df, "DownloadsSize"), size, sizeof(size)));
+	return status;
 }
 
 int cmd_system_df(struct cli *cli, int argc, char **argv)
@@ -202,23 +266,27 @@ int cmd_system_df(struct cli *cli, int argc, char **argv)
 		{ "format", required_argument, NULL, 'F' },
 		{ 0 },
 	};
-	bool is_verbose = false, is_json = false;
+	__cleanup_json json_t *df = NULL;
+	const char *wanted = NULL;
+	bool is_verbose = false;
+	struct shale_err err = { 0 };
 	int opt, status;
 
 	while ((opt = cli_getopt(cli, argc, argv, ":v", longs, &status)) != -1) {
 		if (opt == CLI_DONE)
 			return status;
-		if (opt == 'v') {
+		if (opt == 'v')
 			is_verbose = true;
-			continue;
-		}
-		is_json = !strcmp(optarg, "json");
-		if (!is_json && strcmp(optarg, "table"))
-			return cli_usage(cli, "--format is 'table' or 'json', not '%s'", optarg);
+		else
+			wanted = optarg;
 	}
 	if (optind < argc)
 		return cli_usage(cli, "too many arguments");
-	if (is_verbose && is_json)
+	if (is_verbose && wanted)
 		return cli_usage(cli, "-v is a table");
-	return run_df(cli, is_verbose, is_json);
+	if (format_check(cli, wanted) != EXIT_SUCCESS)
+		return EXIT_USAGE;
+	if (fetch_get(cli, "/system/df", NULL, &df, &err))
+		return cli_fail(&err);
+	return is_verbose ? print_details(cli, df) : print_sums(cli, wanted, df);
 }

@@ -9,130 +9,66 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/cleanup.h"
-#include "shale/shale.h"
-#include "shale/table.h"
+#include "shale/prune.h"
+#include "shale/when.h"
 
-struct prune_view {
-	bool has_containers;
-	bool has_images;
+#define WARNING                                                                                    \
+	"WARNING! This will remove:\n"                                                             \
+	"  - all writable layers that are not mounted\n"                                           \
+	"  - all images %s\n%s"
+
+struct system_prune {
+	struct filters filters;
+	bool is_all;
+	bool takes_volumes;
 };
 
-static int print_pruned(void *arg, const struct shale_event *event)
+/* What there is of times is checked here, since much would be gone before a daemon finds it wrong. */
+static int take_filter(const struct cli *cli, const char *text, struct system_prune *prune)
 {
-	struct prune_view *view = arg;
+	static const char until[] = "until=";
+	int64_t when;
 
-	if (event->kind == SHALE_EVENT_CONTAINER) {
-		if (!view->has_containers)
-			puts("Deleted Containers:");
-		view->has_containers = true;
-		puts(event->id);
-		return 0;
-	}
-	if (event->kind != SHALE_EVENT_UNTAGGED && event->kind != SHALE_EVENT_DELETED)
-		return 0;
-	if (!view->has_images)
-		printf("%sDeleted Images:\n", view->has_containers ? "\n" : "");
-	view->has_images = true;
-	if (event->kind == SHALE_EVENT_UNTAGGED)
-		printf("untagged: %s\n", event->name);
-	else
-		printf("deleted: %s\n", event->id);
-	return 0;
+	if (!strncmp(text, until, strlen(until)) && !when_parse(text + strlen(until), time(NULL), &when))
+		return cli_usage(cli, "--filter is 'until=' and a duration or a time, not '%s'", text);
+	return filters_option(cli, text, &prune->filters);
 }
 
-static const struct {
-	char letter;
-	int64_t seconds;
-} duration_units[] = { { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
-
-/* "1h30m" before now. */
-static bool parse_duration(const char *text, int64_t now, int64_t *ret_time)
+static bool is_confirmed(const struct system_prune *prune)
 {
-	int64_t total = 0;
-	long long value;
-	char *end;
+	char warning[sizeof(WARNING) + 128];
 
-	if (!*text)
-		return false;
-	for (; *text; text = end + 1) {
-		size_t i = 0;
-
-		errno = 0;
-		value = strtoll(text, &end, 10);
-		while (i < 3 && duration_units[i].letter != *end)
-			i++;
-		if (errno || end == text || value < 0 || i == 3 || value > INT32_MAX)
-			return false;
-		total += value * duration_units[i].seconds;
-	}
-	*ret_time = now - total;
-	return true;
+	snprintf(warning, sizeof(warning), WARNING,
+		 prune->is_all ? "that are not in use" : "without a name",
+		 prune->takes_volumes ? "  - all anonymous volumes that are not used\n" : "");
+	return fetch_is_confirmed(warning);
 }
 
-static const char *const time_formats[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S",
-					    "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
-
-/* A day, a local time or one in UTC, or seconds since the epoch. */
-static bool parse_date(const char *text, int64_t *ret_time)
+/* Writable layers first: they keep images in use. */
+static int prune_all(const struct cli *cli, struct system_prune *system, struct prune *prune,
+		     struct shale_err *err)
 {
-	const char *end;
-	char *digits;
-
-	*ret_time = strtoll(text, &digits, 10);
-	if (digits != text && !*digits && *ret_time > 0)
-		return true;
-	for (size_t i = 0; i < sizeof(time_formats) / sizeof(*time_formats); i++) {
-		struct tm tm = { .tm_isdst = -1 };
-
-		end = strptime(text, time_formats[i], &tm);
-		if (!end || *end)
-			continue;
-		*ret_time = i == 0 ? timegm(&tm) : mktime(&tm);
-		return *ret_time > 0;
-	}
-	return false;
+	if (prune_call(cli, "/containers/prune", &system->filters, prune, err))
+		return -1;
+	if (system->takes_volumes && prune_call(cli, "/volumes/prune", NULL, prune, err))
+		return -1;
+	if (filters_add(&system->filters, "dangling", system->is_all ? "false" : "true", err))
+		return -1;
+	return prune_call(cli, "/images/prune", &system->filters, prune, err);
 }
 
-static bool parse_filter(const char *text, int64_t *ret_before)
+static int run_prune(const struct cli *cli, struct system_prune *system)
 {
-	const char *key = "until=";
-
-	if (strncmp(text, key, strlen(key)))
-		return false;
-	text += strlen(key);
-	return parse_duration(text, time(NULL), ret_before) || parse_date(text, ret_before);
-}
-
-static bool is_confirmed(const struct shale_prune_opts *prune)
-{
-	__cleanup_free char *line = NULL;
-	size_t cap = 0;
-
-	printf("WARNING! This will remove:\n"
-	       "  - all writable layers that are not mounted\n"
-	       "  - all images %s\n", prune->is_all ? "that are not in use" : "without a name");
-	if (prune->before)
-		printf("  of those only what was created before %lld (seconds since the epoch)\n",
-		       (long long)prune->before);
-	printf("\nAre you sure you want to continue? [y/N] ");
-	fflush(stdout);
-	return getline(&line, &cap, stdin) > 0 && (!strcmp(line, "y\n") || !strcmp(line, "Y\n"));
-}
-
-static int run_prune(const struct cli *cli, const struct shale_prune_opts *prune)
-{
-	struct prune_view view = { false };
-	struct shale_opts opts = { .root = cli->root, .progress = print_pruned, .arg = &view };
+	struct prune prune = { .reclaimed = 0 };
 	struct shale_err err = { 0 };
-	uint64_t bytes = 0;
-	char size[32];
 
-	if (shale_prune(&opts, prune, &bytes, &err) < 0)
-		return cli_fail(&err);
-	printf("%sTotal reclaimed space: %s\n", view.has_containers || view.has_images ? "\n" : "",
-	       table_size(bytes, size, sizeof(size)));
-	return EXIT_SUCCESS;
+	if (!system->takes_volumes || !system->filters.map) {
+		if (prune_all(cli, system, &prune, &err))
+			return cli_fail(&err);
+		prune_print_total(&prune);
+		return EXIT_SUCCESS;
+	}
+	return cli_usage(cli, "--volumes and --filter exclude each other");
 }
 
 int cmd_system_prune(struct cli *cli, int argc, char **argv)
@@ -141,10 +77,11 @@ int cmd_system_prune(struct cli *cli, int argc, char **argv)
 		CLI_LONGS,
 		{ "all", no_argument, NULL, 'a' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "volumes", no_argument, NULL, 'V' },
 		{ "filter", required_argument, NULL, 'F' },
 		{ 0 },
 	};
-	struct shale_prune_opts prune = { 0 };
+	struct system_prune prune = { .is_all = false };
 	bool force = false;
 	int opt, status;
 
@@ -155,14 +92,18 @@ int cmd_system_prune(struct cli *cli, int argc, char **argv)
 			prune.is_all = true;
 		else if (opt == 'f')
 			force = true;
-		else if (!parse_filter(optarg, &prune.before))
-			return cli_usage(cli, "--filter is 'until=' and a duration or a time, not '%s'",
-					 optarg);
+		else if (opt == 'V')
+			prune.takes_volumes = true;
+		else if ((status = take_filter(cli, optarg, &prune)))
+			return status;
 	}
 	if (optind < argc)
 		return cli_usage(cli, "too many arguments");
-	if (force || is_confirmed(&prune))
-		return run_prune(cli, &prune);
+	if (force || is_confirmed(&prune)) {
+		status = run_prune(cli, &prune);
+		filters_release(&prune.filters);
+		return status;
+	}
 	fputs("shale: system prune was cancelled\n", stderr);
 	return EXIT_FAILURE;
 }

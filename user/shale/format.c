@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Formats of lists; see format.h. As docker does it, \t and \n in a format are a tab and a new
- * line, and in a table a tab is where the next column begins. Called by images and history.
+ * line, and in a table a tab is where the next column begins. Called by the verbs that list things.
  */
 #include "shale/format.h"
 
@@ -62,12 +62,15 @@ static int table_add_line(struct table *table, char *line)
 	return table_add(table, cells);
 }
 
-static int add_row(struct table *table, const struct template *template, const json_t *row,
-		   struct shale_err *err)
+typedef int (*render_fn)(const struct template *template, const json_t *value, struct buf *out,
+			 struct shale_err *err);
+
+static int add_row(struct table *table, const struct template *template, render_fn render,
+		   const json_t *row, struct shale_err *err)
 {
 	__cleanup_buf struct buf line = BUF_INIT;
 
-	if (template_render(template, row, &line, err))
+	if (render(template, row, &line, err))
 		return -1;
 	if (buf_reserve(&line, 1) || table_add_line(table, line.data))
 		return shale_err_set(err, ENOMEM, "out of memory");
@@ -87,9 +90,9 @@ static int print_table(const struct format *format, const struct template *templ
 	else if (!headings)
 		shale_err_set(err, ENOMEM, "out of memory");
 	else
-		ret = add_row(&table, template, headings, err);
+		ret = add_row(&table, template, template_render_headings, headings, err);
 	for (size_t i = 0; !ret && i < json_array_size(rows); i++)
-		ret = add_row(&table, template, json_array_get(rows, i), err);
+		ret = add_row(&table, template, template_render_row, json_array_get(rows, i), err);
 	if (!ret)
 		table_print(&table);
 	table_release(&table);
@@ -104,13 +107,13 @@ static int print_lines(const struct format *format, const struct template *templ
 	json_t *headings = make_headings(format->fields);
 	int ret = headings ? 0 : shale_err_set(err, ENOMEM, "out of memory");
 
-	/* A field that is not there is an error of the command line also if there is no row. */
-	if (!ret)
-		ret = template_render(template, headings, &out, err);
+	/* A field that is not there is an error of the command line also if there is no row; other values may do. */
+	if (!ret && template_render_headings(template, headings, &out, err))
+		ret = err->code == ENOENT ? -1 : 0;
 	json_decref(headings);
 	buf_clear(&out);
 	for (size_t i = 0; !ret && i < json_array_size(rows); i++) {
-		ret = template_render(template, json_array_get(rows, i), &out, err);
+		ret = template_render_row(template, json_array_get(rows, i), &out, err);
 		if (!ret && buf_addc(&out, '\n'))
 			ret = shale_err_set(err, ENOMEM, "out of memory");
 	}
@@ -124,32 +127,54 @@ static const char *template_text(const struct format *format, bool *ret_is_table
 {
 	const char *wanted = format->wanted;
 	size_t word = strlen(TABLE_WORD);
+	bool is_default = !wanted || !*wanted || !strcmp(wanted, TABLE_WORD);
 
-	*ret_is_table = true;
-	if (!wanted || !strcmp(wanted, TABLE_WORD))
-		return format->table;
-	if (!strncmp(wanted, TABLE_WORD " ", word + 1))
+	*ret_is_table = is_default && !format->quiet;
+	if (is_default)
+		return format->quiet ? format->quiet : format->table;
+	if (!strncmp(wanted, TABLE_WORD, word)) {
+		*ret_is_table = true;
 		return wanted + word + strspn(wanted + word, " ");
-	*ret_is_table = false;
+	}
+	if (!strcmp(wanted, "raw") && format->raw)
+		return format->raw;
 	return strcmp(wanted, "json") ? wanted : "{{json .}}";
+}
+
+static int parse(const struct format *format, struct buf *text, struct template **ret_template,
+		 bool *ret_is_table, struct shale_err *err)
+{
+	if (expand_escapes(template_text(format, ret_is_table), text))
+		return shale_err_set(err, ENOMEM, "out of memory");
+	return template_parse(buf_str(text), ret_template, err);
+}
+
+static int fail(const struct cli *cli, const struct shale_err *err)
+{
+	return err->code == ENOMEM ? cli_fail(err) : cli_usage(cli, "--format: %s", err->msg);
+}
+
+int format_check(const struct cli *cli, const char *wanted)
+{
+	const struct format format = { .wanted = wanted, .table = "" };
+	__cleanup_template struct template *template = NULL;
+	__cleanup_buf struct buf text = BUF_INIT;
+	struct shale_err err = { 0 };
+	bool is_table;
+
+	return parse(&format, &text, &template, &is_table, &err) ? fail(cli, &err) : EXIT_SUCCESS;
 }
 
 int format_print(const struct cli *cli, const struct format *format, const json_t *rows)
 {
-	__cleanup_template struct template template = { 0 };
+	__cleanup_template struct template *template = NULL;
 	__cleanup_buf struct buf text = BUF_INIT;
 	struct shale_err err = { 0 };
 	bool is_table;
-	int ret;
+	int ret = parse(format, &text, &template, &is_table, &err);
 
-	if (expand_escapes(template_text(format, &is_table), &text))
-		ret = shale_err_set(&err, ENOMEM, "out of memory");
-	else
-		ret = template_parse(buf_str(&text), &template, &err);
 	if (!ret)
-		ret = is_table ? print_table(format, &template, buf_str(&text), rows, &err)
-			       : print_lines(format, &template, rows, &err);
-	if (!ret)
-		return EXIT_SUCCESS;
-	return err.code == ENOMEM ? cli_fail(&err) : cli_usage(cli, "--format: %s", err.msg);
+		ret = is_table ? print_table(format, template, buf_str(&text), rows, &err)
+			       : print_lines(format, template, rows, &err);
+	return ret ? fail(cli, &err) : EXIT_SUCCESS;
 }

@@ -19,6 +19,8 @@ struct format_field {
 struct format {
 	const char *wanted;		   /* what --format says; NULL: the table */
 	const char *table;		   /* the template of the table, as "{{.ID}}\t{{.Size}}" */
+	const char *quiet;		   /* what a table is with --quiet, or NULL */
+	const char *raw;		   /* what "raw" stands for, or NULL */
 	const struct format_field *fields; /* ends with a key NULL */
 };
 
@@ -27,5 +29,8 @@ struct format {
  * template that is none, with the usage line.
  */
 int format_print(const struct cli *cli, const struct format *format, const json_t *rows);
+
+/* The same judgement of --format alone, before there are rows; NULL is good. */
+int format_check(const struct cli *cli, const char *wanted);
 
 #endif

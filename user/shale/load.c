@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs an import; see load.h. Cancels cleanly on SIGINT and SIGTERM. Called by cmd_import.c and
- * cmd_load.c.
+ * Brings images in; see load.h. Called by cmd_import.c and cmd_load.c.
  */
 #include "shale/load.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "shale/interrupt.h"
 #include "shale/progress.h"
+#include "shale/show.h"
 
+/* The engine's events, in the words a daemon has for them. */
 struct load_view {
 	struct progress progress;
 	enum load_says says;
 };
 
-static int show(void *arg, const struct shale_event *event)
+static int show_event(void *arg, const struct shale_event *event)
 {
 	struct load_view *view = arg;
 
-	if (event->kind != SHALE_EVENT_IMAGE && event->kind != SHALE_EVENT_MADE) {
-		if (view->says == LOAD_NAMES)
-			progress_show(&view->progress, event);
+	if (event->kind != SHALE_EVENT_IMAGE && event->kind != SHALE_EVENT_MADE)
 		return interrupt_came();
-	}
 	if (view->says == LOAD_IDS || event->kind == SHALE_EVENT_MADE)
 		puts(event->id);
 	else if (event->name)
@@ -37,12 +40,50 @@ static int show(void *arg, const struct shale_event *event)
 int load_run(const struct cli *cli, const struct shale_import_opts *import, enum load_says says)
 {
 	struct load_view view = { .says = says };
-	struct shale_opts opts = { .root = cli->root, .progress = show, .arg = &view };
+	struct shale_opts opts = { .root = cli->root, .progress = show_event, .arg = &view };
 	struct shale_err err = { 0 };
 
-	progress_init(&view.progress, stderr);
 	interrupt_catch();
 	if (shale_import(&opts, import, &err) < 0)
 		return cli_fail(&err);
 	return EXIT_SUCCESS;
+}
+
+static ssize_t read_source(void *arg, void *data, size_t len, struct shale_err *err)
+{
+	ssize_t got;
+
+	do
+		got = read(*(int *)arg, data, len);
+	while (got < 0 && errno == EINTR && !interrupt_came());
+	if (got < 0 && errno == EINTR)
+		return shale_err_set(err, ECANCELED, "cancelled");
+	return got < 0 ? shale_err_errno(err, "cannot read what is to be loaded") : got;
+}
+
+static int show_message(void *arg, const json_t *message, struct shale_err *err)
+{
+	struct load_view *view = arg;
+
+	(void)err;
+	progress_show(&view->progress, message);
+	return 0;
+}
+
+int load_send(struct connection *connection, struct dockapi_call *call, const char *source,
+	      enum load_says says, struct shale_err *err)
+{
+	struct load_view view = { .says = says };
+	__cleanup_fd int opened = -1;
+	int fd = STDIN_FILENO;
+
+	if (strcmp(source, "-")) {
+		fd = opened = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			return shale_err_errno(err, "cannot open %s", source);
+	}
+	progress_init(&view.progress, stdout);
+	call->source = read_source;
+	call->source_arg = &fd;
+	return connection_stream(connection, call, show_message, &view, err);
 }

@@ -11,47 +11,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shale/complete.h"
+
+/* What completion scripts ask. */
+#define COMPLETE "__complete"
+
 static const struct verb verbs[] = {
 	{ "commit", "[OPTIONS] CONTAINER|DIR [NAME[:TAG]]",
-	  "Make an image of what changed in a writable layer", cmd_commit },
-	{ "diff", "[--size] CONTAINER|DIR", "List what changed in a writable layer", cmd_diff },
+	  "Make an image of what changed in a writable layer", cmd_commit, NULL },
+	{ "diff", "[--size] CONTAINER|DIR", "List what changed in a writable layer", cmd_diff, NULL },
 	{ "doctor", "[--format table|json] [DIR]",
-	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor },
-	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history },
-	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images },
+	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor, NULL },
+	{ "events", "[OPTIONS]", "Tell what happens", cmd_events, NULL },
+	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history, NULL },
+	{ "image", "COMMAND [OPTIONS]", "Verbs about images", cmd_image, image_commands },
+	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images, NULL },
 	{ "import", "[OPTIONS] FILE|DIR|- [NAME[:TAG]]",
 	  "Import images from an archive or an OCI layout, or make one from a tar of files",
-	  cmd_import },
-	{ "inspect", "[--format TEMPLATE] IMAGE...", "Tell all about images", cmd_inspect },
-	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load },
-	{ "login", "[OPTIONS] [REGISTRY]", "Log in to a registry", cmd_login },
-	{ "logout", "[OPTIONS] [REGISTRY]", "Log out of a registry", cmd_logout },
+	  cmd_import, NULL },
+	{ "info", "[--format TEMPLATE]", "Tell about the daemon and the machine", cmd_info, NULL },
+	{ "inspect", "[--format TEMPLATE] NAME|ID...", "Tell all about images and volumes", cmd_inspect, NULL },
+	{ "load", "[-i FILE] [-q]", "Load images from what docker save or shale save wrote", cmd_load, NULL },
+	{ "login", "[OPTIONS] [REGISTRY]", "Log in to a registry", cmd_login, NULL },
+	{ "logout", "[OPTIONS] [REGISTRY]", "Log out of a registry", cmd_logout, NULL },
 	{ "materialize", "FILE...", "Fill files on a mount, so that they need no lower layer",
-	  cmd_materialize },
-	{ "mount", "[--rw] [-s DRIVER] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount },
-	{ "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Pull an image from a registry", cmd_pull },
-	{ "push", "[OPTIONS] NAME[:TAG]", "Push an image to a registry", cmd_push },
-	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi },
-	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save },
+	  cmd_materialize, NULL },
+	{ "mount", "[--rw] [-s DRIVER] [-o OPTIONS] IMAGE DIR", "Mount an image on a directory", cmd_mount, NULL },
+	{ "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Pull an image from a registry", cmd_pull, NULL },
+	{ "push", "[OPTIONS] NAME[:TAG]", "Push an image to a registry", cmd_push, NULL },
+	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi, NULL },
+	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save, NULL },
+	{ "search", "[OPTIONS] TERM", "Look for images in a registry", cmd_search, NULL },
 	{ "stat", "[--format table|json] FILE...",
-	  "Tell which layers of a mount have the bytes of files", cmd_stat },
-	{ "system", "check|df|prune [OPTIONS]",
-	  "Check the store, tell what it takes, or remove what is not used", cmd_system },
-	{ "tag", "IMAGE NAME[:TAG]", "Give an image one more name", cmd_tag },
+	  "Tell which layers of a mount have the bytes of files", cmd_stat, NULL },
+	{ "system", "COMMAND [OPTIONS]", "Verbs about the store as a whole", cmd_system, system_commands },
+	{ "tag", "IMAGE NAME[:TAG]", "Give an image one more name", cmd_tag, NULL },
 	{ "umount", "[--keep] [--lazy] DIR...",
-	  "Unmount, and remove the writable layer the mount was given", cmd_umount },
-	{ NULL, NULL, NULL, NULL },
+	  "Unmount, and remove the writable layer the mount was given", cmd_umount, NULL },
+	{ "version", "[--format TEMPLATE]", "Tell the versions of this program and its daemon", cmd_version, NULL },
+	{ "volume", "COMMAND [OPTIONS]", "Verbs about volumes", cmd_volume, volume_commands },
+	{ .name = NULL },
 };
 
 static void print_help(FILE *out)
 {
-	fputs("Usage: shale [--root DIR] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n", out);
+	fputs("Usage: shale [OPTIONS] VERB [OPTIONS] [ARGUMENTS]\n\nVerbs:\n", out);
 	for (const struct verb *verb = verbs; verb->name; verb++)
 		fprintf(out, "  %-11s %s\n", verb->name, verb->summary);
 	fputs("\nOptions:\n"
-	      "  --root DIR  Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
-	      "  --help      Print this, or after a verb its usage\n"
-	      "  --version   Print the version\n",
+	      "  -H, --host unix:///PATH  The daemon that does the work (default $SHALE_HOST, then the machine's,\n"
+	      "                           then one of its own)\n"
+	      "  --root DIR               Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
+	      "  --storage-driver NAME    shale, overlay2, btrfs or vfs\n"
+	      "  --help                   Print this, or after a verb its usage\n"
+	      "  -v, --version            Print the version\n",
 	      out);
 }
 
@@ -93,17 +106,34 @@ static int bad_option(const struct cli *cli, int opt, char **argv)
 	return cli_usage(cli, "unknown option %s", word);
 }
 
+static void list_options(const struct option *longs, const char *prefix)
+{
+	char text[64];
+
+	for (; longs->name; longs++) {
+		snprintf(text, sizeof(text), "--%s", longs->name);
+		if (!strncmp(text, prefix, strlen(prefix)))
+			puts(text);
+	}
+}
+
 int cli_getopt(struct cli *cli, int argc, char **argv, const char *shorts,
 	       const struct option *longs, int *ret_status)
 {
 	int opt;
 
+	if (cli->option_prefix) {
+		list_options(longs, cli->option_prefix);
+		*ret_status = EXIT_SUCCESS;
+		return CLI_DONE;
+	}
 	opterr = 0;
 	for (;;) {
 		opt = getopt_long(argc, argv, shorts, longs, NULL);
 		switch (opt) {
 		case CLI_ROOT:
 			cli->root = optarg;
+			cli->has_own_store = true;
 			break;
 		case CLI_HELP:
 			if (cli->verb)
@@ -141,6 +171,8 @@ static int flush_output(int status)
 
 static int run_verb(struct cli *cli, int argc, char **argv)
 {
+	if (!strcmp(argv[0], COMPLETE) && argc > 1)
+		return flush_output(complete_run(cli, verbs, argc - 1, argv + 1));
 	cli->verb = verb_find(argv[0]);
 	if (!cli->verb)
 		return cli_usage(cli, "'%s' is not a shale verb", argv[0]);
@@ -149,31 +181,60 @@ static int run_verb(struct cli *cli, int argc, char **argv)
 	return flush_output(cli->verb->run(cli, argc, argv));
 }
 
-int main(int argc, char **argv)
+/* Takes the options in front of the verb; CLI_DONE with the exit status when there is nothing more to do. */
+static int take_options(struct cli *cli, int argc, char **argv, int *ret_status)
 {
 	static const struct option longs[] = {
 		CLI_LONGS,
-		{ "version", no_argument, NULL, 'V' },
+		{ "host", required_argument, NULL, 'H' },
+		{ "storage-driver", required_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
 	};
-	struct cli cli = { .root = getenv("SHALE_ROOT") };
-	int status = EXIT_SUCCESS;
 	int opt;
 
-	if (!cli.root || !*cli.root)
-		cli.root = DEFAULT_ROOT;
 	/* '+': what follows the verb is the verb's. */
-	while ((opt = cli_getopt(&cli, argc, argv, "+:", longs, &status)) != -1) {
+	while ((opt = cli_getopt(cli, argc, argv, "+:H:v", longs, ret_status)) != -1) {
 		if (opt == CLI_DONE)
-			break;
-		puts("shale " SHALE_VERSION);
-		return flush_output(EXIT_SUCCESS);
+			return opt;
+		if (opt == 'v') {
+			puts("shale " SHALE_VERSION);
+			return CLI_DONE;
+		}
+		if (opt == 'H') {
+			cli->host = optarg;
+			continue;
+		}
+		cli->driver = optarg;
+		cli->has_own_store = true;
 	}
-	if (opt == CLI_DONE)
+	return 0;
+}
+
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .root = environment("SHALE_ROOT"), .host = environment("SHALE_HOST") };
+	const char *host = cli.host;
+	int status = EXIT_SUCCESS;
+
+	cli.has_own_store = cli.root;
+	if (!cli.root)
+		cli.root = DEFAULT_ROOT;
+	if (take_options(&cli, argc, argv, &status) == CLI_DONE)
 		return flush_output(status);
 	if (optind == argc) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
+	/* What is said on the command line counts more than the environment. */
+	if (cli.host == host && cli.has_own_store)
+		cli.host = NULL;
 	return run_verb(&cli, argc - optind, argv + optind);
 }

@@ -1,47 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Progress lines; see progress.h. Redraws a line at most ten times a second, which is as fast as
- * anybody reads and keeps a slow terminal from slowing an import down.
+ * Progress of pull, push and load; see progress.h. How often a bar moves is the daemon's to say.
  */
 #include "shale/progress.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "shale/table.h"
-
-#define REDRAW_NSEC 100000000L
-#define BAR_WIDTH   40
-
-static const char *const words[] = {
-	[SHALE_EVENT_READ] = "Reading",
-	[SHALE_EVENT_COPY] = "Copying",
-	[SHALE_EVENT_WAIT] = "Waiting",
-	[SHALE_EVENT_UNPACK] = "Unpacking",
-	[SHALE_EVENT_LAYER_DONE] = "Done",
-	[SHALE_EVENT_PLANNED] = "Pulling fs layer",
-	[SHALE_EVENT_EXISTS] = "Already exists",
-	[SHALE_EVENT_DOWNLOAD] = "Downloading",
-	[SHALE_EVENT_VERIFY] = "Verifying Checksum",
-	[SHALE_EVENT_DOWNLOADED] = "Download complete",
-	[SHALE_EVENT_PREPARED] = "Preparing",
-	[SHALE_EVENT_PUSH] = "Pushing",
-	[SHALE_EVENT_PUSHED] = "Pushed",
-	[SHALE_EVENT_PUSH_EXISTS] = "Layer already exists",
-	[SHALE_EVENT_MOUNTED] = "Mounted",
-};
-
-static const char *word_of(enum shale_event_kind kind)
-{
-	return kind < sizeof(words) / sizeof(*words) ? words[kind] : NULL;
-}
-
-/* The end of something has no bar. */
-static bool has_bar(enum shale_event_kind kind)
-{
-	return kind <= SHALE_EVENT_UNPACK || kind == SHALE_EVENT_DOWNLOAD ||
-	       kind == SHALE_EVENT_VERIFY || kind == SHALE_EVENT_PUSH;
-}
+#include "shale/show.h"
 
 void progress_init(struct progress *progress, FILE *out)
 {
@@ -50,81 +16,88 @@ void progress_init(struct progress *progress, FILE *out)
 	progress->is_tty = isatty(fileno(out));
 }
 
-/* The digits of a digest, or the end of a path. */
-static void short_id(const char *id, char *text, size_t len)
+/* What others have named must not talk to the terminal. */
+static void print_clean(FILE *out, const char *text)
 {
-	const char *slash = strrchr(id, '/');
-
-	if (!strncmp(id, "sha256:", 7))
-		id += 7;
-	else if (slash && slash[1])
-		id = slash + 1;
-	snprintf(text, len, "%.12s", id);
-	/* A path in an archive must not talk to the terminal. */
 	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
+		fputc((unsigned char)*text < ' ' && *text != '\n' ? '?' : *text == 0x7f ? '?' : *text, out);
 }
 
-static struct progress_line *find_line(struct progress *progress, const char *id)
+/* The bar comes drawn; older daemons' clients draw it from numbers, of which these two are kept. */
+static const char *bar_of(const json_t *message)
 {
-	struct progress_line *line;
-	char text[sizeof(line->id)];
+	const json_t *detail = json_object_get(message, "progressDetail");
 
-	short_id(id, text, sizeof(text));
+	if (!json_integer_value(json_object_get(detail, "current")) &&
+	    !json_integer_value(json_object_get(detail, "total")))
+		return "";
+	return show_text(message, "progress");
+}
+
+static bool has_numbers(const json_t *message)
+{
+	const json_t *detail = json_object_get(message, "progressDetail");
+
+	return json_integer_value(json_object_get(detail, "current")) > 0 ||
+	       json_integer_value(json_object_get(detail, "total")) > 0;
+}
+
+static void print_message(struct progress *progress, const json_t *message, const char *end)
+{
+	const char *id = show_text(message, "id");
+	const char *stream = show_text(message, "stream");
+	const char *bar = bar_of(message);
+
+	if (*id) {
+		print_clean(progress->out, id);
+		fputs(": ", progress->out);
+	}
+	print_clean(progress->out, *stream ? stream : show_text(message, "status"));
+	if (*bar) {
+		fputc(' ', progress->out);
+		print_clean(progress->out, bar);
+	}
+	fputs(*stream ? "" : end, progress->out);
+}
+
+/* The line of a layer, from the top; a new one is made below the others. -1: there are too many. */
+static int find_line(struct progress *progress, const char *id)
+{
 	for (size_t i = 0; i < progress->count; i++)
-		if (!strcmp(progress->lines[i].id, text))
-			return &progress->lines[i];
+		if (!strncmp(progress->ids[i], id, PROGRESS_MAX_ID))
+			return i;
 	if (progress->count == PROGRESS_MAX_LINES)
-		return NULL;
-	line = &progress->lines[progress->count++];
-	memcpy(line->id, text, sizeof(text));
+		return -1;
+	snprintf(progress->ids[progress->count], PROGRESS_MAX_ID + 1, "%s", id);
 	fputc('\n', progress->out);
-	return line;
+	return progress->count++;
 }
 
-static bool is_too_soon(struct progress_line *line, const struct shale_event *event)
+static void redraw(struct progress *progress, const json_t *message)
 {
-	struct timespec now;
-	long passed;
+	int line = find_line(progress, show_text(message, "id"));
+	size_t up = progress->count - line;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	passed = (now.tv_sec - line->drawn.tv_sec) * 1000000000L + now.tv_nsec -
-		 line->drawn.tv_nsec;
-	if (line->is_drawn && line->kind == event->kind && passed < REDRAW_NSEC)
-		return true;
-	line->is_drawn = true;
-	line->kind = event->kind;
-	line->drawn = now;
-	return false;
-}
-
-static void draw_bar(FILE *out, const struct shale_event *event)
-{
-	char done[32], total[32];
-	int full;
-
-	if (!event->total || !has_bar(event->kind))
+	if (line < 0)
 		return;
-	full = event->done >= event->total ? BAR_WIDTH : event->done * BAR_WIDTH / event->total;
-	fprintf(out, " [%.*s>%*s] %s/%s", full, "========================================",
-		BAR_WIDTH - full, "", table_size(event->done, done, sizeof(done)),
-		table_size(event->total, total, sizeof(total)));
-}
-
-void progress_show(struct progress *progress, const struct shale_event *event)
-{
-	struct progress_line *line;
-	size_t up;
-
-	if (!progress->is_tty || !word_of(event->kind))
-		return;
-	line = find_line(progress, event->id);
-	if (!line || is_too_soon(line, event))
-		return;
-	up = progress->lines + progress->count - line;
-	fprintf(progress->out, "\033[%zuA\r\033[2K%s: %s", up, line->id, word_of(event->kind));
-	draw_bar(progress->out, event);
+	fprintf(progress->out, "\033[%zuA\r\033[2K", up);
+	print_message(progress, message, "");
 	fprintf(progress->out, "\033[%zuB\r", up);
+}
+
+/* A line that is about no layer ends what was drawn before it. */
+void progress_show(struct progress *progress, const json_t *message)
+{
+	bool is_layer = json_is_object(json_object_get(message, "progressDetail")) &&
+			*show_text(message, "id");
+
+	if (!*show_text(message, "status") && !*show_text(message, "stream"))
+		return;
+	if (progress->is_tty && is_layer) {
+		redraw(progress, message);
+	} else if (progress->is_tty || !has_numbers(message)) {
+		progress->count = 0;
+		print_message(progress, message, "\n");
+	}
 	fflush(progress->out);
 }

@@ -1,32 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A verb's progress on a terminal: one line a layer, redrawn in place. Off a terminal nothing.
+ * A daemon's progress: on a terminal a line for each layer, redrawn in place; elsewhere a line for each step a layer has
+ * taken, and no bars. In docker's words, which are the daemon's.
  */
 #ifndef SHALE_CLI_PROGRESS_H
 #define SHALE_CLI_PROGRESS_H
 
-#include <shale.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 
-/* Layers with a line of their own; those beyond are not shown. */
+/* Layers with a line of their own; those beyond are not shown on a terminal. */
 #define PROGRESS_MAX_LINES 64
-
-struct progress_line {
-	char id[13];
-	bool is_drawn;
-	enum shale_event_kind kind; /* last drawn */
-	struct timespec drawn;
-};
+/* Characters of what names one. */
+#define PROGRESS_MAX_ID 64
 
 struct progress {
 	FILE *out;
 	bool is_tty;
 	size_t count;
-	struct progress_line lines[PROGRESS_MAX_LINES];
+	char ids[PROGRESS_MAX_LINES][PROGRESS_MAX_ID + 1];
 };
 
 void progress_init(struct progress *progress, FILE *out);
-void progress_show(struct progress *progress, const struct shale_event *event);
+/* One message of a stream. */
+void progress_show(struct progress *progress, const json_t *message);
 
 #endif

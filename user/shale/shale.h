@@ -13,9 +13,18 @@
 #define EXIT_USAGE   125
 #define DEFAULT_ROOT "/var/lib/shale"
 
+/*
+ * @host:	   a daemon that was named, or NULL.
+ * @driver:	   the storage driver that was named, or NULL.
+ * @has_own_store: root or driver were named: the machine's daemon has others.
+ */
 struct cli {
 	const struct verb *verb;
 	const char *root;
+	const char *host;
+	const char *driver;
+	bool has_own_store;
+	const char *option_prefix; /* a verb is asked for its options that begin so, and does nothing else; or NULL */
 };
 
 struct verb {
@@ -23,14 +32,25 @@ struct verb {
 	const char *usage;
 	const char *summary;
 	int (*run)(struct cli *cli, int argc, char **argv);
+	const struct verb *commands; /* of a verb that is a noun, or NULL */
 };
 
+extern const struct verb image_commands[];
+extern const struct verb system_commands[];
+extern const struct verb volume_commands[];
+
 int cmd_commit(struct cli *cli, int argc, char **argv);
+int cmd_events(struct cli *cli, int argc, char **argv);
+int cmd_image_prune(struct cli *cli, int argc, char **argv);
+int cmd_search(struct cli *cli, int argc, char **argv);
 int cmd_diff(struct cli *cli, int argc, char **argv);
 int cmd_doctor(struct cli *cli, int argc, char **argv);
 int cmd_history(struct cli *cli, int argc, char **argv);
+int cmd_image(struct cli *cli, int argc, char **argv);
+int cmd_image_inspect(struct cli *cli, int argc, char **argv);
 int cmd_images(struct cli *cli, int argc, char **argv);
 int cmd_import(struct cli *cli, int argc, char **argv);
+int cmd_info(struct cli *cli, int argc, char **argv);
 int cmd_inspect(struct cli *cli, int argc, char **argv);
 int cmd_load(struct cli *cli, int argc, char **argv);
 int cmd_login(struct cli *cli, int argc, char **argv);
@@ -48,6 +68,8 @@ int cmd_system_df(struct cli *cli, int argc, char **argv);
 int cmd_system_prune(struct cli *cli, int argc, char **argv);
 int cmd_tag(struct cli *cli, int argc, char **argv);
 int cmd_umount(struct cli *cli, int argc, char **argv);
+int cmd_version(struct cli *cli, int argc, char **argv);
+int cmd_volume(struct cli *cli, int argc, char **argv);
 
 /* Both print to stderr and return the exit status: 1, and EXIT_USAGE with the usage line. */
 int cli_fail(const struct shale_err *err);

@@ -88,19 +88,29 @@ void table_release(struct table *table)
 	*table = (struct table){ 0 };
 }
 
-const char *table_size(uint64_t bytes, char *text, size_t len)
+static const char *print_size(uint64_t bytes, int digits, double max, char *text, size_t len)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
 	double size = bytes;
 	size_t unit = 0;
 
-	/* From 999.5 three digits would round up into the next unit. */
-	while (size >= (unit ? 999.5 : 1000.0) && unit + 1 < sizeof(units) / sizeof(*units)) {
+	/* From max on so many digits would round up into the next unit. */
+	while (size >= (unit ? max : 1000.0) && unit + 1 < sizeof(units) / sizeof(*units)) {
 		size /= 1000;
 		unit++;
 	}
-	snprintf(text, len, "%.3g%s", size, units[unit]);
+	snprintf(text, len, "%.*g%s", digits, size, units[unit]);
 	return text;
+}
+
+const char *table_size(uint64_t bytes, char *text, size_t len)
+{
+	return print_size(bytes, 3, 999.5, text, len);
+}
+
+const char *table_space(uint64_t bytes, char *text, size_t len)
+{
+	return print_size(bytes, 4, 999.95, text, len);
 }
 
 #define MINUTE 60

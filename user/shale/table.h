@@ -24,8 +24,9 @@ int table_add(struct table *table, const char *const *cells);
 void table_print(const struct table *table);
 void table_release(struct table *table);
 
-/* 204MB, 1.2GB: SI units, three digits. */
+/* 204MB, 1.2GB: SI units, three digits; four where docker tells of disk space. */
 const char *table_size(uint64_t bytes, char *text, size_t len);
+const char *table_space(uint64_t bytes, char *text, size_t len);
 /* "2 weeks ago" of a time in seconds since the epoch; 0 is N/A. */
 const char *table_age(int64_t then, int64_t now, char *text, size_t len);
 

@@ -1,45 +1,226 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Templates; see template.h. Parsed once into parts, rendered once for each object. Called by
- * format.c for lists and by cmd_inspect.c.
+ * Carries a template out on a value; see template.h. Parsed once (template_parse.c), it is rendered for each
+ * object of a list. Called by format.c and the verbs that inspect things.
  */
-#include "shale/template.h"
-
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN  "{{"
-#define CLOSE "}}"
+#include "shale/template_node.h"
 
-typedef int (*function_fn)(const json_t *value, const char *argument, struct buf *out,
-			   struct shale_err *err);
-
-struct template_function {
-	const char *name; /* "" for an action that is only a path */
-	bool has_argument;
-	function_fn call;
+/* What comes of a list of nodes. */
+enum flow {
+	FLOW_ERROR = -1,
+	FLOW_ON,
+	FLOW_BREAK,
+	FLOW_CONTINUE,
 };
 
-static int no_memory(struct shale_err *err)
+static enum flow run_list(struct template_run *run, const struct template_node *node, json_t *dot);
+static int eval_pipe(struct template_run *run, const struct template_pipe *pipe, json_t *dot,
+		     json_t **ret_value);
+
+static int take_step(struct template_run *run)
 {
-	return shale_err_set(err, ENOMEM, "out of memory");
+	if (++run->steps <= TEMPLATE_MAX_STEPS && run->out->len <= TEMPLATE_MAX_OUTPUT)
+		return 0;
+	return shale_err_set(run->err, E2BIG, "the template does not come to an end");
 }
 
-static int print_value(const json_t *value, struct buf *out);
-
-static int print_list(const json_t *list, struct buf *out)
+static int follow_fields(struct template_run *run, const struct template_field *field,
+			 json_t **value)
 {
-	int ret = buf_addc(out, '[');
+	json_t *found;
 
-	for (size_t i = 0; !ret && i < json_array_size(list); i++) {
-		if (i)
-			ret = buf_addc(out, ' ');
-		if (!ret)
-			ret = print_value(json_array_get(list, i), out);
+	for (; field; field = field->next) {
+		found = json_object_get(*value, field->name);
+		if (!found)
+			return shale_err_set(run->err, ENOENT, "there is no field '%.200s'",
+					     field->name);
+		json_incref(found);
+		json_decref(*value);
+		*value = found;
 	}
-	return ret ? ret : buf_addc(out, ']');
+	return 0;
+}
+
+/* A function that stands where a value should be has no arguments. */
+static int call_bare(struct template_run *run, const struct template_function *function,
+		     json_t **ret_value)
+{
+	if (function->min)
+		return shale_err_set(run->err, EINVAL, "%s is given no value", function->name);
+	return function->call(run, 0, NULL, ret_value);
+}
+
+static int eval_operand(struct template_run *run, const struct template_operand *operand,
+			json_t *dot, json_t **ret_value)
+{
+	__cleanup_json json_t *value = NULL;
+
+	if (take_step(run))
+		return -1;
+	switch (operand->kind) {
+	case OPERAND_DOT:
+		value = json_incref(dot);
+		break;
+	case OPERAND_VARIABLE:
+		value = json_incref(run->slots[operand->slot]);
+		break;
+	case OPERAND_CONSTANT:
+		value = json_incref(operand->constant);
+		break;
+	case OPERAND_FUNCTION:
+		if (call_bare(run, operand->function, &value))
+			return -1;
+		break;
+	case OPERAND_PIPE:
+		if (eval_pipe(run, operand->pipe, dot, &value))
+			return -1;
+		break;
+	}
+	if (follow_fields(run, operand->fields, &value))
+		return -1;
+	*ret_value = value;
+	value = NULL;
+	return 0;
+}
+
+/* "and" and "or" give the first argument that decides, and do not look at those behind it. */
+static int eval_logic(struct template_run *run, const struct template_command *command,
+		      json_t *dot, json_t *piped, json_t **ret_value)
+{
+	bool stops_at = command->operands->function->name[0] == 'o';
+	const struct template_operand *operand = command->operands->next;
+	__cleanup_json json_t *value = NULL;
+
+	for (; operand; operand = operand->next) {
+		json_decref(value);
+		value = NULL;
+		if (eval_operand(run, operand, dot, &value))
+			return -1;
+		if (template_is_true(value) == stops_at)
+			break;
+	}
+	if (!operand && piped) {
+		json_decref(value);
+		value = json_incref(piped);
+	}
+	*ret_value = value;
+	value = NULL;
+	return 0;
+}
+
+static int eval_function(struct template_run *run, const struct template_command *command,
+			 json_t *dot, json_t *piped, json_t **ret_value)
+{
+	const struct template_function *function = command->operands->function;
+	json_t *argv[TEMPLATE_MAX_ARGUMENTS + 2];
+	size_t argc = 0;
+	int ret = 0;
+
+	if (!function->call)
+		return eval_logic(run, command, dot, piped, ret_value);
+	for (const struct template_operand *at = command->operands->next; !ret && at; at = at->next) {
+		ret = eval_operand(run, at, dot, &argv[argc]);
+		argc += !ret;
+	}
+	if (!ret && piped)
+		argv[argc++] = json_incref(piped);
+	if (!ret && run->has_headings && function->keeps_headings)
+		*ret_value = json_incref(argv[0]);
+	else if (!ret)
+		ret = function->call(run, argc, argv, ret_value);
+	while (argc)
+		json_decref(argv[--argc]);
+	return ret;
+}
+
+static int eval_command(struct template_run *run, const struct template_command *command,
+			json_t *dot, json_t *piped, json_t **ret_value)
+{
+	if (command->operands->function)
+		return eval_function(run, command, dot, piped, ret_value);
+	return eval_operand(run, command->operands, dot, ret_value);
+}
+
+static void slot_set(struct template_run *run, size_t slot, json_t *value)
+{
+	json_t *before = run->slots[slot];
+
+	run->slots[slot] = json_incref(value);
+	json_decref(before);
+}
+
+/* What a declared variable is to be is the caller's to say in a range. */
+static int eval_pipe(struct template_run *run, const struct template_pipe *pipe, json_t *dot,
+		     json_t **ret_value)
+{
+	__cleanup_json json_t *value = NULL;
+	json_t *piped;
+
+	for (const struct template_command *at = pipe->commands; at; at = at->next) {
+		__cleanup_json json_t *before = value;
+
+		piped = before;
+		value = NULL;
+		if (eval_command(run, at, dot, piped, &value))
+			return -1;
+	}
+	*ret_value = value;
+	value = NULL;
+	return 0;
+}
+
+static int run_print(struct template_run *run, const struct template_pipe *pipe, json_t *dot)
+{
+	__cleanup_json json_t *value = NULL;
+
+	if (eval_pipe(run, pipe, dot, &value))
+		return -1;
+	if (pipe->has_variable) {
+		slot_set(run, pipe->slot, value);
+		return 0;
+	}
+	return template_print(value, run->out) ? template_no_memory(run->err) : 0;
+}
+
+static enum flow run_condition(struct template_run *run, const struct template_node *node,
+			       json_t *dot)
+{
+	__cleanup_json json_t *value = NULL;
+
+	if (eval_pipe(run, node->pipe, dot, &value))
+		return FLOW_ERROR;
+	if (node->pipe->has_variable)
+		slot_set(run, node->pipe->slot, value);
+	if (!template_is_true(value))
+		return run_list(run, node->otherwise, dot);
+	return run_list(run, node->body, node->kind == NODE_WITH ? value : dot);
+}
+
+static enum flow run_turn(struct template_run *run, const struct template_node *node,
+			  json_t *key, json_t *element)
+{
+	if (!key)
+		return template_no_memory(run->err), FLOW_ERROR;
+	if (node->pipe->has_key)
+		slot_set(run, node->pipe->key_slot, key);
+	if (node->pipe->has_variable)
+		slot_set(run, node->pipe->slot, element);
+	json_decref(key);
+	return run_list(run, node->body, element);
+}
+
+static enum flow range_list(struct template_run *run, const struct template_node *node,
+			    json_t *list)
+{
+	enum flow flow = FLOW_ON;
+
+	for (size_t i = 0; flow != FLOW_ERROR && flow != FLOW_BREAK && i < json_array_size(list); i++)
+		flow = run_turn(run, node, json_integer(i), json_array_get(list, i));
+	return flow == FLOW_ERROR ? flow : FLOW_ON;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -47,305 +228,116 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Go prints a map in the order of its keys. */
-static int print_map(const json_t *map, struct buf *out)
+const char **template_sorted_keys(const json_t *map)
 {
 	const char **keys = calloc(json_object_size(map) + 1, sizeof(*keys));
 	size_t count = 0;
-	json_t *value;
 	const char *key;
-	int ret = keys ? buf_adds(out, "map[") : -1;
+	json_t *value;
 
 	if (!keys)
-		return -1;
+		return NULL;
 	json_object_foreach ((json_t *)map, key, value)
 		keys[count++] = key;
 	qsort(keys, count, sizeof(*keys), compare_keys);
-	for (size_t i = 0; !ret && i < count; i++) {
-		ret = buf_addf(out, "%s%s:", i ? " " : "", keys[i]);
-		if (!ret)
-			ret = print_value(json_object_get(map, keys[i]), out);
-	}
+	return keys;
+}
+
+static enum flow range_map(struct template_run *run, const struct template_node *node, json_t *map)
+{
+	const char **keys = template_sorted_keys(map);
+	enum flow flow = FLOW_ON;
+
+	if (!keys)
+		return template_no_memory(run->err), FLOW_ERROR;
+	for (size_t i = 0; flow != FLOW_ERROR && flow != FLOW_BREAK && keys[i]; i++)
+		flow = run_turn(run, node, json_string(keys[i]), json_object_get(map, keys[i]));
 	free(keys);
-	return ret ? ret : buf_addc(out, ']');
+	return flow == FLOW_ERROR ? flow : FLOW_ON;
 }
 
-static int print_value(const json_t *value, struct buf *out)
+static enum flow run_range(struct template_run *run, const struct template_node *node, json_t *dot)
 {
-	switch (json_typeof(value)) {
-	case JSON_OBJECT:
-		return print_map(value, out);
-	case JSON_ARRAY:
-		return print_list(value, out);
-	case JSON_STRING:
-		return buf_add(out, json_string_value(value), json_string_length(value));
-	case JSON_INTEGER:
-		return buf_addf(out, "%lld", (long long)json_integer_value(value));
-	case JSON_REAL:
-		return buf_addf(out, "%g", json_real_value(value));
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return buf_adds(out, json_is_true(value) ? "true" : "false");
-	case JSON_NULL:
-		break;
+	__cleanup_json json_t *value = NULL;
+
+	if (eval_pipe(run, node->pipe, dot, &value))
+		return FLOW_ERROR;
+	if (!template_is_true(value))
+		return run_list(run, node->otherwise, dot);
+	if (json_is_array(value))
+		return range_list(run, node, value);
+	if (json_is_object(value))
+		return range_map(run, node, value);
+	shale_err_set(run->err, EINVAL, "range over what is neither list nor map");
+	return FLOW_ERROR;
+}
+
+static enum flow run_node(struct template_run *run, const struct template_node *node, json_t *dot)
+{
+	switch (node->kind) {
+	case NODE_TEXT:
+		if (buf_add(run->out, node->text, node->len))
+			return template_no_memory(run->err), FLOW_ERROR;
+		return FLOW_ON;
+	case NODE_PRINT:
+		return run_print(run, node->pipe, dot) ? FLOW_ERROR : FLOW_ON;
+	case NODE_IF:
+	case NODE_WITH:
+		return run_condition(run, node, dot);
+	case NODE_RANGE:
+		return run_range(run, node, dot);
+	case NODE_BREAK:
+		return FLOW_BREAK;
+	case NODE_CONTINUE:
+		return FLOW_CONTINUE;
 	}
-	return buf_adds(out, "<no value>");
+	return FLOW_ERROR;
 }
 
-static int call_print(const json_t *value, const char *argument, struct buf *out,
-		      struct shale_err *err)
+static enum flow run_list(struct template_run *run, const struct template_node *node, json_t *dot)
 {
-	(void)argument;
-	return print_value(value, out) ? no_memory(err) : 0;
+	enum flow flow = FLOW_ON;
+
+	for (; flow == FLOW_ON && node; node = node->next)
+		flow = take_step(run) ? FLOW_ERROR : run_node(run, node, dot);
+	return flow;
 }
 
-static int call_json(const json_t *value, const char *argument, struct buf *out,
-		     struct shale_err *err)
+static int render(struct template_run *run, const struct template *template, const json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	int ret = text ? buf_adds(out, text) : -1;
+	json_t *dot = json_incref((json_t *)value);
+	enum flow flow;
 
-	(void)argument;
-	free(text);
-	return ret ? no_memory(err) : 0;
-}
-
-static int call_len(const json_t *value, const char *argument, struct buf *out,
-		    struct shale_err *err)
-{
-	size_t len = json_is_array(value) ? json_array_size(value) : json_object_size(value);
-
-	(void)argument;
-	if (json_is_string(value))
-		len = json_string_length(value);
-	else if (!json_is_array(value) && !json_is_object(value) && !json_is_null(value))
-		return shale_err_set(err, EINVAL, "len of what has no length");
-	return buf_addf(out, "%zu", len) ? no_memory(err) : 0;
-}
-
-static int change_case(const json_t *value, int (*change)(int), struct buf *out,
-		       struct shale_err *err)
-{
-	if (!json_is_string(value))
-		return shale_err_set(err, EINVAL, "lower and upper are for text");
-	for (const char *at = json_string_value(value); *at; at++)
-		if (buf_addc(out, isascii(*at) ? change(*at) : *at))
-			return no_memory(err);
-	return 0;
-}
-
-static int call_lower(const json_t *value, const char *argument, struct buf *out,
-		      struct shale_err *err)
-{
-	(void)argument;
-	return change_case(value, tolower, out, err);
-}
-
-static int call_upper(const json_t *value, const char *argument, struct buf *out,
-		      struct shale_err *err)
-{
-	(void)argument;
-	return change_case(value, toupper, out, err);
-}
-
-static int call_join(const json_t *value, const char *argument, struct buf *out,
-		     struct shale_err *err)
-{
-	if (!json_is_array(value) && !json_is_null(value))
-		return shale_err_set(err, EINVAL, "join of what is no list");
-	for (size_t i = 0; i < json_array_size(value); i++)
-		if ((i && buf_adds(out, argument)) || print_value(json_array_get(value, i), out))
-			return no_memory(err);
-	return 0;
-}
-
-static int call_index(const json_t *value, const char *argument, struct buf *out,
-		      struct shale_err *err)
-{
-	const json_t *found = json_object_get(value, argument);
-	size_t at = strtoull(argument, NULL, 10);
-
-	if (json_is_array(value)) {
-		if (strspn(argument, "0123456789") != strlen(argument) ||
-		    at >= json_array_size(value))
-			return shale_err_set(err, EINVAL, "the list has no element %s", argument);
-		found = json_array_get(value, at);
-	} else if (!json_is_object(value) && !json_is_null(value)) {
-		return shale_err_set(err, EINVAL, "index of what is neither list nor map");
-	}
-	/* A key that a map does not have is Go's empty value. */
-	return found && print_value(found, out) ? no_memory(err) : 0;
-}
-
-static const struct template_function functions[] = {
-	{ "", false, call_print },	{ "json", false, call_json },	{ "len", false, call_len },
-	{ "lower", false, call_lower }, { "upper", false, call_upper }, { "join", true, call_join },
-	{ "index", true, call_index },
-};
-
-static const struct template_function *function_find(const char *name, size_t len)
-{
-	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
-		if (strlen(functions[i].name) == len && !strncmp(functions[i].name, name, len))
-			return &functions[i];
-	return NULL;
-}
-
-static struct template_part *part_add(struct template *template, struct shale_err *err)
-{
-	if (template->count < TEMPLATE_MAX_PARTS)
-		return &template->parts[template->count++];
-	shale_err_set(err, E2BIG, "more than %d pieces", TEMPLATE_MAX_PARTS);
-	return NULL;
-}
-
-static int add_text(struct template *template, const char *text, size_t len, struct shale_err *err)
-{
-	struct template_part *part;
-
-	if (!len)
-		return 0;
-	part = part_add(template, err);
-	if (!part)
-		return -1;
-	part->text = strndup(text, len);
-	return part->text ? 0 : no_memory(err);
-}
-
-static const char *skip_blanks(const char *at, const char *end)
-{
-	while (at < end && isspace((unsigned char)*at))
-		at++;
-	return at;
-}
-
-/* ".A.B", up to a blank; "." is the whole. */
-static size_t path_len(const char *at, const char *end)
-{
-	size_t len = 0;
-
-	while (at + len < end && (isalnum((unsigned char)at[len]) || strchr("._", at[len])))
-		len++;
-	return *at == '.' && (len == 1 || at[len - 1] != '.') ? len : 0;
-}
-
-/* A number, or text in quotes of either kind; without what a backslash could mean. */
-static const char *take_argument(const char *at, const char *end, char **ret_argument)
-{
-	const char *close;
-	size_t len = 0;
-
-	if (*at == '"' || *at == '`') {
-		close = memchr(at + 1, *at, end - at - 1);
-		if (!close || memchr(at, '\\', close - at))
-			return NULL;
-		*ret_argument = strndup(at + 1, close - at - 1);
-		return close + 1;
-	}
-	while (at + len < end && isdigit((unsigned char)at[len]))
-		len++;
-	*ret_argument = strndup(at, len);
-	return len ? at + len : NULL;
-}
-
-static int refuse(const char *text, size_t len, struct shale_err *err)
-{
-	return shale_err_set(err, EINVAL, "'" OPEN "%.*s" CLOSE "' is not understood",
-			     len > 200 ? 200 : (int)len, text);
-}
-
-static int add_action(struct template *template, const char *text, size_t len,
-		      struct shale_err *err)
-{
-	const char *end = text + len;
-	const char *at = skip_blanks(text, end);
-	struct template_part *part = part_add(template, err);
-	size_t word = 0;
-
-	if (!part)
-		return -1;
-	while (at + word < end && isalpha((unsigned char)at[word]))
-		word++;
-	part->function = function_find(at, word);
-	at = skip_blanks(at + word, end);
-	word = at < end ? path_len(at, end) : 0;
-	if (!part->function || !word)
-		return refuse(text, len, err);
-	part->text = strndup(at, word);
-	at = skip_blanks(at + word, end);
-	if (part->function->has_argument) {
-		at = at < end ? take_argument(at, end, &part->argument) : NULL;
-		if (!at)
-			return refuse(text, len, err);
-		if (!part->argument)
-			return no_memory(err);
-	}
-	if (skip_blanks(at, end) != end)
-		return refuse(text, len, err);
-	return part->text ? 0 : no_memory(err);
-}
-
-int template_parse(const char *text, struct template *ret_template, struct shale_err *err)
-{
-	const char *open, *close;
-
-	*ret_template = (struct template){ 0 };
-	if (strlen(text) > TEMPLATE_MAX_BYTES)
-		return shale_err_set(err, E2BIG, "longer than %d bytes", TEMPLATE_MAX_BYTES);
-	for (; (open = strstr(text, OPEN)); text = close + strlen(CLOSE)) {
-		close = strstr(open, CLOSE);
-		if (!close)
-			return shale_err_set(err, EINVAL, "'" OPEN "' without '" CLOSE "'");
-		if (add_text(ret_template, text, open - text, err) ||
-		    add_action(ret_template, open + strlen(OPEN), close - open - strlen(OPEN), err))
-			return -1;
-	}
-	return add_text(ret_template, text, strlen(text), err);
-}
-
-static const json_t *value_find(const json_t *value, const char *path, struct shale_err *err)
-{
-	char key[256];
-	size_t len;
-
-	while (value && *path == '.' && path[1]) {
-		len = strcspn(++path, ".");
-		if (len >= sizeof(key))
-			break;
-		memcpy(key, path, len);
-		key[len] = '\0';
-		value = json_object_get(value, key);
-		path += len;
-		if (!value)
-			shale_err_set(err, ENOENT, "there is no field '%s'", key);
-	}
-	return value;
+	for (size_t i = 0; i < TEMPLATE_MAX_VARIABLES; i++)
+		run->slots[i] = json_null();
+	slot_set(run, 0, dot);
+	flow = run_list(run, template->nodes, dot);
+	for (size_t i = 0; i < TEMPLATE_MAX_VARIABLES; i++)
+		json_decref(run->slots[i]);
+	json_decref(dot);
+	return flow == FLOW_ERROR ? -1 : 0;
 }
 
 int template_render(const struct template *template, const json_t *value, struct buf *out,
 		    struct shale_err *err)
 {
-	for (size_t i = 0; i < template->count; i++) {
-		const struct template_part *part = &template->parts[i];
-		const json_t *found;
+	struct template_run run = { .out = out, .err = err };
 
-		if (!part->function) {
-			if (buf_adds(out, part->text))
-				return no_memory(err);
-			continue;
-		}
-		found = value_find(value, part->text, err);
-		if (!found || part->function->call(found, part->argument, out, err))
-			return -1;
-	}
-	return 0;
+	return render(&run, template, value);
 }
 
-void template_release(struct template *template)
+int template_render_row(const struct template *template, const json_t *row, struct buf *out,
+			struct shale_err *err)
 {
-	for (size_t i = 0; i < template->count; i++) {
-		free(template->parts[i].text);
-		free(template->parts[i].argument);
-	}
-	template->count = 0;
+	struct template_run run = { .out = out, .err = err, .has_row = true };
+
+	return render(&run, template, row);
+}
+
+int template_render_headings(const struct template *template, const json_t *headings,
+			     struct buf *out, struct shale_err *err)
+{
+	struct template_run run = { .out = out, .err = err, .has_headings = true };
+
+	return render(&run, template, headings);
 }

@@ -37,6 +37,7 @@ struct api {
 	const char *wanted_driver; /* NULL: the first that works */
 	pthread_mutex_t driver_lock;
 	char driver[SHALE_DRIVER_TEXT]; /* under the lock; "": nobody has asked yet */
+	bool is_private; /* for one connection, of who has started it */
 	struct httpd *httpd;
 	struct api_events *events;
 };

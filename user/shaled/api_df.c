@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GET system/df: what images, writable layers and volumes take. A writable layer is shown as a container, which
- * runs while it is mounted.
+ * GET system/df: what images, writable layers and volumes take; and what docker does not keep: BlobsSize, the layers as
+ * they came, and DownloadsSize, what broken off pulls have left. A writable layer is shown as a container, which runs
+ * while it is mounted.
  */
 #include <string.h>
 
@@ -64,11 +65,12 @@ static json_t *answer_of(struct api_call *call, const struct shale_df *df, struc
 	json_t *containers = is_asked(call, "container") ? df_containers(df) : json_null();
 
 	if (images && volumes && containers)
-		return json_pack("{s:I, s:o, s:o, s:o, s:o, s:i}", "LayersSize",
+		return json_pack("{s:I, s:o, s:o, s:o, s:o, s:i, s:I, s:I}", "LayersSize",
 				 (json_int_t)df->images.size, "Images", images, "Containers",
 				 containers, "Volumes", volumes, "BuildCache",
 				 is_asked(call, "build-cache") ? json_array() : json_null(),
-				 "BuilderSize", 0);
+				 "BuilderSize", 0, "BlobsSize", (json_int_t)df->blobs.size,
+				 "DownloadsSize", (json_int_t)df->downloads.size);
 	json_decref(images);
 	json_decref(volumes);
 	json_decref(containers);

@@ -127,6 +127,12 @@ static const char *manifest_of(const json_t *image)
 	return json_string_value(json_object_get(json_object_get(image, "Descriptor"), "digest"));
 }
 
+/* docker knows an image to be in use by its containers alone; one that is only mounted counts as having one. */
+static json_int_t users_of(const struct shale_df_image *image)
+{
+	return image->is_active && !image->containers ? 1 : image->containers;
+}
+
 void api_images_set_shared(json_t *image, const struct shale_df *df, bool has_containers)
 {
 	const char *digest = manifest_of(image);
@@ -137,7 +143,7 @@ void api_images_set_shared(json_t *image, const struct shale_df *df, bool has_co
 		json_object_set_new(image, "SharedSize", json_integer(df->image_list[i].shared));
 		if (has_containers)
 			json_object_set_new(image, "Containers",
-					    json_integer(df->image_list[i].containers));
+					    json_integer(users_of(&df->image_list[i])));
 	}
 }
 

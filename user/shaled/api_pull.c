@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Images from elsewhere: POST images/create pulls one from a registry, or makes one of a tar that is sent
- * (api_load.c has that). Asked with downloadOnly=1, which is no docker's, layers are fetched for the next pull.
+ * (api_load.c has that). Two things docker does not have are asked for by downloadOnly=1, to fetch
+ * layers for the next pull, and schema1=1, to take and convert manifests of docker's schema 1.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,8 +25,11 @@ bool api_registry_begin(struct api_call *call)
 		return false;
 	}
 	if (api_registry_parse(httpd_field(call->http, "X-Registry-Auth"), &call->target, call->registry,
-			       &err) == 0)
+			       &err) == 0) {
+		/* A daemon of one command is that command: its user's files are meant. */
+		call->registry->opts.is_anonymous = !call->api->is_private;
 		return true;
+	}
 	api_fail_err(call, &err);
 	return false;
 }
@@ -85,6 +89,7 @@ static int run_pull(struct api_stream *stream, struct api_call *call, struct sha
 	};
 	struct shale_pulled pulled;
 
+	pull.registry.takes_schema1 = api_get_bool(call, "schema1", false);
 	if (pull.platform && !*pull.platform)
 		pull.platform = NULL;
 	if (ref_parse(call->name, &pulling.ref, err) < 0)

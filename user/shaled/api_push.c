@@ -73,12 +73,10 @@ static int push_named(struct api_progress *progress, struct api_call *call, cons
 	__cleanup_free char *text = NULL;
 	struct ref_text name = ref_shown(ref);
 
-	if (shale_inspect(&opts, name.text, &text, err) < 0)
-		return err->code == ENOENT ?
-			       shale_err_set(err, ENOENT,
-					     "An image does not exist locally with the tag: %s",
-					     ref_familiar(ref)) :
-			       -1;
+	/* An index of images is no image that could be inspected, and is pushed all the same. */
+	if (shale_inspect(&opts, name.text, &text, err) < 0 && err->code == ENOENT)
+		return shale_err_set(err, ENOENT, "An image does not exist locally with the tag: %s",
+				     ref_familiar(ref));
 	return push_one(progress, call, name.text, err);
 }
 

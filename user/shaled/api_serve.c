@@ -35,6 +35,7 @@
  */
 static const struct httpd_limits limits = {
 	.connections = 512,
+	.kept = 512,
 	.header_bytes = 64u << 10,
 	.idle_seconds = 0,
 	.threads = 1,
@@ -185,7 +186,8 @@ int api_serve(const struct api_settings *settings, struct shale_err *err)
 		.settings = settings,
 		.api = { .root = settings->root,
 			 .wanted_driver = settings->driver,
-			 .driver_lock = PTHREAD_MUTEX_INITIALIZER },
+			 .driver_lock = PTHREAD_MUTEX_INITIALIZER,
+			 .is_private = settings->connection >= 0 },
 		.signal_fd = -1,
 		.gone_fd = -1,
 	};

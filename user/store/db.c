@@ -8,6 +8,7 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -49,12 +50,40 @@ static const struct {
 	{ SQLITE_CONSTRAINT, EEXIST }, { SQLITE_TOOBIG, EFBIG },
 };
 
-/* The system's reason where there is one. */
-static int code_of(sqlite3 *handle)
+/*
+ * SQLite tries to open files that it could not make, and keeps the reason of the last try, ENOENT, which to others
+ * would say that there is no store. Files like these, empty, are what it would have made itself.
+ */
+static int why_not_opened(const struct db *db)
 {
+	static const char *const ends[] = { "-wal", "-shm" };
+	int code = EIO;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		__cleanup_buf struct buf path = BUF_INIT;
+		__cleanup_fd int fd = -1;
+
+		if (buf_addf(&path, "%s%s", db->path, ends[i]) < 0)
+			return ENOMEM;
+		fd = open(buf_str(&path), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+		if (fd < 0)
+			code = errno;
+	}
+	return code;
+}
+
+/* The system's reason where there is one; of a commit that failed SQLite does not keep it. */
+static int code_of(const struct db *db)
+{
+	int left = errno;
+	sqlite3 *handle = db->handle;
 	int primary = sqlite3_errcode(handle) & 0xff;
 	int code = sqlite3_system_errno(handle);
 
+	if (primary == SQLITE_IOERR && code <= 0 && (left == EDQUOT || left == ENOSPC))
+		return left;
+	if (primary == SQLITE_CANTOPEN && code == ENOENT)
+		return why_not_opened(db);
 	if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && code > 0)
 		return code;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
@@ -65,7 +94,7 @@ static int code_of(sqlite3 *handle)
 
 static int db_fail(const struct db *db, struct shale_err *err)
 {
-	int code = code_of(db->handle);
+	int code = code_of(db);
 	char why[128];
 
 	if (code == EUCLEAN)

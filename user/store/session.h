@@ -28,7 +28,6 @@ struct session {
 	int layers_fd;
 	int trash_fd;
 	atomic_bool owes_collection; /* there may be something in the store that nothing needs */
-	atomic_bool holds_back;	     /* a layer that others may wait for until the commit */
 };
 
 #define SESSION_NONE                                                                               \

@@ -272,6 +272,7 @@ static int walk_image(void *arg, struct sqlite3_stmt *row, struct shale_err *err
 		.shared = db_row_number(row, 1),
 		.unique = db_row_number(row, 2),
 		.containers = db_row_number(row, 3),
+		.is_active = db_row_number(row, 4) > 0,
 	};
 
 	if (db_row_digest(row, 0, &image.image, err) < 0)
@@ -291,7 +292,8 @@ int usage_each_image(struct db *db, usage_image_fn each, void *arg, struct shale
 		       " SELECT digest,"
 		       "  (SELECT total(content) FROM have WHERE image = digest AND images > 1),"
 		       "  (SELECT total(content) FROM have WHERE image = digest AND images = 1),"
-		       "  (SELECT count(*) FROM container WHERE image = config)"
+		       "  (SELECT count(*) FROM container WHERE image = config),"
+		       "  digest IN (SELECT image FROM active)"
 		       " FROM image ORDER BY digest");
 }
 

@@ -37,6 +37,7 @@ struct usage_image {
 	uint64_t shared; /* content of layers other images have too */
 	uint64_t unique;
 	uint64_t containers;
+	bool is_active;
 };
 typedef int (*usage_image_fn)(void *arg, const struct usage_image *image, struct shale_err *err);
 int usage_each_image(struct db *db, usage_image_fn each, void *arg, struct shale_err *err);
