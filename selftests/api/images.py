@@ -259,7 +259,7 @@ NONE = "sha256:" + "1" * 64
     ("a container", "GET", "/containers/nosuch/json", 404, "No such container: nosuch"),
     ("a container's removal", "DELETE", "/containers/nosuch", 404, "No such container: nosuch"),
     ("a container's start", "POST", "/containers/nosuch/start", 404, "No such container: nosuch"),
-    ("a new container", "POST", "/containers/create", 501, "POST containers/create is not served by shaled"),
+    ("a new container of nothing", "POST", "/containers/create", 400, "no image is named"),
     ("commit", "POST", "/commit?container=a", 501, "POST commit is not served by shaled"),
     ("search", "GET", "/images/search?term=a", 501, "GET images/search is not served by shaled"),
     ("a network", "GET", "/networks/nosuch", 404, "network nosuch not found"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Applies layers; see apply.h. Where the filesystem can share blocks, files are clones. Called by the storage
- * drivers that keep whole trees.
+ * drivers that keep whole trees, and for volumes.
  */
 #include "archive/apply.h"
 
@@ -19,12 +19,29 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 
+/* Of a file that is copied by hand. */
+#define PIECE 65536
+
 struct apply {
 	struct tree tree;
 	bool is_root;
 };
 
-/* In the kernel; the two may be on one filesystem or not. */
+static ssize_t copy_piece(int from, int to, loff_t *start, loff_t *out, off_t end)
+{
+	char piece[PIECE];
+	size_t want = end - *start < PIECE ? end - *start : PIECE;
+	ssize_t got = pread(from, piece, want, *start);
+	ssize_t put = got > 0 ? pwrite(to, piece, got, *out) : got;
+
+	if (put > 0) {
+		*start += put;
+		*out += put;
+	}
+	return put;
+}
+
+/* In the kernel where that can be. */
 static int copy_range(int from, int to, off_t start, off_t end)
 {
 	off_t out = start;
@@ -34,6 +51,9 @@ static int copy_range(int from, int to, off_t start, off_t end)
 		put = copy_file_range(from, &start, to, &out, end - start, 0);
 		if (put < 0 && errno == EINTR)
 			continue;
+		/* The kernel may not, from one filesystem to another. */
+		if (put < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL))
+			put = copy_piece(from, to, &start, &out, end);
 		if (put <= 0) {
 			errno = put ? errno : EBUSY;
 			return -1;

@@ -10,23 +10,11 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#include "driver/driver.h"
-#include "engine/found.h"
+#include "engine/mounting.h"
 #include "engine/work.h"
 #include "kapi/mountinfo.h"
-#include "kapi/parse.h"
-#include "store/made.h"
 
-struct mounting {
-	struct parsed parsed;
-	struct found found;
-	struct session session;
-	const struct driver *driver;
-	struct made made;
-	struct container container;
-};
-
-static void mounting_release(struct mounting *mounting)
+void mounting_release(struct mounting *mounting)
 {
 	parsed_release(&mounting->parsed);
 	container_release(&mounting->container);
@@ -93,19 +81,19 @@ static int layers_lease(struct mounting *mounting, struct shale_err *err)
 	return 0;
 }
 
-static int image_open(struct mounting *mounting, const struct shale_opts *opts,
-		      const struct shale_mount_opts *mount, struct shale_err *err)
+int mounting_open(struct mounting *mounting, const struct shale_opts *opts, const char *image,
+		  const char *driver, struct shale_err *err)
 {
 	struct found *found = &mounting->found;
 
-	if (found_open(opts, mount->image, LOCK_SH, found, err) < 0)
+	if (found_open(opts, image, LOCK_SH, found, err) < 0)
 		return -1;
 	/* A session begins without the lock, which it may need to clean up. */
 	fd_closep(&found->lock);
 	found->lock = -1;
 	if (session_begin(&found->store, &mounting->session, err) < 0)
 		return -1;
-	mounting->driver = driver_choose(mount->driver, &mounting->session, err);
+	mounting->driver = driver_choose(driver, &mounting->session, err);
 	if (!mounting->driver)
 		return -1;
 	snprintf(mounting->made.driver, sizeof(mounting->made.driver), "%s",
@@ -121,13 +109,14 @@ static struct driver_image image_of(struct mounting *mounting)
 }
 
 /* The collector takes directories without a row, and a check misses their notes, unless the store is locked. */
-static int container_make(struct mounting *mounting, const char *base, struct shale_err *err)
+static int container_make(struct mounting *mounting, const char *base,
+			  const struct container_owner *owner, struct shale_err *err)
 {
 	const struct store *store = &mounting->found.store;
 	__cleanup_fd int lock = store_lock(store, LOCK_SH, err);
 	char dir[sizeof(CONTAINER_ROOM "/") + CONTAINER_ID_TEXT];
 
-	if (lock < 0 || container_create(store, base, &mounting->container, err))
+	if (lock < 0 || container_create_for(store, base, owner, &mounting->container, err))
 		return -1;
 	snprintf(dir, sizeof(dir), CONTAINER_ROOM "/%s", mounting->container.id);
 	if (made_save(store, dir, &mounting->made, err))
@@ -136,7 +125,7 @@ static int container_make(struct mounting *mounting, const char *base, struct sh
 				   mounting->made.driver, err);
 }
 
-static void container_unmake(struct mounting *mounting)
+void mounting_undo(struct mounting *mounting)
 {
 	const struct store *store = &mounting->found.store;
 	__cleanup_fd int lock = store_lock(store, LOCK_SH, NULL);
@@ -145,8 +134,8 @@ static void container_unmake(struct mounting *mounting)
 	mounting->driver->remove(store, mounting->container.id, NULL);
 }
 
-static int own_layer_make(struct mounting *mounting, struct driver_work *ret_work,
-			  struct shale_err *err)
+int mounting_layer(struct mounting *mounting, const struct container_owner *owner,
+		   struct driver_work *ret_work, struct shale_err *err)
 {
 	const struct store *store = &mounting->found.store;
 	const struct digest *top = &mounting->made.layers[mounting->made.count - 1];
@@ -154,7 +143,7 @@ static int own_layer_make(struct mounting *mounting, struct driver_work *ret_wor
 
 	if (!base)
 		return shale_err_set(err, ENOMEM, "out of memory");
-	if (container_make(mounting, base, err))
+	if (container_make(mounting, base, owner, err))
 		return -1;
 	*ret_work = (struct driver_work){
 		.image = image_of(mounting),
@@ -173,7 +162,7 @@ static int mount_make(struct mounting *mounting, bool is_writable, int *ret_mntf
 
 	if (!is_writable)
 		return mounting->driver->view(&image, spec, ret_mntfd, log, err);
-	if (own_layer_make(mounting, &work, err))
+	if (mounting_layer(mounting, NULL, &work, err))
 		return -1;
 	return mounting->driver->mount(&work, spec, ret_mntfd, log, err);
 }
@@ -201,17 +190,14 @@ static void warning_take(const struct mounting *mounting, const struct mount_log
 int shale_mount(const struct shale_opts *opts, const struct shale_mount_opts *mount,
 		struct shale_mounted *ret_mounted, struct shale_err *err)
 {
-	__attribute__((cleanup(mounting_release))) struct mounting mounting = {
-		.found = FOUND_NONE,
-		.session = SESSION_NONE,
-	};
+	__cleanup_mounting struct mounting mounting = MOUNTING_NONE;
 	struct mount_log log = { "" };
 
-	if (options_read(&mounting, mount, err) || image_open(&mounting, opts, mount, err))
+	if (options_read(&mounting, mount, err) || mounting_open(&mounting, opts, mount->image, mount->driver, err))
 		return -1;
 	if (mount_at(&mounting, mount, &log, err)) {
 		if (mounting.container.id[0])
-			container_unmake(&mounting);
+			mounting_undo(&mounting);
 		return -1;
 	}
 	warning_take(&mounting, &log, ret_mounted);
@@ -254,7 +240,7 @@ static int umount_by_driver(const struct store *store, const char *target, int f
 	return shale_err_set(err, EINVAL, "not a mount point of shale");
 }
 
-static int container_drop(const struct store *store, const char *id, struct shale_err *err)
+int mounting_drop(const struct store *store, const char *id, struct shale_err *err)
 {
 	__cleanup_made struct made made = { .count = 0 };
 	char dir[sizeof("containers/") + CONTAINER_ID_TEXT];
@@ -287,5 +273,5 @@ int shale_umount(const struct shale_opts *opts, const struct shale_umount_opts *
 		return shale_err_wrap(err, "%s", umount->target);
 	if (!id[0] || umount->keeps_container || umount->is_lazy)
 		return 0;
-	return container_drop(&store, id, err);
+	return mounting_drop(&store, id, err);
 }

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "store/gc.h"
 #include "store/image.h"
+#include "store/instance.h"
 #include "store/usage.h"
 
 struct pruning {
@@ -86,9 +87,14 @@ static int note_image(void *arg, const struct digest *manifest, const struct dig
 static int note_container(void *arg, const struct container_row *row, struct shale_err *err)
 {
 	struct pruning *pruning = arg;
-	bool mounted = true;
+	bool mounted = true, has_name = true;
 
 	if (row->created >= prune_limit(pruning))
+		return 0;
+	/* One with a name and a process is not removed in passing. */
+	if (instance_has_layer(pruning->store.db, row->id, &has_name, err) < 0)
+		return -1;
+	if (has_name)
 		return 0;
 	if (usage_is_mounted(&pruning->store, row->id, &mounted, err) < 0)
 		return -1;

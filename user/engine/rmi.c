@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "store/gc.h"
 #include "store/image.h"
+#include "store/instance.h"
 
 #define NAME_BYTES sizeof(struct ref_text)
 
@@ -107,6 +108,21 @@ static int remove_name(struct removal *removal, struct index *index, size_t i,
 	return 0;
 }
 
+/* What runs or may run again needs it. */
+static int check_no_container(const struct removal *removal, const struct image *image, struct shale_err *err)
+{
+	__cleanup_txn struct txn txn = TXN_NONE;
+	char id[INSTANCE_ID_TEXT];
+
+	if (txn_begin(&txn, removal->store.db, TXN_READ, err) < 0 ||
+	    instance_of_image(txn.db, &image->config, id, err) < 0)
+		return -1;
+	if (!id[0])
+		return 0;
+	return shale_err_set(err, EBUSY, "conflict: unable to remove image %.300s - container %.12s is using it",
+			     removal->name, id);
+}
+
 static int remove_image(struct removal *removal, struct index *index, const struct image *image,
 			struct shale_err *err)
 {
@@ -116,7 +132,8 @@ static int remove_image(struct removal *removal, struct index *index, const stru
 	size_t count = 0;
 	int ret = -1;
 
-	if (take_entries(index, &image->manifest, &names, &count, err) < 0)
+	if (check_no_container(removal, image, err) < 0 ||
+	    take_entries(index, &image->manifest, &names, &count, err) < 0)
 		return -1;
 	if (gc_check_unmounted_locked(&removal->session, image, removal->name, err) < 0 ||
 	    gc_save_locked(&removal->session, index, note_layer, &layers, err) < 0)

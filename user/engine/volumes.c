@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/du.h"
+#include "engine/container_volumes.h"
 #include "store/json.h"
 #include "store/volume.h"
 
@@ -262,7 +263,8 @@ int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_
 
 	if (!volume_is_name(name))
 		return no_volume(name, err);
-	if (open_existing(opts, name, &volumes.store, err) < 0 || begin_change(&volumes, err) < 0)
+	if (open_existing(opts, name, &volumes.store, err) < 0 || begin_change(&volumes, err) < 0 ||
+	    container_volume_check(&volumes.store, name, err) < 0)
 		return -1;
 	/* What cannot be read can still be removed. */
 	if (ret_bytes)

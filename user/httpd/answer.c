@@ -27,6 +27,9 @@ static void body_clear(struct answer *answer)
 	if (answer->source)
 		answer->source->close(answer->source);
 	answer->source = NULL;
+	if (answer->taker)
+		upgrade_give_up(answer->taker);
+	answer->taker = NULL;
 	answer->length = 0;
 }
 
@@ -100,6 +103,13 @@ void httpd_send_source(struct httpd_request *request, struct httpd_source *sourc
 	request->answer.length = len;
 }
 
+void httpd_upgrade(struct httpd_request *request, const char *protocol, struct httpd_taker *taker)
+{
+	httpd_answer(request, MHD_HTTP_SWITCHING_PROTOCOLS);
+	httpd_add_field(request, MHD_HTTP_HEADER_UPGRADE, "%s", protocol);
+	request->answer.taker = taker;
+}
+
 void httpd_send_length(struct httpd_request *request, uint64_t len)
 {
 	body_clear(&request->answer);
@@ -153,6 +163,8 @@ static struct MHD_Response *response_make(struct httpd_request *request)
 
 	if (httpd_is_head(request))
 		return MHD_create_response_from_callback(answer->length, 1, read_nothing, NULL, NULL);
+	if (answer->taker)
+		return upgrade_response(request);
 	if (answer->source)
 		return MHD_create_response_from_callback(answer->length, HTTPD_SOURCE_CHUNK,
 							 read_source, request, NULL);
@@ -184,7 +196,8 @@ static bool add_fields(const struct httpd_request *request, struct MHD_Response 
 		if (MHD_add_response_header(response, answer->fields[i].name,
 					    answer->fields[i].value) != MHD_YES)
 			return false;
-	if (!should_close(request))
+	/* One that is taken over is not the server's to close. */
+	if (answer->taker || !should_close(request))
 		return true;
 	return MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
 }

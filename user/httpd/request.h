@@ -83,6 +83,7 @@ struct answer {
 	int fd;
 	uint64_t offset;
 	struct httpd_source *source;
+	struct httpd_taker *taker;
 	uint64_t length;
 };
 
@@ -136,5 +137,9 @@ bool request_step(struct httpd_request *request, enum request_step step);
 void answer_clear(struct answer *answer);
 /* Gives the answer to the library; false when it refuses it. */
 bool answer_queue(struct httpd_request *request);
+
+/* upgrade.c */
+struct MHD_Response *upgrade_response(struct httpd_request *request);
+void upgrade_give_up(struct httpd_taker *taker);
 
 #endif

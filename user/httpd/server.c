@@ -159,7 +159,7 @@ int httpd_listen(struct httpd *httpd, int fd, const struct httpd_tls *tls, struc
 	if (tls)
 		add_tls(&options, tls);
 	option_add(&options, MHD_OPTION_LISTEN_SOCKET, fd, NULL);
-	daemon = daemon_start(httpd, tls ? MHD_USE_TLS : 0, &options);
+	daemon = daemon_start(httpd, tls ? MHD_USE_TLS : MHD_ALLOW_UPGRADE, &options);
 	if (!daemon) {
 		close(fd);
 		return shale_err_set(err, EIO, "the HTTP library cannot serve a socket");
@@ -185,7 +185,7 @@ int httpd_adopt(struct httpd *httpd, int fd, void (*gone)(void *owner), struct s
 	limits.threads = 1;
 	add_limits(&options, &limits);
 	httpd->gone = gone;
-	daemon = daemon_start(httpd, MHD_USE_NO_LISTEN_SOCKET, &options);
+	daemon = daemon_start(httpd, MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE, &options);
 	if (!daemon) {
 		close(fd);
 		return shale_err_set(err, EIO, "the HTTP library cannot serve a connection");

@@ -146,6 +146,19 @@ struct httpd_source {
 /* len UINT64_MAX: not known, sent in chunks. The source becomes the request's. */
 void httpd_send_source(struct httpd_request *request, struct httpd_source *source, uint64_t len);
 
+/*
+ * The connection itself, for who goes on without HTTP: after the header of the answer, of status 101, it is taken out of
+ * the server. fd is the taker's then, does not block, and no step of the request follows but finish. Not behind TLS. take() runs
+ * where the network is waited for; it is called once, with fd -1 when there was no answer, since the client has gone. EARLY
+ * are bytes that the client has sent behind its request without waiting for the answer.
+ */
+struct httpd_taker {
+	void (*take)(struct httpd_taker *taker, int fd, const void *early, size_t len);
+};
+/* A request may ask for it by the field Upgrade with this protocol. */
+bool httpd_wants_upgrade(struct httpd_request *request, const char *protocol);
+void httpd_upgrade(struct httpd_request *request, const char *protocol, struct httpd_taker *taker);
+
 /* For logs: what was answered (0: nothing), and how long its body is. */
 unsigned int httpd_status(const struct httpd_request *request);
 uint64_t httpd_answer_length(const struct httpd_request *request);

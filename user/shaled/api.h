@@ -9,7 +9,8 @@
 
 #include <jansson.h>
 #include <pthread.h>
-#include <shale.h>
+#include <shale_container.h>
+#include <stdatomic.h>
 
 #include "base/cleanup.h"
 #include "httpd/server.h"
@@ -26,6 +27,11 @@
 /* A body that a request does not need is read up to here, as JSON is. */
 #define API_MAX_IGNORED (1u << 20)
 
+/* What a client gets from a terminal, and in frames from others; before this version both were called the former. */
+#define API_RAW_STREAM	  "application/vnd.docker.raw-stream"
+#define API_FRAMED_STREAM "application/vnd.docker.multiplexed-stream"
+#define API_MINOR_FRAMED  42
+
 struct api_events;
 struct api_listener;
 struct api_load;
@@ -40,6 +46,9 @@ struct api {
 	bool is_private; /* for one connection, of who has started it */
 	struct httpd *httpd;
 	struct api_events *events;
+	struct shale_opts opts;			/* of the engine's verbs about containers */
+	struct shale_containers *containers; /* under the driver's lock; NULL: nobody has asked yet */
+	atomic_bool is_stopping;
 };
 
 struct api_call {
@@ -56,6 +65,8 @@ struct api_call {
 	struct api_registry *registry;
 	struct api_load *load;
 	struct api_listener *listener;
+	struct shale_waiter *waiter; /* for a container's end */
+	bool was_so;		     /* what was asked for was the case already */
 	char error[1024]; /* for the log */
 	struct ucred peer;
 };
@@ -65,6 +76,8 @@ struct api_call {
  * works.
  */
 int api_driver(struct api *api, char ret_name[SHALE_DRIVER_TEXT], struct shale_err *err);
+/* What serves containers, which begins with the first call; NULL with err. */
+struct shale_containers *api_containers(struct api *api, struct shale_err *err);
 bool api_driver_is_known(struct api *api, char ret_name[SHALE_DRIVER_TEXT]);
 
 extern const struct httpd_ops api_call_ops;

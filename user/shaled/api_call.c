@@ -298,6 +298,7 @@ static void call_finish(struct httpd_request *http, bool is_whole)
 	if (!call)
 		return;
 	api_events_forget(call);
+	shale_waiter_end(call->waiter);
 	api_load_finish(call);
 	api_stream_finish(call);
 	api_load_free(call);

@@ -229,6 +229,15 @@ void api_events_image(struct api_events *events, const char *action, const char 
 				  "Attributes", "name", name ? name : id));
 }
 
+void api_events_container(struct api_events *events, const struct shale_container_event *event)
+{
+	json_t *attributes = json_loads(event->attributes, 0, NULL);
+
+	publish(events, json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:o}}", "status", event->action, "id",
+				  event->id, "from", event->image, "Type", "container", "Action",
+				  event->action, "Actor", "ID", event->id, "Attributes", attributes));
+}
+
 void api_events_volume(struct api_events *events, const char *action, const char *name)
 {
 	publish(events, json_pack("{s:s, s:s, s:{s:s, s:{s:s}}}", "Type", "volume", "Action", action,

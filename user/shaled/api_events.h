@@ -22,6 +22,8 @@ size_t api_events_count(struct api_events *events);
 /* Of an image, and one of its names, or NULL. */
 void api_events_image(struct api_events *events, const char *action, const char *id,
 		      const char *name);
+/* Of a container. */
+void api_events_container(struct api_events *events, const struct shale_container_event *event);
 /* Of a volume. */
 void api_events_volume(struct api_events *events, const char *action, const char *name);
 

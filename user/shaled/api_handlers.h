@@ -75,9 +75,34 @@ void api_volumes_prune(struct api_call *call);
 /* The list with what each takes; NULL with err, or without for want of memory. */
 json_t *api_volumes_df(struct api_call *call, struct shale_err *err);
 
-/* api_containers.c */
+/* api_container_list.c */
 void api_containers_list(struct api_call *call);
-void api_container_none(struct api_call *call);
+
+/* api_container.c */
+void api_container_create(struct api_call *call);
+void api_container_inspect(struct api_call *call);
+void api_container_remove(struct api_call *call);
+void api_container_logs(struct api_call *call);
+
+/* api_container_run.c */
+void api_container_start(struct api_call *call);
+void api_container_stop(struct api_call *call);
+void api_container_restart(struct api_call *call);
+void api_container_kill(struct api_call *call);
+void api_container_wait(struct api_call *call);
+
+/* api_attach.c */
+void api_container_attach(struct api_call *call);
+void api_container_resize(struct api_call *call);
+
+/* api_exec.c */
+void api_exec_create(struct api_call *call);
+void api_exec_start(struct api_call *call);
+void api_exec_inspect(struct api_call *call);
+void api_exec_resize(struct api_call *call);
+
+/* api_containers.c */
+void api_container_not_served(struct api_call *call);
 void api_networks_list(struct api_call *call);
 void api_network_none(struct api_call *call);
 void api_not_served(struct api_call *call);

@@ -163,6 +163,8 @@ static int run(struct daemon *daemon, struct shale_err *err)
 	remove_socket(daemon);
 	/* Listeners would never end by themselves. */
 	api_events_end(daemon->api.events);
+	atomic_store(&daemon->api.is_stopping, true);
+	shale_containers_leave(daemon->api.containers);
 	httpd_stop(daemon->api.httpd);
 	return ret;
 }
@@ -177,7 +179,7 @@ static int open_store(struct daemon *daemon, struct shale_err *err)
 	if (api_driver(&daemon->api, driver, err) < 0)
 		return -1;
 	log_text(LOG_LEVEL_INFO, "store", "%s, storage driver %s", daemon->api.root, driver);
-	return 0;
+	return api_containers(&daemon->api, err) ? 0 : -1;
 }
 
 int api_serve(const struct api_settings *settings, struct shale_err *err)
@@ -193,12 +195,16 @@ int api_serve(const struct api_settings *settings, struct shale_err *err)
 	};
 	int ret;
 
-	if (catch_signals(&daemon, err) < 0 || open_store(&daemon, err) < 0)
+	if (catch_signals(&daemon, err) < 0)
 		return -1;
+	daemon.api.opts.root = settings->root;
 	daemon.api.events = api_events_new();
 	if (!daemon.api.events)
 		return shale_err_errno(err, "cannot start a thread for events");
-	ret = run(&daemon, err);
+	ret = open_store(&daemon, err);
+	if (ret == 0)
+		ret = run(&daemon, err);
+	shale_containers_close(daemon.api.containers);
 	api_events_free(daemon.api.events);
 	close(daemon.signal_fd);
 	close(daemon.gone_fd);

@@ -27,6 +27,7 @@ struct api_stream {
 	struct shale_err err;	    /* of work that failed; when it is over */
 	bool has_failed;
 	struct api_work work;
+	void (*answer)(struct api_call *call); /* NULL: 200 */
 	struct api_call *call;
 	pthread_t thread;
 	bool has_thread;
@@ -155,9 +156,8 @@ static void *run_work(void *arg)
 	return NULL;
 }
 
-void api_stream_start(struct api_call *call, const struct api_work *work)
+static void start(struct api_call *call, struct api_stream *stream)
 {
-	struct api_stream *stream = stream_new(call, work);
 	int code;
 
 	if (!stream)
@@ -166,6 +166,22 @@ void api_stream_start(struct api_call *call, const struct api_work *work)
 	stream->has_thread = !code;
 	if (code)
 		api_fail(call, 500, "cannot start a thread: %s", strerror(code));
+}
+
+void api_stream_start(struct api_call *call, const struct api_work *work)
+{
+	start(call, stream_new(call, work));
+}
+
+void api_stream_start_silent(struct api_call *call, api_work_fn run,
+			     void (*answer)(struct api_call *call))
+{
+	const struct api_work work = { .run = run };
+	struct api_stream *stream = stream_new(call, &work);
+
+	if (stream)
+		stream->answer = answer;
+	start(call, stream);
 }
 
 struct api_stream *api_stream_open(struct api_call *call, const char *content_type)
@@ -189,7 +205,9 @@ void api_stream_answer(struct api_call *call)
 	has_spoken = stream->has_spoken;
 	is_over = stream->is_over;
 	pthread_mutex_unlock(&stream->lock);
-	if (has_spoken || (is_over && !stream->has_failed))
+	if (!has_spoken && is_over && !stream->has_failed && stream->answer)
+		stream->answer(call);
+	else if (has_spoken || (is_over && !stream->has_failed))
 		send_stream(call);
 	else if (!is_over)
 		httpd_later(call->http);
@@ -239,6 +257,14 @@ int api_stream_write(struct api_stream *stream, const void *data, size_t len)
 	}
 	pthread_mutex_unlock(&stream->lock);
 	return ret;
+}
+
+void api_stream_begin(struct api_stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	stream->has_spoken = true;
+	tell_locked(stream);
+	pthread_mutex_unlock(&stream->lock);
 }
 
 int api_stream_line(struct api_stream *stream, json_t *json)

@@ -29,6 +29,9 @@ struct api_work {
 
 /* Begins work, from a handler's begin or run. The answer comes by api_stream_answer(). */
 void api_stream_start(struct api_call *call, const struct api_work *work);
+/* The same for work that says nothing: when it has succeeded, answer() does. */
+void api_stream_start_silent(struct api_call *call, api_work_fn run,
+			     void (*answer)(struct api_call *call));
 /* A stream that others write to, and answers at once. NULL: it was answered. */
 struct api_stream *api_stream_open(struct api_call *call, const char *content_type);
 
@@ -46,6 +49,8 @@ void api_stream_finish(struct api_call *call);
 int api_stream_write(struct api_stream *stream, const void *data, size_t len);
 /* The same, but what does not fit at the moment is left out: progress. */
 int api_stream_line_or_not(struct api_stream *stream, json_t *json);
+/* The answer begins, though there is nothing in it yet. */
+void api_stream_begin(struct api_stream *stream);
 /* One line; takes the object. Text that is no UTF-8 must not be in it. */
 int api_stream_line(struct api_stream *stream, json_t *json);
 bool api_stream_is_cancelled(struct api_stream *stream);

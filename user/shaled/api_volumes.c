@@ -36,6 +36,17 @@ static const char *name_of(const json_t *volume)
 	return json_string_value(json_object_get(volume, "Name"));
 }
 
+static size_t users_of(struct api_call *call, const char *name)
+{
+	const struct shale_opts opts = { .root = call->api->root };
+	size_t count = 0;
+
+	/* One that has just been removed has none. */
+	if (shale_volume_users(&opts, name, &count, NULL) < 0)
+		return 0;
+	return count;
+}
+
 static bool match_labels(const json_t *filters, const json_t *volume)
 {
 	return api_filters_allow_labels(filters, json_object_get(volume, "Labels"));
@@ -54,18 +65,18 @@ static bool match_name(const json_t *filters, const char *name)
 
 static json_t *list_wanted(struct api_call *call, const json_t *filters, struct shale_err *err)
 {
-	bool is_dangling = true;
+	bool is_dangling = true, is_chosen = api_filters_have(filters, "dangling");
 	json_t *list;
 
 	if (api_filters_check(filters, list_filters, err) < 0 ||
 	    api_filters_bool(filters, "dangling", &is_dangling, err) < 0)
 		return NULL;
 	list = volumes_load(call, err);
-	/* Nothing here uses a volume: all are dangling. */
 	for (size_t i = json_array_size(list); i--;) {
 		const json_t *volume = json_array_get(list, i);
 
-		if (!is_dangling || !api_filters_allow(filters, "driver", "local") ||
+		if ((is_chosen && is_dangling != !users_of(call, name_of(volume))) ||
+		    !api_filters_allow(filters, "driver", "local") ||
 		    !match_labels(filters, volume) || !match_name(filters, name_of(volume)))
 			json_array_remove(list, i);
 	}
@@ -220,8 +231,8 @@ static int prune_volume(struct api_call *call, struct volume_prune *prune, const
 	if ((!prune->is_all && !is_anonymous(volume)) || !match_labels(prune->filters, volume))
 		return 0;
 	if (shale_volume_remove(&opts, name, &bytes, &why) < 0)
-		/* Somebody else was faster. */
-		return why.code == ENOENT ? 0 : shale_err_set(err, why.code, "%s", why.msg);
+		/* Somebody else was faster, or a container has it. */
+		return why.code == ENOENT || why.code == EBUSY ? 0 : shale_err_set(err, why.code, "%s", why.msg);
 	prune->bytes += bytes;
 	json_array_append_new(prune->deleted, json_string(name));
 	api_events_volume(call->api->events, "destroy", name);
@@ -272,7 +283,8 @@ json_t *api_volumes_df(struct api_call *call, struct shale_err *err)
 		/* One that has just been removed takes nothing. */
 		shale_volume_size(&opts, name_of(volume), &bytes, NULL);
 		json_object_set_new(volume, "UsageData",
-				    json_pack("{s:i, s:I}", "RefCount", 0, "Size",
+				    json_pack("{s:I, s:I}", "RefCount",
+					      (json_int_t)users_of(call, name_of(volume)), "Size",
 					      (json_int_t)bytes));
 	}
 	return list;

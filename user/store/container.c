@@ -111,12 +111,14 @@ int container_each(struct db *db, container_fn each, void *arg, struct shale_err
 		       "SELECT id, created, image FROM container ORDER BY created, id");
 }
 
-static int row_add(const struct store *store, const char *id, struct shale_err *err)
+static int row_add(const struct store *store, const char *id, const struct container_owner *owner,
+		   struct shale_err *err)
 {
 	__cleanup_txn struct txn txn = TXN_NONE;
 
 	if (txn_begin(&txn, store->db, TXN_WRITE, err) < 0 ||
-	    container_enter(txn.db, id, time(NULL), err) < 0)
+	    container_enter(txn.db, id, time(NULL), err) < 0 ||
+	    (owner && owner->enter(owner->arg, txn.db, err) < 0))
 		return -1;
 	return txn_commit(&txn, err);
 }
@@ -141,24 +143,33 @@ int container_set_image(const struct store *store, const char *id, const struct 
 	return txn_commit(&txn, err);
 }
 
-int container_create(const struct store *store, const char *base, struct container *ret_container,
-		     struct shale_err *err)
+int container_create_for(const struct store *store, const char *base,
+			 const struct container_owner *owner, struct container *ret_container,
+			 struct shale_err *err)
 {
 	__cleanup_container struct container container = { .upper = NULL };
 
-	if (id_make(container.id, err))
+	if (owner)
+		memcpy(container.id, owner->id, sizeof(container.id));
+	else if (id_make(container.id, err))
 		return -1;
 	container.upper = path_make(store, container.id, "upper");
 	container.work = path_make(store, container.id, "work");
 	if (!container.upper || !container.work)
 		return shale_err_set(err, ENOMEM, "out of memory");
-	if (dirs_make(store, container.id, base, err) || row_add(store, container.id, err)) {
+	if (dirs_make(store, container.id, base, err) || row_add(store, container.id, owner, err)) {
 		container_remove(store, container.id, NULL);
 		return -1;
 	}
 	*ret_container = container;
 	container = (struct container){ .upper = NULL };
 	return 0;
+}
+
+int container_create(const struct store *store, const char *base, struct container *ret_container,
+		     struct shale_err *err)
+{
+	return container_create_for(store, base, NULL, ret_container, err);
 }
 
 void container_release(struct container *container)

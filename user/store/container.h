@@ -27,6 +27,15 @@ struct container {
 /* Its root directory gets the mode, owner and group of the directory at base. */
 int container_create(const struct store *store, const char *base, struct container *ret_container,
 		     struct shale_err *err);
+/* The same for who gives it its ID, and enters rows of his own in the same transaction. */
+struct container_owner {
+	char id[CONTAINER_ID_TEXT];
+	int (*enter)(void *arg, struct db *db, struct shale_err *err);
+	void *arg;
+};
+int container_create_for(const struct store *store, const char *base,
+			 const struct container_owner *owner, struct container *ret_container,
+			 struct shale_err *err);
 void container_release(struct container *container);
 int container_remove(const struct store *store, const char *id, struct shale_err *err);
 /* Notes the ID of the image that is below it, and the storage driver it is made for. */

@@ -15,6 +15,8 @@
 #include "store/catalog.h"
 #include "store/container.h"
 #include "store/image.h"
+#include "store/instance.h"
+#include "store/json.h"
 #include "store/layer.h"
 #include "store/made.h"
 #include "store/volume.h"
@@ -54,6 +56,29 @@ static int describe_container(const struct rebuilding *rebuilding, const char *i
 	return container_describe(rebuilding->db, id, &image.config, made.driver, rebuilding->err);
 }
 
+/* A writable layer that has a name and a process; two of one name have come of no daemon of ours. */
+static int add_instance(const struct rebuilding *rebuilding, int dirfd, const char *layer)
+{
+	char path[CONTAINER_ID_TEXT + sizeof("/" INSTANCE_NOTE)];
+	__cleanup_buf struct buf text = BUF_INIT;
+	__cleanup_json json_t *json = NULL;
+	struct shale_err why = { 0 };
+	const char *id, *name;
+
+	snprintf(path, sizeof(path), "%s/" INSTANCE_NOTE, layer);
+	if (fs_read_file(dirfd, path, JSON_MAX_BYTES, &text, NULL) < 0 ||
+	    json_parse_object(text.data, text.len, INSTANCE_NOTE, &json, NULL) < 0)
+		return 0;
+	id = json_string_value(json_object_get(json, "Id"));
+	name = json_string_value(json_object_get(json, "Name"));
+	if (!id || strlen(id) != INSTANCE_ID_TEXT - 1 || strncmp(id, layer, CONTAINER_ID_TEXT - 1) ||
+	    !name || !instance_is_name(name))
+		return 0;
+	if (instance_enter(rebuilding->db, id, name, true, &why) == 0 || why.code == EEXIST)
+		return 0;
+	return shale_err_set(rebuilding->err, why.code, "%s", why.msg);
+}
+
 static int add_container(void *arg, int dirfd, const char *name)
 {
 	const struct rebuilding *rebuilding = arg;
@@ -62,9 +87,10 @@ static int add_container(void *arg, int dirfd, const char *name)
 	if (!container_is_id(name) || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISDIR(st.st_mode))
 		return 0;
-	if (container_enter(rebuilding->db, name, st.st_mtime, rebuilding->err) < 0)
+	if (container_enter(rebuilding->db, name, st.st_mtime, rebuilding->err) < 0 ||
+	    describe_container(rebuilding, name) < 0)
 		return -1;
-	return describe_container(rebuilding, name);
+	return add_instance(rebuilding, dirfd, name);
 }
 
 static int add_volume(void *arg, int dirfd, const char *name)

@@ -93,8 +93,17 @@ static const char version_2[] =
 	"	labels TEXT"
 	") WITHOUT ROWID;";
 
+/* instance	containers with a name and a process; is_ready: they were made in full */
+static const char version_3[] =
+	"CREATE TABLE instance ("
+	"	id TEXT PRIMARY KEY,"
+	"	layer TEXT NOT NULL UNIQUE REFERENCES container (id) ON DELETE CASCADE,"
+	"	name TEXT NOT NULL UNIQUE,"
+	"	is_ready INTEGER NOT NULL"
+	");";
+
 /* The i-th takes a file of version i to version i + 1. */
-static const char *const migrations[] = { version_1, version_2 };
+static const char *const migrations[] = { version_1, version_2, version_3 };
 
 #define SCHEMA_CURRENT (int64_t)(sizeof(migrations) / sizeof(*migrations))
 
