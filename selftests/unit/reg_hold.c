@@ -380,27 +380,36 @@ TEST(takes, "what nobody wants is taken, and old leases")
 	bucket_release(bucket);
 }
 
-TEST(dead_collector, "the list of a collector that died keeps others out for half an hour, and then nobody")
+TEST(dead_collector, "the list of a collector that died keeps others out for half an hour, and one that is none nobody")
 {
 	struct bucket_params params = { NULL, 0 };
 	struct image image = { .text = BUF_INIT };
 	struct server collector = { .image = &image, .run = collect };
 	struct shale_err err = { 0 };
+	static const struct {
+		const char *when; /* NULL: so many minutes ago */
+		int minutes;
+		bool keeps_out;
+	} lists[] = {
+		{ NULL, 29, true }, { NULL, 31, false }, { NULL, -29, true }, { NULL, -31, false },
+		{ "-9223372036854775808", 0, false }, { "99999999999999999999", 0, false }, { "x", 0, false }, { "", 0, false },
+	};
 	struct bucket *bucket;
+	char when[32];
 	char text[128];
 
 	ASSERT_EQ(bucket_open("inmemory", &params, &bucket, &err), 0);
 	make_shared(bucket);
 	image_init(&image);
 	server_init(&collector.reg, bucket);
-	ASSERT_EQ(bucket_put(bucket, layout_blob(&image.blob).text, blob, strlen(blob), 0, &err), 0);
-	for (int minutes = 29; minutes <= 31; minutes += 2) {
-		snprintf(text, sizeof(text), "0123456789abcdef %lld %.16s", (long long)time(NULL) - minutes * 60,
-			 sum_hex(&image.blob));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		snprintf(when, sizeof(when), "%lld", (long long)time(NULL) - lists[i].minutes * 60);
+		snprintf(text, sizeof(text), "0123456789abcdef %s %.16s", lists[i].when ?: when, sum_hex(&image.blob));
+		ASSERT_EQ(bucket_put(bucket, layout_blob(&image.blob).text, blob, strlen(blob), 0, &err), 0);
 		ASSERT_EQ(bucket_put(bucket, ".shale/gc/doomed", text, strlen(text), 0, &err), 0);
-		EXPECT_EQ(collect(&collector, &err), minutes < 30 ? -1 : 0);
-		EXPECT_EQ(has_object(bucket, layout_blob(&image.blob)), minutes < 30);
-		if (minutes < 30)
+		EXPECT_EQ(collect(&collector, &err), lists[i].keeps_out ? -1 : 0);
+		EXPECT_EQ(has_object(bucket, layout_blob(&image.blob)), lists[i].keeps_out);
+		if (lists[i].keeps_out)
 			EXPECT_EQ(err.code, EBUSY);
 	}
 	EXPECT_EQ(hold_sum(&collector.reg, &image.blob, &err), 0);

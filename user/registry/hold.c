@@ -66,17 +66,14 @@ static int read_doomed(struct reg *reg, struct buf *ret_text, struct shale_err *
 	return -1;
 }
 
-/* "WHO WHEN DIGITS DIGITS...": when, or long ago if that cannot be read. */
-static int64_t doomed_time(const char *text)
-{
-	const char *space = strchr(text, ' ');
-
-	return space ? strtoll(space + 1, NULL, 10) : 0;
-}
-
+/* "WHO WHEN DIGITS DIGITS...". A time that cannot be read, or is still to come, is none either. */
 static bool is_stale(const char *text)
 {
-	return time(NULL) - doomed_time(text) > STALE_SECONDS;
+	const char *space = strchr(text, ' ');
+	long long when = space ? strtoll(space + 1, NULL, 10) : 0;
+	long long now = time(NULL);
+
+	return when < now - STALE_SECONDS || when > now + STALE_SECONDS;
 }
 
 static bool is_listed(const char *text, const struct sum *const *sums, size_t count)
