@@ -351,6 +351,9 @@ struct shale_commit_opts {
 	const char *created_by;
 	const char *const *changes;
 	size_t change_count;
+	const char *config;	    /* of a container, JSON: takes the place of what the image says of how to run it; or NULL */
+	const char *const *skipped; /* files without content and directories without files there are left out: a runtime's */
+	size_t skipped_count;
 };
 int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *commit,
 		 char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err);

@@ -62,6 +62,22 @@ struct shale_container_remove_opts {
 int shale_container_remove(struct shale_containers *containers, const char *name,
 			   const struct shale_container_remove_opts *remove, struct shale_err *err);
 
+/* EEXIST: the name is another's. */
+int shale_container_rename(struct shale_containers *containers, const char *name, const char *to,
+			   struct shale_err *err);
+/* EBUSY: it is not running, or it is so already. */
+int shale_container_pause(struct shale_containers *containers, const char *name, struct shale_err *err);
+int shale_container_unpause(struct shale_containers *containers, const char *name, struct shale_err *err);
+/* As shale_diff(), without what the runtime has made to mount on it. JSON text to be freed. */
+int shale_container_changes(struct shale_containers *containers, const char *name, char **ret_json,
+			    struct shale_err *err);
+/* As shale_commit(); the image is configured as the container. should_pause: it stands still meanwhile. */
+int shale_container_commit(struct shale_containers *containers, const struct shale_commit_opts *commit,
+			   bool should_pause, char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err);
+/* Its processes, as `ps -ef` shows them. */
+int shale_container_top(struct shale_containers *containers, const char *name, char **ret_json,
+			struct shale_err *err);
+
 /* The least that is to be known of one. */
 struct shale_container_facts {
 	char id[SHALE_CONTAINER_ID_TEXT];

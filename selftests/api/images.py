@@ -260,7 +260,7 @@ NONE = "sha256:" + "1" * 64
     ("a container's removal", "DELETE", "/containers/nosuch", 404, "No such container: nosuch"),
     ("a container's start", "POST", "/containers/nosuch/start", 404, "No such container: nosuch"),
     ("a new container of nothing", "POST", "/containers/create", 400, "no image is named"),
-    ("commit", "POST", "/commit?container=a", 501, "POST commit is not served by shaled"),
+    ("commit", "POST", "/commit?container=nosuch", 404, "No such container: nosuch"),
     ("search", "GET", "/images/search?term=a", 501, "GET images/search is not served by shaled"),
     ("a network", "GET", "/networks/nosuch", 404, "network nosuch not found"),
     ("a volume", "GET", "/volumes/nosuch", 404, "get nosuch: no such volume"),

@@ -142,13 +142,13 @@ def refused():
 def in_use():
     it = daemon()
     it.load("used", root_tar())
-    name = it.create("true", Image="used:1")
+    name = it.create("sleep", "1000", Image="used:1")
     assert it.delete("/images/used:1").status == 409
     assert it.delete("/images/used:1?force=1").status == 409
-    assert subprocess.run([SHALE, "system", "prune", "--root", it.root, "-a", "-f"], capture_output=True).returncode == 0
     it.launch(name)
-    assert it.wait(name) == 0
-    it.delete("/containers/" + name)
+    assert subprocess.run([SHALE, "system", "prune", "--root", it.root, "-a", "-f"], capture_output=True).returncode == 0
+    assert it.state(name)["Running"]
+    it.delete(f"/containers/{name}?force=1")
     assert it.delete("/images/used:1").status == 200
     # All images went with the pruning but the one in use.
     it.load("base", root_tar())

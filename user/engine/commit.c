@@ -93,29 +93,53 @@ static int open_source(struct commit *commit, struct shale_err *err)
 	return 0;
 }
 
+/* What a container's runtime has made to mount on it, and nobody has used since. */
+static bool is_skipped(const struct shale_commit_opts *opts, const struct change *change)
+{
+	if (change->kind != CHANGE_ENTRY || (!S_ISDIR(change->st.st_mode) && change->st.st_size))
+		return false;
+	for (size_t i = 0; i < opts->skipped_count; i++)
+		if (!strcmp(change->path, opts->skipped[i]))
+			return true;
+	return false;
+}
+
+struct layer_writing {
+	const struct shale_commit_opts *opts;
+	struct difftar difftar;
+};
+
 static int count_change(void *arg, const struct change *change, struct shale_err *err)
 {
-	struct difftar *difftar = arg;
+	struct layer_writing *writing = arg;
+	struct difftar *difftar = &writing->difftar;
 
+	if (is_skipped(writing->opts, change))
+		return 0;
 	/* Whiteouts are changes, too. */
 	if (change->kind != CHANGE_ENTRY)
 		difftar->entries++;
 	return difftar_add(difftar, change, err);
 }
 
+static void writing_release(struct layer_writing *writing)
+{
+	difftar_release(&writing->difftar);
+}
+
 static int write_layer(struct commit *commit, struct shale_err *err)
 {
-	__cleanup_difftar struct difftar difftar = { .chunk = NULL };
+	__attribute__((cleanup(writing_release))) struct layer_writing writing = { .opts = commit->opts };
 	struct work *work = &commit->work;
 
 	if (open_source(commit, err) < 0 || hasher_init(&commit->hasher, err) < 0 ||
-	    work_view(work, err) < 0 || difftar_init(&difftar, take_tar, commit, err) < 0)
+	    work_view(work, err) < 0 || difftar_init(&writing.difftar, take_tar, commit, err) < 0)
 		return -1;
 	if (work->driver->diff(&work->driver_work, work->base_fd, work->view_fd, count_change,
-			       &difftar, err) < 0 ||
-	    difftar_finish(&difftar, err) < 0)
+			       &writing, err) < 0 ||
+	    difftar_finish(&writing.difftar, err) < 0)
 		return -1;
-	commit->is_empty = !difftar.entries;
+	commit->is_empty = !writing.difftar.entries;
 	commit->facts = (struct blob_facts){ .size = commit->written, .codec = "none" };
 	hasher_final(&commit->hasher, &commit->facts.digest);
 	return 0;
@@ -164,6 +188,28 @@ static json_t *get_or_make(json_t *object, const char *key, json_t *(*make)(void
 	return json_object_set_new(object, key, make()) ? NULL : json_object_get(object, key);
 }
 
+/* What a container says of how it runs; its host's name and what it was attached to were its own. */
+static int take_config(json_t *run, const char *text, struct shale_err *err)
+{
+	static const char *const fields[] = { "Env",  "Cmd",	"Entrypoint",	"User",	      "WorkingDir",
+					      "Labels", "Volumes", "ExposedPorts", "StopSignal" };
+	__cleanup_json json_t *config = NULL;
+
+	if (!text)
+		return 0;
+	if (json_parse_object(text, strlen(text), "the container's configuration", &config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		json_t *value = json_object_get(config, fields[i]);
+
+		if (!value || json_is_null(value))
+			json_object_del(run, fields[i]);
+		else if (json_object_set(run, fields[i], value))
+			return shale_err_set(err, ENOMEM, "writing a config");
+	}
+	return 0;
+}
+
 static int apply_changes(struct commit *commit, struct shale_err *err)
 {
 	json_t *run = get_or_make(commit->config, "config", json_object);
@@ -171,6 +217,8 @@ static int apply_changes(struct commit *commit, struct shale_err *err)
 
 	if (!json_is_object(run))
 		return shale_err_set(err, EINVAL, "the image's config is not an object");
+	if (take_config(run, commit->opts->config, err) < 0)
+		return -1;
 	for (size_t i = 0; i < commit->opts->change_count; i++)
 		if (change_apply(run, commit->opts->changes[i], &state, err) < 0)
 			return -1;

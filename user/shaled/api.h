@@ -66,6 +66,7 @@ struct api_call {
 	struct api_load *load;
 	struct api_listener *listener;
 	struct shale_waiter *waiter; /* for a container's end */
+	char result[SHALE_DIGEST_TEXT]; /* of work that makes an image */
 	bool was_so;		     /* what was asked for was the case already */
 	char error[1024]; /* for the log */
 	struct ucred peer;

@@ -95,6 +95,17 @@ void api_container_wait(struct api_call *call);
 void api_container_attach(struct api_call *call);
 void api_container_resize(struct api_call *call);
 
+/* api_container_change.c */
+void api_container_rename(struct api_call *call);
+void api_container_pause(struct api_call *call);
+void api_container_unpause(struct api_call *call);
+void api_container_changes(struct api_call *call);
+void api_container_top(struct api_call *call);
+void api_commit(struct api_call *call);
+/* Those that have ended, by prune's filters; adds to what was deleted. */
+int api_containers_prune_named(struct api_call *call, const json_t *filters, int64_t before, json_t *deleted,
+			       uint64_t *bytes, struct shale_err *err);
+
 /* api_exec.c */
 void api_exec_create(struct api_call *call);
 void api_exec_start(struct api_call *call);

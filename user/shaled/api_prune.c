@@ -13,7 +13,7 @@
 #include "store/json.h"
 
 static const char *const image_filters[] = { "dangling", "until", "label", "label!", NULL };
-static const char *const container_filters[] = { "until", NULL };
+static const char *const container_filters[] = { "until", "label", "label!", NULL };
 
 struct pruned {
 	struct api_call *call;
@@ -89,15 +89,22 @@ static void prune_with(struct api_call *call, struct shale_prune_opts *prune,
 	struct pruned pruned = { .call = call, .list = list };
 	struct shale_opts opts = { .root = call->api->root, .progress = note_pruned, .arg = &pruned };
 	struct shale_err err = { 0 };
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, named = 0;
 
 	if (api_filters_parse(api_get(call, "filters"), &filters, &err) == 0 &&
 	    take_prune(filters, known, prune, &err) == 0) {
 		pruned.filters = filters;
 		prune->select = may_go;
 		prune->select_arg = &pruned;
+		if (prune->keeps_images &&
+		    api_containers_prune_named(call, filters, prune->before, list, &named, &err) < 0) {
+			api_fail_err(call, &err);
+			return;
+		}
+		/* What has no name has no labels either. */
+		prune->keeps_containers |= api_filters_have(filters, "label");
 		if (shale_prune(&opts, prune, &bytes, &err) == 0) {
-			answer_pruned(call, field, &pruned, bytes);
+			answer_pruned(call, field, &pruned, bytes + named);
 			return;
 		}
 	}
@@ -111,7 +118,7 @@ void api_images_prune(struct api_call *call)
 	prune_with(call, &prune, image_filters, "ImagesDeleted");
 }
 
-/* What docker keeps of a container that has stopped is here the writable layer of a mount. */
+/* Containers that have ended, and the writable layers of mounts that are no more. */
 void api_containers_prune(struct api_call *call)
 {
 	struct shale_prune_opts prune = { .keeps_images = true };
