@@ -5,6 +5,7 @@
 # on where it stood, no byte that was there is fetched again, and of many pulls at once one does the work.
 set -u
 . "$(dirname "$0")/common"
+. "$(dirname "$0")/../lib/kill.sh"
 
 kills=12
 ktap_plan 40
@@ -67,8 +68,7 @@ for ((i = 0; i < kills; i++)); do
 	pid=$!
 	after=$((RANDOM * took / 65536))
 	sleep "$((after / 1000000000)).$(printf %09d $((after % 1000000000)))"
-	kill -9 $pid 2>/dev/null
-	wait $pid 2>/dev/null
+	kill_hard $pid
 	tail -n +$((lines + 1)) "$log" >"$work/asked"
 	found=$(asked_twice "$work/have" "$work/asked")
 	[ -z "$found" ] || { twice=$((twice + 1)) again="$found"; }
