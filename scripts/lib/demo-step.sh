@@ -6,7 +6,7 @@
 
 step_number=${STEP:-0}
 
-# step TEXT COMMAND [ARG...]
+# step TEXT COMMAND [ARG...]: in a process of its own, so that nothing but its output holds the pipe open.
 step()
 {
 	local text=$1 start
@@ -14,7 +14,6 @@ step()
 	step_number=$((step_number + 1))
 	printf '\n%d. %s\n' "$step_number" "$text"
 	start=$(date +%s%N)
-	"$@" > >(sed 's/^/     /') 2>&1
-	wait $!
+	"$@" 2>&1 | sed 's/^/     /'
 	printf '     -- %d ms\n' $((($(date +%s%N) - start) / 1000000))
 }
