@@ -560,7 +560,9 @@ def swift_keystone(env):
 def left_behind(env, container):
     url, token = swift_token(env)
     names = ask(f"{url}/{container}", X_Auth_Token=token).body.decode().split("\n")
-    return [name for name in names if name and ".shale" in name and not name.endswith(".shale/health")]
+    # Leases stay for a day or two.
+    return [name for name in names if name and ".shale" in name and not name.endswith(".shale/health") and
+            "/.shale/lease/" not in name]
 
 
 def s3_left(env):

@@ -354,12 +354,22 @@ TEST_TABLE(meets, struct meeting, meetings, c)
 	ktap_note("%u places", step);
 }
 
+static int count_one(void *ctx, const struct bucket_entry *entry, struct shale_err *err)
+{
+	(void)entry, (void)err;
+	++*(unsigned int *)ctx;
+	return 0;
+}
+
 TEST(takes, "what nobody wants is taken, and old leases")
 {
 	struct bucket_params params = { NULL, 0 };
 	struct image image = { .text = BUF_INIT };
 	struct server collector = { .image = &image, .run = collect };
 	struct layout_path old = { ".shale/lease/17/sha256/00" };
+	const struct sweep_options alone = { .is_alone = true };
+	struct sweep_result result;
+	unsigned int left = 0;
 	struct shale_err err = { 0 };
 	struct bucket *bucket;
 
@@ -375,6 +385,13 @@ TEST(takes, "what nobody wants is taken, and old leases")
 	EXPECT(!has_object(bucket, layout_blob(&image.blob)));
 	EXPECT(has_object(bucket, layout_blob(&image.config)));
 	EXPECT(!has_object(bucket, old));
+	/* Who is alone has nobody's promises to keep; what this server knows itself is gone with it. */
+	server_release(&collector.reg);
+	server_init(&collector.reg, bucket);
+	EXPECT_EQ(sweep_run(&collector.reg, &alone, &result, &err), 0);
+	EXPECT(!has_object(bucket, layout_blob(&image.config)));
+	EXPECT_EQ(bucket_walk(bucket, ".shale", count_one, &left, &err), 0);
+	EXPECT_EQ(left, 0);
 	server_release(&collector.reg);
 	buf_release(&image.text);
 	bucket_release(bucket);

@@ -196,7 +196,7 @@ static int note_epoch(void *ctx, const struct bucket_entry *entry, struct shale_
 	return entries_add(ctx, entry, strlen(entry->name), err);
 }
 
-int hold_forget(struct reg *reg, struct shale_err *err)
+int hold_forget(struct reg *reg, bool is_all, struct shale_err *err)
 {
 	__cleanup_entries struct entries epochs = { 0 };
 	uint64_t now = epoch_now();
@@ -208,7 +208,7 @@ int hold_forget(struct reg *reg, struct shale_err *err)
 		char *end;
 		uint64_t epoch = strtoull(epochs.list[i].name, &end, 10);
 
-		if (*end || epoch + 2 * EPOCHS >= now ||
+		if (*end || (!is_all && epoch + 2 * EPOCHS >= now) ||
 		    (size_t)snprintf(path, sizeof(path), LEASES "/%s", epochs.list[i].name) >= sizeof(path))
 			continue;
 		if (bucket_remove_tree(reg->bucket, path, err) < 0)

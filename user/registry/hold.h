@@ -42,7 +42,7 @@ bool hold_doom_is_fresh(const struct hold_doom *doom);
 /* 1: some server has a lease on it; 0; or -1. */
 int hold_is_held(struct reg *reg, const struct sum *sum, struct shale_err *err);
 int hold_doom_end(struct reg *reg, const struct hold_doom *doom, struct shale_err *err);
-/* Takes leases away that ended long ago. */
-int hold_forget(struct reg *reg, struct shale_err *err);
+/* Takes leases away that ended long ago, or all. */
+int hold_forget(struct reg *reg, bool is_all, struct shale_err *err);
 
 #endif

@@ -452,7 +452,9 @@ static int sweep_all(struct sweep *sweep, struct shale_err *err)
 	if (scan_repos(reg->bucket, true, mark_repo, sweep, err) < 0 || take_batch(sweep, err) < 0 ||
 	    bucket_walk(reg->bucket, LAYOUT_BLOBS, look_at_blob, sweep, err) < 0 || take_batch(sweep, err) < 0)
 		return -1;
-	return has_others(sweep) ? hold_forget(reg, err) : 0;
+	if (!reg->bucket->ops->is_shared || sweep->options->is_dry)
+		return 0;
+	return hold_forget(reg, sweep->options->is_alone, err);
 }
 
 int sweep_run(struct reg *reg, const struct sweep_options *options,
