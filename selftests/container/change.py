@@ -16,8 +16,8 @@ def daemon():
 @test("docker diff shows what was changed, and nothing else")
 def diff():
     it = daemon()
-    script = "rm /data/seed; echo x >/home/new; chmod 700 /root; mkdir /made; : >/etc/hosts"
-    want = {"D /data/seed", "C /data", "A /home/new", "C /home", "C /root", "A /made"}
+    script = "rm /data/seed; echo x >/srv/new; chmod 700 /root; mkdir /made; : >/etc/hosts"
+    want = {"D /data/seed", "C /data", "A /srv/new", "C /srv", "C /root", "A /made"}
     for program in clients():
         docker(it, "run", "--name", "changed", "base:1", "sh", "-c", script, program=program)
         assert set(docker(it, "diff", "changed", program=program)[1].strip().split("\n")) == want
@@ -48,10 +48,10 @@ def diff():
 def commit():
     it = daemon()
     for program in clients():
-        docker(it, "run", "--name", "src", "-e", "A=1", "-w", "/home", "base:1", "sh", "-c", "echo x >/home/f; rm /data/seed", program=program)
+        docker(it, "run", "--name", "src", "-e", "A=1", "-w", "/srv", "base:1", "sh", "-c", "echo x >/srv/f; rm /data/seed", program=program)
         status, out, _ = docker(it, "commit", "-m", "said", "-a", "me", "-c", "ENV B=2", "src", "made:1", program=program)
         assert status == 0 and re.fullmatch(r"sha256:[0-9a-f]{64}\n", out), (status, out, _)
-        assert docker(it, "run", "--rm", "made:1", "sh", "-c", "echo $A $B; pwd; cat f; ls /data", program=program)[1] == "1 2\n/home\nx\n"
+        assert docker(it, "run", "--rm", "made:1", "sh", "-c", "echo $A $B; pwd; cat f; ls /data", program=program)[1] == "1 2\n/srv\nx\n"
         image = it.get("/images/made:1/json").json()
         assert image["Comment"] == "said" and image["Author"] == "me" and image["Config"]["Cmd"][0] == "sh", image
         docker(it, "rm", "src", program=program)

@@ -47,7 +47,7 @@ def root_tar(more=None):
             else:
                 info.size = len(content)
             tar.addfile(info, io.BytesIO(content or b""))
-        for name in ("bin", "etc", "root", "home", "proc", "sys", "dev", "run", "data"):
+        for name in ("bin", "etc", "root", "home", "srv", "proc", "sys", "dev", "run", "data"):
             add(name)
         add("tmp", mode=0o1777)
         with open(BUSYBOX, "rb") as file:

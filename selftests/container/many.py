@@ -23,7 +23,7 @@ def many():
     it = Machine()
 
     def one(n):
-        code, out = it.run("sh", "-c", f"echo {n} >/home/n; cat /home/n; exit {n % 5}", HostConfig={"Binds": [f"v{n % 3}:/data"]})
+        code, out = it.run("sh", "-c", f"echo {n} >/srv/n; cat /srv/n; exit {n % 5}", HostConfig={"Binds": [f"v{n % 3}:/data"]})
         assert (code, out) == (n % 5, f"{n}\n"), (n, code, out)
         return n
     it.run("true")
