@@ -75,6 +75,7 @@ bench: selftests ## instructions and device bytes of common operations beside ov
 	@scripts/vm --kernel $(K) --icount --disk ext4:256M -- build/selftests/bench/operations /mnt/0
 	@for b in blocks mappings; do scripts/vm --kernel $(K) --icount --mem 3072 --timeout 1800 --disk ext4:1G -- \
 		build/selftests/bench/$$b /mnt/0 || exit 1; done
+	@scripts/vm --kernel $(K) --icount --mem 2048 --timeout 1800 --disk ext4:256M -- build/selftests/bench/layers /mnt/0
 	@scripts/vm --kernel $(K) --mem 2048 --timeout 900 --disk ext4:1G -- build/selftests/bench/sharing /mnt/0
 	@scripts/vm --kernel $(K) --icount --mem 3072 --timeout 3600 --disk ext4:8G -- \
 		build/selftests/bench/promotions /mnt/0

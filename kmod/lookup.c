@@ -339,15 +339,21 @@ static int found_lower(struct search *s, const struct shale_layer *layer, struct
 	return file_inspect(s, layer, real, name->len);
 }
 
+/* What the next lower layer calls it, unless that is a path. */
+static struct qstr lower_name(const struct search *s)
+{
+	if (s->redirect)
+		return (struct qstr)QSTR_INIT(s->redirect, strlen(s->redirect));
+	return (struct qstr)QSTR_INIT(s->name->name, s->name->len);
+}
+
 /* One layer whose PARENT has the name itself. */
 static int search_lower(struct search *s, const struct shale_path *parent, bool is_last)
 {
-	struct qstr name = QSTR_INIT(s->name->name, s->name->len);
+	const struct qstr name = lower_name(s);
 	struct dentry *real;
 	int deleted;
 
-	if (s->redirect)
-		name = (struct qstr)QSTR_INIT(s->redirect, strlen(s->redirect));
 	s->asked++;
 	real = shale_real_lookup(parent->layer, parent->dentry, &name);
 	if (IS_ERR(real))
@@ -423,20 +429,40 @@ static int search_path(struct search *s, const struct shale_layer *layer)
 	return min(ret, 0);
 }
 
-static int search_lowers(struct search *s)
+static unsigned int next_place(const struct search *s, unsigned int from)
+{
+	const struct qstr name = lower_name(s);
+
+	return shale_narrow_next(s->dir, &name, from);
+}
+
+/* The lower directories of the one that is searched, until a redirect leads out of it; *RET_BELOW is then the layer to go
+ * on with. */
+static int search_parents(struct search *s, unsigned int *ret_below)
 {
 	const struct shale_stack *parents = shale_dir_lower(s->dir);
-	unsigned int i, nr = parents ? parents->nr : 0, below = 1;
-	int err;
+	unsigned int i, nr = parents ? parents->nr : 0, asked = s->asked, had = s->nr;
+	int err = 0;
 
-	for (i = 0; i < nr && !s->is_finished && !shale_redirect_is_path(s->redirect); i++) {
+	*ret_below = 1;
+	for (i = next_place(s, 0); i < nr && !s->is_finished && !shale_redirect_is_path(s->redirect);
+	     i = next_place(s, i + 1)) {
 		err = search_lower(s, &parents->path[i], i + 1 == nr);
 		if (err)
-			return err;
-		below = parents->path[i].layer->index + 1;
+			break;
+		*ret_below = parents->path[i].layer->index + 1;
 	}
-	if (!shale_redirect_is_path(s->redirect))
-		return 0;
+	shale_narrow_missed(s->dir, s->asked - asked - (s->nr - had));
+	return err;
+}
+
+static int search_lowers(struct search *s)
+{
+	unsigned int i, below;
+	int err = search_parents(s, &below);
+
+	if (err || !shale_redirect_is_path(s->redirect))
+		return err;
 	for (i = below; i < s->fs->nr_visible && !s->is_finished; i++) {
 		err = search_path(s, &s->fs->layers[i]);
 		if (err)

@@ -16,6 +16,7 @@
 
 #include "cred.h"
 #include "merge.h"
+#include "names.h"
 #include "real.h"
 #include "shale.h"
 
@@ -157,7 +158,8 @@ struct dircache_fill {
 	struct shale_fs *fs;
 	const struct shale_layer *layer;
 	struct shale_merge *merge;
-	unsigned int count;
+	struct shale_names_draft *draft; /* NULL: nobody needs it */
+	unsigned int place;
 	int err;
 };
 
@@ -166,7 +168,8 @@ static bool dircache_actor(struct dir_context *ctx, const char *name, int len, l
 {
 	struct dircache_fill *fill = container_of(ctx, struct dircache_fill, ctx);
 
-	fill->count++;
+	if (fill->draft)
+		shale_names_add(fill->draft, fill->layer->flags, name, len, fill->place);
 	fill->err = shale_merge_add(fill->merge, name, len, ino_of_layer(fill->fs, fill->layer, ino),
 				    type);
 	return !fill->err;
@@ -175,20 +178,9 @@ static bool dircache_actor(struct dir_context *ctx, const char *name, int len, l
 static int dircache_read(struct dircache_fill *fill, const struct shale_path *dir)
 {
 	const struct path path = shale_path_real(*dir);
-	struct file *file;
-	int err;
+	int err = shale_real_names_walk(&path, &fill->ctx);
 
-	file = shale_real_open(&path, O_RDONLY | O_DIRECTORY);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	do {
-		fill->count = 0;
-		err = shale_real_iterate(file, &fill->ctx);
-		if (!err)
-			err = fill->err;
-	} while (!err && fill->count);
-	fput(file);
-	return err;
+	return err ?: fill->err;
 }
 
 static int dircache_settle(struct shale_merge *m, const struct shale_path *dir)
@@ -218,11 +210,13 @@ static void dircache_fix_inos(struct shale_merge *m, struct dentry *dir, struct 
 			e->ino = ino_of_name(dir, upperdir, e->name, e->len, e->ino);
 }
 
-static int dircache_add_layer(struct shale_merge *m, struct dentry *dir, const struct shale_path *part)
+static int dircache_add_layer(struct shale_merge *m, struct dentry *dir, const struct shale_path *part,
+			      struct shale_names_draft *draft, unsigned int place)
 {
 	struct shale_fs *fs = SHALE_FS(dir->d_sb);
 	struct dircache_fill fill = {
 		.ctx.actor = dircache_actor, .fs = fs, .layer = part->layer, .merge = m,
+		.draft = draft, .place = place,
 	};
 	unsigned int flags;
 	int err;
@@ -246,13 +240,18 @@ static int dircache_fill(struct shale_merge *m, struct dentry *dir)
 	struct shale_fs *fs = SHALE_FS(dir->d_sb);
 	const struct shale_stack *lower = shale_dir_lower(d_inode(dir));
 	struct shale_path upper = { shale_upper_layer(fs), shale_inode_upper(d_inode(dir)) };
+	struct shale_names_draft draft = {};
+	bool is_drafted = lower && lower->nr > 1 && !SHALE_I(d_inode(dir))->names;
 	unsigned int i;
 	int err = 0;
 
 	if (upper.dentry)
-		err = dircache_add_layer(m, dir, &upper);
+		err = dircache_add_layer(m, dir, &upper, NULL, 0);
 	for (i = 0; !err && lower && i < lower->nr; i++)
-		err = dircache_add_layer(m, dir, &lower->path[i]);
+		err = dircache_add_layer(m, dir, &lower->path[i], is_drafted ? &draft : NULL, i);
+	draft.err = draft.err ?: err;
+	if (is_drafted)
+		shale_narrow_set(d_inode(dir), shale_names_finish(&draft));
 	return err;
 }
 

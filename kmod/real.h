@@ -136,6 +136,8 @@ struct shale_real_name {
 	unsigned char type; /* DT_* */
 	char text[];
 };
+/* CTX gets the names, . and .. too, until its actor wants no more. */
+int shale_real_names_walk(const struct path *dir, struct dir_context *ctx);
 int shale_real_names_read(const struct path *dir, struct list_head *names); /* free them on failure, too */
 void shale_real_names_free(struct list_head *names);
 

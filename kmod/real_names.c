@@ -34,9 +34,8 @@ static bool collect(struct dir_context *ctx, const char *text, int len, loff_t p
 	return true;
 }
 
-int shale_real_names_read(const struct path *dir, struct list_head *names)
+int shale_real_names_walk(const struct path *dir, struct dir_context *ctx)
 {
-	struct collector c = { .ctx.actor = collect, .names = names };
 	struct file *file;
 	loff_t pos;
 	int err;
@@ -45,11 +44,19 @@ int shale_real_names_read(const struct path *dir, struct list_head *names)
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	do {
-		pos = c.ctx.pos;
-		err = shale_real_iterate(file, &c.ctx) ?: c.err;
-	} while (!err && c.ctx.pos != pos);
+		pos = ctx->pos;
+		err = shale_real_iterate(file, ctx);
+	} while (!err && ctx->pos != pos);
 	fput(file);
 	return err;
+}
+
+int shale_real_names_read(const struct path *dir, struct list_head *names)
+{
+	struct collector c = { .ctx.actor = collect, .names = names };
+	int err = shale_real_names_walk(dir, &c.ctx);
+
+	return err ?: c.err;
 }
 
 void shale_real_names_free(struct list_head *names)

@@ -176,6 +176,8 @@ struct shale_inode {
 		struct { /* directories */
 			struct shale_dircache *cache; /* of readdir.c; lock */
 			u64 version;		   /* of the directory's contents; i_rwsem */
+			struct shale_names *names; /* of narrow.c; NULL, then set once under lock */
+			int patience;		   /* of narrow.c; 0: it was not searched in vain */
 		};
 		struct { /* regular files */
 			struct shale_parts *__parts;  /* shale_inode_parts() */
@@ -314,6 +316,14 @@ int shale_dir_flags(struct shale_fs *fs, struct dentry *upper, unsigned long *re
 int shale_is_opaque(const struct shale_layer *layer, struct dentry *real);
 /* Is this object of a layer a whiteout? */
 bool shale_is_whiteout(const struct shale_layer *layer, const struct dentry *real);
+
+/* narrow.c - which lower layers need not be asked. Places are those of the directory's stack; creds are the mounter's. */
+struct shale_names;
+/* The first place from FROM on whose layer may have NAME; beyond the stack: none. */
+unsigned int shale_narrow_next(const struct inode *dir, const struct qstr *name, unsigned int from);
+void shale_narrow_missed(struct inode *dir, unsigned int nr); /* so many layers were asked in vain */
+/* Somebody has read all the lower directories: NAMES, consumed, or an error. The inode's lock is held, it has none. */
+void shale_narrow_set(struct inode *dir, struct shale_names *names);
 
 /* inode.c - inodes, attributes, permission */
 extern const struct inode_operations shale_file_iops, shale_symlink_iops, shale_special_iops;

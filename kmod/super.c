@@ -12,6 +12,7 @@
 #include "compat/super.h"
 #include "cred.h"
 #include "mapio.h"
+#include "names.h"
 #include "parts.h"
 #include "real.h"
 #include "scan.h"
@@ -30,6 +31,8 @@ static struct inode *shale_alloc_inode(struct super_block *sb)
 	si->flags = 0;
 	si->redirect = NULL;
 	si->cache = NULL;
+	si->names = NULL;
+	si->patience = 0;
 	si->version = 0;
 	si->__parts = NULL;
 	si->__shadow = NULL;
@@ -41,10 +44,12 @@ static void shale_destroy_inode(struct inode *inode)
 {
 	struct shale_inode *si = SHALE_I(inode);
 
-	if (S_ISDIR(inode->i_mode))
+	if (S_ISDIR(inode->i_mode)) {
 		shale_dircache_free(si);
-	else
+		shale_names_free(si->names);
+	} else {
 		shale_parts_free(si->__shadow ?: si->__parts);
+	}
 	kfree(si->redirect);
 	dput(si->__upper);
 	shale_stack_put(si->lower);

@@ -16,7 +16,7 @@ private_daemons() {
 	pgrep -f "shaled --connection 3 .*--root $work/" | wc -l
 }
 
-ktap_plan 19
+ktap_plan 21
 mkimage --name demo:1 "$work/img" "rand:a:3000000" "f:b:b"
 own import "$work/img" >/dev/null
 
@@ -73,6 +73,14 @@ ktap_is "no daemon to be started is said" "1 shale: there is no daemon, and none
 ktap_is "verbs of the engine need none" "0 No problems found." "$(says "$work/alone/shale" --root "$work/own" system check)"
 printf '#!/bin/sh\necho "shaled: this is not my day" >&2\nexit 3\n' >"$work/alone/shaled" && chmod 755 "$work/alone/shaled"
 ktap_is "what one dies of is said" "1 shale: this is not my day" "$(says "$work/alone/shale" --root "$work/own" images)"
+
+# --- libarchive is loaded by who reads a tar, and by nobody else
+mkdir "$work/libraries" && echo "no library" >"$work/libraries/libarchive.so.13"
+ktap_is "without libarchive there are images" "0 demo" \
+	"$(LD_LIBRARY_PATH=$work/libraries says "$program" --root "$work/own" images --format '{{.Repository}}')"
+says env LD_LIBRARY_PATH="$work/libraries" "$program" --root "$work/own" load -q -i "$work/one.tar" >"$work/out"
+ktap_is "and what reads a tar says that it is missing" "1 shale: reading the archive: libarchive, which reads tars, cannot be loaded: $work/libraries" \
+	"$(sed 's,/libarchive.so.13: .*,,' "$work/out")"
 
 # --- named
 ktap_is "a socket that is not there" "1 shale: cannot connect to the daemon at $work/no.sock: No such file or directory" \

@@ -142,8 +142,12 @@ class Sweep:
         note = work + "/note"
         if os.path.exists(note):
             os.unlink(note)
+        # The command and the daemon it starts are one: a call of either fails, not one of each.
+        with open(work + "/count", "wb") as file:
+            file.write(bytes(8))
         status, err, out = run(*self.verb.command, LD_PRELOAD=FAILING, FAILING_BELOW=below, FAILING_AT=str(at),
-                               FAILING_ERRNO=str(int(self.code)), FAILING_REST=str(int(self.rest)), FAILING_NOTE=note)
+                               FAILING_ERRNO=str(int(self.code)), FAILING_REST=str(int(self.rest)), FAILING_NOTE=note,
+                               FAILING_COUNT=work + "/count")
         notes = open(note).read().split("\n") if os.path.exists(note) else []
         failed = [line for line in notes if line and not line.startswith("calls")]
         self.faults += failed[:1]

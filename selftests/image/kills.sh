@@ -8,6 +8,7 @@
 set -u
 [ -n "${SHALE_TEST_DIR-}" ] || [ ! -w /dev/shm ] || SHALE_TEST_DIR=/dev/shm
 . "$(dirname "$0")/common"
+. "$(dirname "$0")/../lib/kill.sh"
 
 if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
 	rm -rf "$work"
@@ -131,8 +132,7 @@ for ((i = 1; i <= kills; i++)); do
 	moment=$((RANDOM * 32768 % (import_ns + 1)))
 	"$program" --root "$root" "${command[@]}" >/dev/null 2>&1 &
 	sleep "$(printf '%d.%09d' $((moment / 1000000000)) $((moment % 1000000000)))"
-	kill -9 $! 2>/dev/null
-	wait $! 2>/dev/null
+	kill_hard $!
 	status=$?
 	[ "$status" -ne 137 ] || killed=$((killed + 1))
 	[ -z "$companion" ] || wait "$companion" || { fail "the other command failed" && odd=$((odd + 1)); }

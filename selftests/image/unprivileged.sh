@@ -15,6 +15,7 @@ if [ "$(id -u)" -ne 0 ] || ! chmod 777 "$work"; then
 fi
 mkdir -m 777 "$work/bin"
 install -m 755 "$program" "$work/bin/shale"
+install -m 755 "$(dirname "$program")/shaled" "$work/bin/shaled"
 
 nobody() {
 	setpriv --reuid=65534 --regid=65534 --clear-groups "$work/bin/shale" "$@" --root "$root"

@@ -156,7 +156,7 @@ suite_driver()
 	else
 		ktap_ok "$d: also for who may remount" ! sh -c "mount -o remount,rw '$work/m' && touch '$work/m/x'"
 	fi
-	ktap_is "$d: rmi of a mounted image" "1 shale: image base:1 is in use: it is mounted at $work/m" "$(says shale rmi base:1)"
+	ktap_is "$d: rmi of a mounted image" "1 shale: conflict: unable to delete base:1 (cannot be forced) - image base:1 is in use: it is mounted at $work/m" "$(says shale rmi base:1)"
 	ktap_is "$d: umount" 0 "$(says shale umount "$work/m")"
 	ktap_ok "$d: it is unmounted" ! mountpoint -q "$work/m"
 	ktap_is "$d: umount again" "1 shale: $work/m: not a mount point of shale" "$(says shale umount "$work/m")"

@@ -8,6 +8,7 @@
  *	FAILING_ERRNO	what it fails with, a number
  *	FAILING_REST	1: later calls that need room fail as well, as on a disk that is full
  *	FAILING_NOTE	a file that is told, a line each, which calls failed, and at the end how many there were
+ *	FAILING_COUNT	a file of 8 bytes, 0 at first: where calls are counted, for programs that start others
  *
  * What needs no call of its own (a store to a shared mapping, what libc does inside) is not seen. Used by
  * selftests/image/fails.py.
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -39,7 +41,8 @@ static long first;
 static int code;
 static bool has_rest;
 static int note_fd = -1;
-static atomic_long calls;
+static atomic_long own_calls;
+static atomic_long *calls = &own_calls;
 
 static long number_of(const char *name)
 {
@@ -48,10 +51,22 @@ static long number_of(const char *name)
 	return text ? strtol(text, NULL, 10) : 0;
 }
 
+static void share_count(const char *path)
+{
+	int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+	void *shared = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*calls), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (shared != MAP_FAILED)
+		calls = shared;
+	if (fd >= 0)
+		close(fd);
+}
+
 __attribute__((constructor)) static void failing_open(void)
 {
 	const char *path = getenv("FAILING_BELOW");
 	const char *note = getenv("FAILING_NOTE");
+	const char *count = getenv("FAILING_COUNT");
 
 	if (!path || !realpath(path, below))
 		return;
@@ -59,6 +74,8 @@ __attribute__((constructor)) static void failing_open(void)
 	first = number_of("FAILING_AT");
 	code = number_of("FAILING_ERRNO");
 	has_rest = number_of("FAILING_REST");
+	if (count)
+		share_count(count);
 	if (note)
 		note_fd = syscall(SYS_openat, AT_FDCWD, note,
 				  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -75,7 +92,7 @@ static void tell(const char *what, long number)
 
 __attribute__((destructor)) static void failing_close(void)
 {
-	tell("calls", atomic_load(&calls));
+	tell("calls", atomic_load(calls));
 }
 
 static bool is_below(const char *path)
@@ -117,7 +134,7 @@ static bool is_due(bool counts, bool needs_room, const char *what)
 
 	if (!counts)
 		return false;
-	number = atomic_fetch_add(&calls, 1) + 1;
+	number = atomic_fetch_add(calls, 1) + 1;
 	if (!first || number < first || (number > first && !(has_rest && needs_room)))
 		return false;
 	tell(what, number);

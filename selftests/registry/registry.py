@@ -194,8 +194,8 @@ class Distribution:
         self.process.terminate()
         self.process.wait(20)
 
-    def client(self):
-        return Client(self.port, {"Accept": ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST))})
+    def client(self, timeout=60):
+        return Client(self.port, {"Accept": ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST))}, timeout)
 
 
 def merge(tree, extra):

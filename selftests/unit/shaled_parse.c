@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bar.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "shaled/api_fault.h"
-#include "shaled/api_progress.h"
 #include "shaled/api_registry.h"
 #include "shaled/api_route.h"
 #include "shaled/api_value.h"
@@ -323,7 +323,7 @@ TEST_TABLE(bar, struct bar_case, bars, c)
 {
 	char text[128];
 
-	api_progress_bar(c->done, c->total, text, sizeof(text));
+	bar_print(c->done, c->total, text, sizeof(text));
 	EXPECT_STREQ(text, c->text);
 }
 

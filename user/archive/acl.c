@@ -5,7 +5,6 @@
  */
 #include "archive/acl.h"
 
-#include <archive.h>
 #include <endian.h>
 #include <errno.h>
 #include <linux/posix_acl.h>
@@ -13,6 +12,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "archive/libarchive.h"
 
 static const struct {
 	int archive_tag;
@@ -71,7 +72,7 @@ static int fill_entry(struct posix_acl_xattr_entry *out, int permset, int archiv
 int acl_from_entry(struct archive_entry *entry, int type, void **ret_value, size_t *ret_len,
 		   struct shale_err *err)
 {
-	int count = archive_entry_acl_reset(entry, type);
+	int count = libarchive.entry_acl_reset(entry, type);
 	struct posix_acl_xattr_header *header;
 	struct posix_acl_xattr_entry *entries;
 	int got_type, permset, tag, id;
@@ -89,7 +90,7 @@ int acl_from_entry(struct archive_entry *entry, int type, void **ret_value, size
 		return shale_err_errno(err, "access control list");
 	header->a_version = htole32(POSIX_ACL_XATTR_VERSION);
 	entries = (void *)(header + 1);
-	while (used < count && archive_entry_acl_next(entry, type, &got_type, &permset, &tag, &id,
+	while (used < count && libarchive.entry_acl_next(entry, type, &got_type, &permset, &tag, &id,
 						      &name) == ARCHIVE_OK)
 		used += !fill_entry(&entries[used], permset, tag, id);
 	qsort(entries, used, sizeof(*entries), compare_entries);

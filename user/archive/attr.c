@@ -6,7 +6,6 @@
  */
 #include "archive/attr.h"
 
-#include <archive.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "archive/acl.h"
+#include "archive/libarchive.h"
 #include "base/cleanup.h"
 
 /* (uid_t)-1 means "leave as it is" to chown. */
@@ -90,10 +90,10 @@ static int read_xattrs(struct archive_entry *entry, struct attr *attr, struct sh
 	const void *value;
 	size_t len;
 
-	if (archive_entry_xattr_reset(entry) > ATTR_MAX_XATTRS)
+	if (libarchive.entry_xattr_reset(entry) > ATTR_MAX_XATTRS)
 		return shale_err_set(err, E2BIG, "more than %d extended attributes",
 				     ATTR_MAX_XATTRS);
-	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+	while (libarchive.entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
 		if (!name || !*name)
 			return shale_err_set(err, EINVAL, "an extended attribute without a name");
 		if (strlen(name) > XATTR_NAME_MAX || len > XATTR_SIZE_MAX)
@@ -123,8 +123,8 @@ static int read_acl(struct archive_entry *entry, int type, const char *name, str
 
 static int read_ids(struct archive_entry *entry, struct attr *attr, struct shale_err *err)
 {
-	int64_t uid = archive_entry_uid(entry);
-	int64_t gid = archive_entry_gid(entry);
+	int64_t uid = libarchive.entry_uid(entry);
+	int64_t gid = libarchive.entry_gid(entry);
 
 	if (uid < 0 || uid > ATTR_MAX_ID)
 		return shale_err_set(err, EINVAL, "user id %lld is not in range", (long long)uid);
@@ -150,18 +150,18 @@ static struct timespec make_time(time_t seconds, long nanoseconds)
 
 static void read_times(struct archive_entry *entry, struct attr *attr)
 {
-	attr->times[1] = make_time(archive_entry_mtime(entry), archive_entry_mtime_nsec(entry));
+	attr->times[1] = make_time(libarchive.entry_mtime(entry), libarchive.entry_mtime_nsec(entry));
 	attr->times[0] = attr->times[1];
-	if (archive_entry_atime_is_set(entry))
+	if (libarchive.entry_atime_is_set(entry))
 		attr->times[0] =
-			make_time(archive_entry_atime(entry), archive_entry_atime_nsec(entry));
+			make_time(libarchive.entry_atime(entry), libarchive.entry_atime_nsec(entry));
 }
 
 int attr_from_entry(struct archive_entry *entry, struct attr *ret_attr, struct shale_err *err)
 {
 	__cleanup_attr struct attr attr = { 0 };
 
-	attr.mode = archive_entry_mode(entry);
+	attr.mode = libarchive.entry_mode(entry);
 	read_times(entry, &attr);
 	if (read_ids(entry, &attr, err) < 0 || read_xattrs(entry, &attr, err) < 0 ||
 	    read_acl(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ATTR_ACL_ACCESS, &attr, err) < 0 ||

@@ -5,14 +5,13 @@
  */
 #include "archive/untar.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/libarchive.h"
 #include "archive/name.h"
 #include "archive/tree.h"
 #include "base/cleanup.h"
@@ -37,13 +36,13 @@ static la_ssize_t read_more(struct archive *archive, void *arg, const void **ret
 	if (got >= 0)
 		return got;
 	ut->has_read_err = true;
-	archive_set_error(archive, EIO, "reading failed");
+	libarchive.set_error(archive, EIO, "reading failed");
 	return ARCHIVE_FATAL;
 }
 
 static int fail_reading(struct untar *ut)
 {
-	const char *why = archive_error_string(ut->archive);
+	const char *why = libarchive.error_string(ut->archive);
 
 	if (ut->has_read_err)
 		return shale_err_set(ut->err, ut->read_err.code, "%s", ut->read_err.msg);
@@ -118,7 +117,7 @@ static int write_data(struct untar *ut, int fd, int64_t size)
 	if (size < 0)
 		return shale_err_set(ut->err, EINVAL, "its size is negative");
 	for (;;) {
-		status = archive_read_data_block(ut->archive, &data, &len, &offset);
+		status = libarchive.read_data_block(ut->archive, &data, &len, &offset);
 		if (status == ARCHIVE_EOF)
 			break;
 		if (status != ARCHIVE_OK)
@@ -137,7 +136,7 @@ static int write_data(struct untar *ut, int fd, int64_t size)
 static int add_file(struct untar *ut, struct archive_entry *entry, const struct attr *attr)
 {
 	__cleanup_fd int fd = -1;
-	int64_t size = archive_entry_size(entry);
+	int64_t size = libarchive.entry_size(entry);
 
 	if (tree_add_file(&ut->tree, buf_str(&ut->path), attr->mode, &fd, ut->err) < 0 ||
 	    write_data(ut, fd, size) < 0)
@@ -154,7 +153,7 @@ static int add_dir(struct untar *ut, struct archive_entry *entry, const struct a
 
 static int add_symlink(struct untar *ut, struct archive_entry *entry, const struct attr *attr)
 {
-	const char *target = archive_entry_symlink(entry);
+	const char *target = libarchive.entry_symlink(entry);
 
 	if (!target || !*target)
 		return shale_err_set(ut->err, EINVAL, "a symlink to nothing");
@@ -166,7 +165,7 @@ static int add_symlink(struct untar *ut, struct archive_entry *entry, const stru
 
 static int add_node(struct untar *ut, struct archive_entry *entry, const struct attr *attr)
 {
-	dev_t dev = S_ISFIFO(attr->mode) ? 0 : archive_entry_rdev(entry);
+	dev_t dev = S_ISFIFO(attr->mode) ? 0 : libarchive.entry_rdev(entry);
 
 	return tree_add_node(&ut->tree, buf_str(&ut->path), dev, attr, ut->err);
 }
@@ -202,7 +201,7 @@ static int add_link(struct untar *ut, const char *target)
 
 static int add_entry(struct untar *ut, struct archive_entry *entry, const char *name)
 {
-	const char *target = archive_entry_hardlink(entry);
+	const char *target = libarchive.entry_hardlink(entry);
 	enum name_kind kind;
 
 	if (name_parse(name, &ut->path, &kind, ut->err) < 0)
@@ -228,7 +227,7 @@ static int add_entries(struct untar *ut)
 	int status;
 
 	for (;;) {
-		status = archive_read_next_header(ut->archive, &entry);
+		status = libarchive.read_next_header(ut->archive, &entry);
 		if (status == ARCHIVE_EOF)
 			return 0;
 		/* A warning is about a name that is not UTF-8: names are bytes here. */
@@ -237,7 +236,7 @@ static int add_entries(struct untar *ut)
 		if (++ut->stats.entries > max)
 			return shale_err_set(ut->err, E2BIG, "more than %llu entries",
 					     (unsigned long long)max);
-		name = archive_entry_pathname(entry);
+		name = libarchive.entry_pathname(entry);
 		if (!name)
 			return shale_err_set(ut->err, EINVAL, "an entry without a name");
 		if (add_entry(ut, entry, name) < 0)
@@ -247,12 +246,12 @@ static int add_entries(struct untar *ut)
 
 static int open_archive(struct untar *ut)
 {
-	ut->archive = archive_read_new();
+	ut->archive = libarchive_read_new(ut->err);
 	if (!ut->archive)
-		return shale_err_set(ut->err, ENOMEM, "reading a tar");
-	if (archive_read_support_format_tar(ut->archive) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(ut->archive) != ARCHIVE_OK ||
-	    archive_read_open(ut->archive, ut, NULL, read_more, NULL) != ARCHIVE_OK)
+		return -1;
+	if (libarchive.read_support_format_tar(ut->archive) != ARCHIVE_OK ||
+	    libarchive.read_support_format_empty(ut->archive) != ARCHIVE_OK ||
+	    libarchive.read_open(ut->archive, ut, NULL, read_more, NULL) != ARCHIVE_OK)
 		return fail_reading(ut);
 	return 0;
 }
@@ -261,7 +260,7 @@ static void untar_release(struct untar *ut)
 {
 	int saved = errno;
 
-	archive_read_free(ut->archive);
+	libarchive_read_free(ut->archive);
 	tree_release(&ut->tree);
 	buf_release(&ut->path);
 	errno = saved;

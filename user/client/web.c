@@ -19,7 +19,7 @@
 
 #define WEB_AGENT "shale/" SHALE_VERSION
 /* Bytes curl reads at once: fewer system calls for a layer, and still small beside the rest. */
-#define WEB_BUFFER (128 << 10)
+#define WEB_BUFFER (32 << 10)
 
 struct web {
 	CURLM *multi;

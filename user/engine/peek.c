@@ -5,8 +5,6 @@
  */
 #include "engine/peek.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "archive/codec.h"
+#include "archive/libarchive.h"
 #include "archive/name.h"
 #include "archive/untar.h"
 #include "base/cleanup.h"
@@ -58,15 +57,15 @@ static la_ssize_t peek_plain(struct archive *archive, void *arg, const void **re
 	*ret_data = peeking->chunk;
 	if (got >= 0)
 		return got;
-	archive_set_error(archive, EIO, "reading failed");
+	libarchive.set_error(archive, EIO, "reading failed");
 	return ARCHIVE_FATAL;
 }
 
 static bool is_index(struct archive_entry *entry, struct buf *path)
 {
-	const char *name = archive_entry_pathname(entry);
+	const char *name = libarchive.entry_pathname(entry);
 
-	if (!name || archive_entry_filetype(entry) != S_IFREG || name_clean(name, path, NULL) < 0)
+	if (!name || libarchive.entry_filetype(entry) != S_IFREG || name_clean(name, path, NULL) < 0)
 		return false;
 	return !strcmp(buf_str(path), "oci-layout") || !strcmp(buf_str(path), "manifest.json");
 }
@@ -79,11 +78,11 @@ static enum peek peek_names(struct peeking *peeking)
 	int status;
 
 	if (codec_open(peek_read, peeking, &peeking->codec, NULL) < 0 ||
-	    archive_read_support_format_tar(peeking->archive) != ARCHIVE_OK ||
-	    archive_read_open(peeking->archive, peeking, NULL, peek_plain, NULL) != ARCHIVE_OK)
+	    libarchive.read_support_format_tar(peeking->archive) != ARCHIVE_OK ||
+	    libarchive.read_open(peeking->archive, peeking, NULL, peek_plain, NULL) != ARCHIVE_OK)
 		return PEEK_OTHER;
 	for (;;) {
-		status = archive_read_next_header(peeking->archive, &entry);
+		status = libarchive.read_next_header(peeking->archive, &entry);
 		if (status == ARCHIVE_EOF)
 			return count ? PEEK_ROOTFS : PEEK_OTHER;
 		if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
@@ -99,7 +98,7 @@ static void peeking_freep(struct peeking **peeking)
 {
 	if (!*peeking)
 		return;
-	archive_read_free((*peeking)->archive);
+	libarchive_read_free((*peeking)->archive);
 	codec_close((*peeking)->codec);
 	free(*peeking);
 }
@@ -115,9 +114,9 @@ int peek_tar(int fd, const char *what, struct task *task, enum peek *ret_peek,
 		return shale_err_errno(err, "reading");
 	peeking->fd = fd;
 	peeking->task = task;
-	peeking->archive = archive_read_new();
+	peeking->archive = libarchive_read_new(err);
 	if (!peeking->archive)
-		return shale_err_set(err, ENOMEM, "reading");
+		return -1;
 	if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return shale_err_errno(err, "reading");
 	peeking->event = (struct shale_event){

@@ -5,8 +5,6 @@
  */
 #include "engine/spool.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "archive/codec.h"
+#include "archive/libarchive.h"
 #include "archive/name.h"
 #include "base/fs.h"
 
@@ -58,13 +57,13 @@ static la_ssize_t read_plain(struct archive *archive, void *arg, const void **re
 	if (got >= 0)
 		return got;
 	reader->has_err = true;
-	archive_set_error(archive, EIO, "reading failed");
+	libarchive.set_error(archive, EIO, "reading failed");
 	return ARCHIVE_FATAL;
 }
 
 static int fail_reading(struct spool_reader *reader, struct shale_err *err)
 {
-	const char *why = archive_error_string(reader->archive);
+	const char *why = libarchive.error_string(reader->archive);
 
 	if (reader->has_err)
 		return -1;
@@ -108,7 +107,7 @@ static int copy_data(struct spool_reader *reader, int fd, struct shale_err *err)
 	int status;
 
 	for (;;) {
-		status = archive_read_data_block(reader->archive, &data, &len, &offset);
+		status = libarchive.read_data_block(reader->archive, &data, &len, &offset);
 		if (status == ARCHIVE_EOF)
 			return 0;
 		if (status != ARCHIVE_OK)
@@ -174,19 +173,19 @@ static int spool_entry(struct spool_reader *reader, struct archive_entry *entry,
 {
 	__cleanup_buf struct buf target = BUF_INIT;
 	__cleanup_buf struct buf path = BUF_INIT;
-	const char *hard = archive_entry_hardlink(entry);
-	const char *soft = archive_entry_symlink(entry);
+	const char *hard = libarchive.entry_hardlink(entry);
+	const char *soft = libarchive.entry_symlink(entry);
 
 	if (name_clean(name, &path, err) < 0)
 		return -1;
 	if (hard)
 		return spool_link(reader, buf_str(&path), hard, err);
-	if (archive_entry_filetype(entry) == S_IFLNK && soft) {
+	if (libarchive.entry_filetype(entry) == S_IFLNK && soft) {
 		if (resolve_link(buf_str(&path), soft, &target, err) < 0)
 			return -1;
 		return spool_link(reader, buf_str(&path), buf_str(&target), err);
 	}
-	if (archive_entry_filetype(entry) != S_IFREG)
+	if (libarchive.entry_filetype(entry) != S_IFREG)
 		return 0;
 	return spool_file(reader, buf_str(&path), err);
 }
@@ -198,12 +197,12 @@ static int spool_entries(struct spool_reader *reader, struct shale_err *err)
 	int status;
 
 	for (;;) {
-		status = archive_read_next_header(reader->archive, &entry);
+		status = libarchive.read_next_header(reader->archive, &entry);
 		if (status == ARCHIVE_EOF)
 			return 0;
 		if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
 			return fail_reading(reader, err);
-		name = archive_entry_pathname(entry);
+		name = libarchive.entry_pathname(entry);
 		if (!name)
 			return shale_err_set(err, EINVAL, "an entry without a name");
 		if (spool_entry(reader, entry, name, err) < 0)
@@ -228,7 +227,7 @@ static void reader_freep(struct spool_reader **reader)
 {
 	if (!*reader)
 		return;
-	archive_read_free((*reader)->archive);
+	libarchive_read_free((*reader)->archive);
 	codec_close((*reader)->codec);
 	free(*reader);
 }
@@ -242,13 +241,13 @@ int spool_fill(struct spool *spool, struct shale_err *err)
 		return shale_err_errno(err, "reading");
 	reader->spool = spool;
 	reader->err = err;
-	reader->archive = archive_read_new();
+	reader->archive = libarchive_read_new(err);
 	if (!reader->archive)
-		return shale_err_set(err, ENOMEM, "reading");
+		return -1;
 	if (open_dir(spool, err) < 0 || codec_open(read_archive, spool, &reader->codec, err) < 0)
 		return -1;
-	if (archive_read_support_format_tar(reader->archive) != ARCHIVE_OK ||
-	    archive_read_open(reader->archive, reader, NULL, read_plain, NULL) != ARCHIVE_OK)
+	if (libarchive.read_support_format_tar(reader->archive) != ARCHIVE_OK ||
+	    libarchive.read_open(reader->archive, reader, NULL, read_plain, NULL) != ARCHIVE_OK)
 		return fail_reading(reader, err);
 	return spool_entries(reader, err);
 }

@@ -23,7 +23,7 @@
  * Bytes of a body that are handed to a worker at once: few at first, more of a body that keeps coming as
  * long as all bodies together do not hold too many.
  */
-#define HTTPD_FIRST_CHUNK ((16u << 10) - HTTPD_MALLOC_HEAD)
+#define HTTPD_FIRST_CHUNK ((8u << 10) - HTTPD_MALLOC_HEAD)
 #define HTTPD_LAST_CHUNK  (256u << 10)
 #define HTTPD_MAX_GROWN	  (1u << 20)
 /* Bytes of a source that are read ahead at once. */

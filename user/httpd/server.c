@@ -22,8 +22,8 @@
 const struct httpd_limits httpd_limits_default = {
 	.connections = 4096,
 	.per_client = 0,
-	.kept = 200,
-	.header_bytes = (24u << 10) - HTTPD_MALLOC_HEAD,
+	.kept = 128,
+	.header_bytes = (16u << 10) - HTTPD_MALLOC_HEAD,
 	.idle_seconds = 60,
 	.threads = 2,
 	.workers = 16,

@@ -170,6 +170,8 @@ struct bucket_ops {
 	int (*remove)(struct bucket *bucket, const char *path, struct shale_err *err);
 	/* Everything below a prefix, and unfinished objects too; nothing there is success. */
 	int (*remove_tree)(struct bucket *bucket, const char *prefix, struct shale_err *err);
+	/* remove_tree is one step: whoever looks, and a crash, finds all of it or nothing. Else it is in any order. */
+	bool removes_at_once;
 
 	/* Renames or copies and removes; any size; replaces what is at `to`. Never neither of the two. */
 	int (*move)(struct bucket *bucket, const char *from, const char *to,

@@ -554,11 +554,30 @@ static int file_walk(struct bucket *bucket, const char *prefix, bucket_entry_fn 
 	return walk_below(bucket, prefix, each, ctx, err) < 0 ? -1 : 0;
 }
 
+/* It loses its name first, and with that is nobody's any more; a crash leaves the rest to the next start. */
+static int remove_named(struct file_bucket *file, const char *prefix)
+{
+	char temp[64];
+	const char *name;
+	__cleanup_fd int fd = open_parent(file, prefix, &name);
+
+	temp_path(file, temp, sizeof(temp));
+	if (fd < 0 || renameat(fd, name, file->root, temp) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	/* Who had opened a directory of it before may still put something there. */
+	for (int tries = 0; tries < MAX_TRIES; tries++)
+		if (fs_remove_tree(file->root, temp) == 0)
+			return 0;
+		else if (errno != ENOTEMPTY)
+			break;
+	return -1;
+}
+
 static int file_remove_tree(struct bucket *bucket, const char *prefix, struct shale_err *err)
 {
 	struct file_bucket *file = to_file(bucket);
 
-	if (fs_remove_tree(file->root, prefix) < 0 && errno != ENOTDIR)
+	if (remove_named(file, prefix) < 0)
 		return fail(prefix, err);
 	drop_parents(file, prefix);
 	return 0;
@@ -617,6 +636,7 @@ static const struct bucket_ops file_ops = {
 	.is_local = true,
 	.has_swap = true,
 	.is_readable_unfinished = true,
+	.removes_at_once = true,
 	.stat = file_stat,
 	.get = file_get,
 	.put = file_put,

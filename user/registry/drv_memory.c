@@ -559,6 +559,7 @@ static const struct bucket_ops memory_ops = {
 	.walk = memory_walk,
 	.remove = memory_remove,
 	.remove_tree = memory_remove_tree,
+	.removes_at_once = true,
 	.move = memory_move,
 	.redirect = memory_redirect,
 	.health = memory_health,

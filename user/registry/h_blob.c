@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "registry/announce.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 
@@ -44,18 +45,34 @@ static void source_close(struct httpd_source *base)
 	free(source);
 }
 
+static int look_for_blob(struct call *call, struct shale_err *err)
+{
+	struct reg *reg = call->reg;
+	int ret;
+
+	pthread_rwlock_rdlock(&reg->sweep_lock);
+	ret = repo_has_blob(reg, call->route.repo, &call->sum, err);
+	if (ret > 0)
+		lease_take(reg->leases, &call->sum);
+	pthread_rwlock_unlock(&reg->sweep_lock);
+	return ret;
+}
+
 /* Who asks whether a blob is there is going to refer to it. */
 static bool has_blob(struct call *call)
 {
+	struct reg *reg = call->reg;
 	struct shale_err err = { 0 };
-	int ret;
+	int ret = 1;
 
-	pthread_rwlock_rdlock(&call->reg->sweep_lock);
-	ret = repo_has_blob(call->reg, call->route.repo, &call->sum, &err);
+	/* Where others share the storage that costs a little, and who only fetches it refers to nothing. */
+	if (reg->bucket->ops->is_shared && httpd_is_head(call->http)) {
+		ret = repo_has_blob(reg, call->route.repo, &call->sum, &err);
+		if (ret > 0 && hold_sum(reg, &call->sum, &err) < 0)
+			ret = -1;
+	}
 	if (ret > 0)
-		lease_take(call->reg->leases, &call->sum);
-	pthread_rwlock_unlock(&call->reg->sweep_lock);
-
+		ret = look_for_blob(call, &err);
 	if (ret < 0)
 		fault_send_err(call, &err, FAULT_BLOB_UNKNOWN);
 	else if (!ret)

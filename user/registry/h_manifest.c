@@ -168,9 +168,7 @@ static void store(struct call *call, const struct repo_push *push)
 	struct shale_err err = { 0 };
 	int ret;
 
-	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	ret = repo_push(call->reg, call->route.repo, push, &absent, &err);
-	pthread_rwlock_unlock(&call->reg->sweep_lock);
 	if (ret == 0 && announce_push_manifest(call, push->doc, push->tags, push->tag_count))
 		send_created(call, push);
 	else if (ret == 0)

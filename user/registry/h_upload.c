@@ -9,6 +9,7 @@
 
 #include "registry/admit.h"
 #include "registry/announce.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/repo.h"
 #include "registry/upload.h"
@@ -66,6 +67,8 @@ static int mount(struct call *call, const struct sum *sum, uint64_t *ret_size,
 		ret = 0;
 	if (ret <= 0)
 		return ret;
+	if (hold_sum(call->reg, sum, err) < 0)
+		return -1;
 	pthread_rwlock_rdlock(&call->reg->sweep_lock);
 	lease_take(call->reg->leases, sum);
 	ret = bucket_stat(call->reg->bucket, layout_blob(sum).text, &st, err);

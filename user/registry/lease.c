@@ -19,6 +19,7 @@
 struct lease {
 	uint64_t key; /* 0: free */
 	int64_t end;
+	uint64_t epoch; /* in which others were told; 0: they were not */
 };
 
 struct leases {
@@ -103,20 +104,49 @@ static bool grow_locked(struct leases *leases, int64_t at)
 	return true;
 }
 
-void lease_take(struct leases *leases, const struct sum *sum)
+/* NULL: there is no room for it. */
+static struct lease *take_locked(struct leases *leases, const struct sum *sum)
 {
 	int64_t at = now();
 	struct lease *lease;
 
-	pthread_mutex_lock(&leases->lock);
-	if (2 * leases->count < leases->size || grow_locked(leases, at)) {
-		lease = slot_of(leases->table, leases->size, key_of(sum));
-		leases->count += !lease->key;
-		*lease = (struct lease){ key_of(sum), at + LEASE_SECONDS };
-	} else {
+	if (2 * leases->count >= leases->size && !grow_locked(leases, at)) {
 		leases->blind_until = at + LEASE_SECONDS;
+		return NULL;
 	}
+	lease = slot_of(leases->table, leases->size, key_of(sum));
+	leases->count += !lease->key;
+	lease->key = key_of(sum);
+	lease->end = at + LEASE_SECONDS;
+	return lease;
+}
+
+void lease_take(struct leases *leases, const struct sum *sum)
+{
+	pthread_mutex_lock(&leases->lock);
+	take_locked(leases, sum);
 	pthread_mutex_unlock(&leases->lock);
+}
+
+void lease_note_told(struct leases *leases, const struct sum *sum, uint64_t epoch)
+{
+	struct lease *lease;
+
+	pthread_mutex_lock(&leases->lock);
+	lease = take_locked(leases, sum);
+	if (lease)
+		lease->epoch = epoch;
+	pthread_mutex_unlock(&leases->lock);
+}
+
+bool lease_is_told(struct leases *leases, const struct sum *sum, uint64_t epoch)
+{
+	bool is_told;
+
+	pthread_mutex_lock(&leases->lock);
+	is_told = slot_of(leases->table, leases->size, key_of(sum))->epoch == epoch;
+	pthread_mutex_unlock(&leases->lock);
+	return is_told;
 }
 
 bool lease_is_held(struct leases *leases, const struct sum *sum)

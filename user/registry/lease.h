@@ -7,6 +7,8 @@
 #ifndef SHALE_REGISTRY_LEASE_H
 #define SHALE_REGISTRY_LEASE_H
 
+#include <stdint.h>
+
 #include "registry/sum.h"
 
 /* A push of the largest image over a slow line, told at its beginning that a blob is there. */
@@ -19,5 +21,8 @@ void leases_free(struct leases *leases);
 /* From now on for LEASE_SECONDS. */
 void lease_take(struct leases *leases, const struct sum *sum);
 bool lease_is_held(struct leases *leases, const struct sum *sum);
+/* That it was told to other servers, too, in that epoch of theirs (hold.h). Forgotten with the lease. */
+void lease_note_told(struct leases *leases, const struct sum *sum, uint64_t epoch);
+bool lease_is_told(struct leases *leases, const struct sum *sum, uint64_t epoch);
 
 #endif

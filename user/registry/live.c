@@ -69,14 +69,11 @@ int live_each_tag(struct reg *reg, const char *repo, live_tag_fn each, void *ctx
 	return 0;
 }
 
+/* Its bytes may be gone: it is not known then. */
 static int read_node(struct live *live, struct live_node *node, struct shale_err *err)
 {
 	__cleanup_doc struct doc *doc = NULL;
-	struct bucket_stat st;
 
-	if (bucket_stat(live->reg->bucket, layout_revision(live->repo, &node->sum).text, &st, err) < 0)
-		return err->code == ENOENT ? 0 : -1;
-	node->mtime = st.mtime;
 	if (repo_get_manifest(live->reg, live->repo, &node->sum, &doc, err) < 0)
 		return err->code == ENOENT ? 0 : -1;
 	node->is_known = manifest_parse(doc->type, doc->bytes.data, doc->bytes.len, &node->manifest,
@@ -84,12 +81,16 @@ static int read_node(struct live *live, struct live_node *node, struct shale_err
 	return 0;
 }
 
+/* Without its link it is no manifest, whatever else is there of it. */
 static int add_node(void *ctx, const struct sum *sum, struct shale_err *err)
 {
 	struct live *live = ctx;
 	size_t cap = live->cap ? 2 * live->cap : 16;
 	struct live_node *nodes;
+	struct bucket_stat st;
 
+	if (bucket_stat(live->reg->bucket, layout_revision(live->repo, sum).text, &st, err) < 0)
+		return err->code == ENOENT ? 0 : -1;
 	if (live->count == live->cap) {
 		nodes = reallocarray(live->nodes, cap, sizeof(*nodes));
 		if (!nodes)
@@ -97,7 +98,7 @@ static int add_node(void *ctx, const struct sum *sum, struct shale_err *err)
 		live->nodes = nodes;
 		live->cap = cap;
 	}
-	live->nodes[live->count] = (struct live_node){ .sum = *sum };
+	live->nodes[live->count] = (struct live_node){ .sum = *sum, .mtime = st.mtime };
 	return read_node(live, &live->nodes[live->count++], err);
 }
 

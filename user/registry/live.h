@@ -13,7 +13,7 @@
 struct live_node {
 	struct sum sum;
 	struct manifest manifest;
-	int64_t mtime; /* of its link: when it was pushed; 0: it could not be read */
+	int64_t mtime; /* of its link: when it was pushed */
 	bool is_known; /* it could be read and understood */
 	bool is_live;
 };

@@ -20,7 +20,7 @@
 #define EXIT_USAGE 125
 #define MAX_HEAPS  2
 /* Buffers of connections are mapped one by one, and their memory is gone with them. */
-#define MAX_HEAP_PIECE (12 << 10)
+#define MAX_HEAP_PIECE (6 << 10)
 
 static int run_serve(const struct settings *settings, const struct verb_options *options,
 		     struct shale_err *err)
@@ -40,7 +40,7 @@ static const struct verb {
 	{ "serve", "[CONFIG]", "Serve the registry until SIGTERM", run_serve, 1 },
 	{ "check", "[--quick] [CONFIG]", "Read the storage and say what is wrong with it", verb_check,
 	  1 },
-	{ "gc", "[--dry-run] [--delete-untagged] [CONFIG]", "Take away what nothing refers to",
+	{ "gc", "[--dry-run] [--alone] [--delete-untagged] [CONFIG]", "Take away what nothing refers to",
 	  verb_gc, 1 },
 	{ "index", "[CONFIG]", "Make the local index anew from the storage", verb_index, 1 },
 	{ "quota", "[CONFIG]", "Count what the quotas are for, and print it", verb_quota, 1 },
@@ -56,6 +56,7 @@ static void print_help(FILE *out)
 	for (const struct verb *verb = verbs; verb->name; verb++)
 		fprintf(out, "  %-9s %-42s %s\n", verb->name, verb->usage, verb->summary);
 	fputs("\nCONFIG is a YAML file, by default " SETTINGS_DEFAULT_PATH ".\n\nOptions:\n"
+	      "  --alone            No server uses the storage, not even one that shares it\n"
 	      "  --delete-untagged  Take manifests that no tag leads to, too\n"
 	      "  --dry-run          Only say what would be taken\n"
 	      "  --quick            Do not read the bytes of blobs\n"
@@ -91,6 +92,7 @@ static int run_verb(const struct verb *verb, const char *path, const struct verb
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{ "alone", no_argument, NULL, 'a' },
 		{ "delete-untagged", no_argument, NULL, 'm' },
 		{ "dry-run", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
@@ -114,6 +116,9 @@ int main(int argc, char **argv)
 		case 'v':
 			puts("shale-registry " SHALE_VERSION);
 			return EXIT_SUCCESS;
+		case 'a':
+			options.is_alone = true;
+			break;
 		case 'd':
 			options.is_dry = true;
 			break;

@@ -142,19 +142,19 @@ static void sweep_with(struct maintainer *maintainer, uint64_t age, bool is_unta
 	bool is_dry = false;
 	struct sweep_options options = {
 		.age = age,
-		.is_untagged = is_untagged,
+		.is_untagged = is_untagged && !maintainer->reg->bucket->ops->is_shared,
 		.report = report,
 		.ctx = &is_dry,
 	};
 	struct sweep_result result;
 	struct shale_err err = { 0 };
 
-	if (maintainer->reg->bucket->ops->is_shared)
-		log_text(LOG_LEVEL_ERROR, "gc", "the collector does not run beside other servers");
-	else if (sweep_run(maintainer->reg, &options, &result, &err) < 0)
-		log_text(LOG_LEVEL_ERROR, "gc", "the collector failed: %s", err.msg);
-	else
+	if (sweep_run(maintainer->reg, &options, &result, &err) == 0)
 		maintain_log_sweep(&result, false);
+	else if (err.code == EBUSY)
+		log_text(LOG_LEVEL_INFO, "gc", "the collector ends early: %s", err.msg);
+	else
+		log_text(LOG_LEVEL_ERROR, "gc", "the collector failed: %s", err.msg);
 }
 
 static void sweep(struct maintainer *maintainer)
@@ -172,7 +172,7 @@ static void expire(struct maintainer *maintainer)
 
 	if (proxy_expire(reg->proxy, time(NULL), &err) < 0)
 		log_text(LOG_LEVEL_ERROR, "proxy", "what is old cannot be taken: %s", err.msg);
-	else if (proxy_has_all(reg->proxy) && !reg->bucket->ops->is_shared)
+	else if (proxy_has_all(reg->proxy))
 		sweep_with(maintainer, proxy_ttl(reg->proxy), false);
 }
 

@@ -9,6 +9,7 @@
 
 #include "registry/announce.h"
 #include "registry/flight.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/proxy.h"
 #include "registry/repo.h"
@@ -164,6 +165,8 @@ static bool try_link(struct call *call)
 	struct bucket_stat st;
 	int ret;
 
+	if (hold_sum(reg, &call->sum, NULL) < 0)
+		return false;
 	pthread_rwlock_rdlock(&reg->sweep_lock);
 	lease_take(reg->leases, &call->sum);
 	ret = bucket_stat(reg->bucket, layout_blob(&call->sum).text, &st, NULL);

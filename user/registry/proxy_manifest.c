@@ -132,14 +132,10 @@ static int store(struct reg *reg, const char *repo, const char *reference, const
 		.is_copy = true,
 	};
 	const struct sum *absent;
-	int ret;
 
 	if (reg->settings.is_readonly)
 		return 0;
-	pthread_rwlock_rdlock(&reg->sweep_lock);
-	ret = repo_push(reg, repo, &push, &absent, err);
-	pthread_rwlock_unlock(&reg->sweep_lock);
-	return ret;
+	return repo_push(reg, repo, &push, &absent, err);
 }
 
 /* A storage that takes nothing more does not keep the client from what the upstream has. */

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "registry/entries.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/marks.h"
 #include "registry/meter.h"
@@ -323,6 +325,14 @@ static int put_tag(struct reg *reg, const char *repo, const char *tag, const str
 	return catalog_set_tag(reg->catalog, repo, tag, sum->text, err);
 }
 
+/* Nobody was told about it yet. */
+static void take_back(struct reg *reg, const char *repo, const struct sum *sum)
+{
+	bucket_remove(reg->bucket, layout_revision(repo, sum).text, NULL);
+	bucket_remove(reg->bucket, layout_media_type(repo, sum).text, NULL);
+	quota_unlink(reg->quota, repo, QUOTA_MANIFEST, sum);
+}
+
 static int push_locked(struct reg *reg, const char *repo, const struct repo_push *push,
 		       const struct sum **ret_absent, struct shale_err *err)
 {
@@ -333,17 +343,10 @@ static int push_locked(struct reg *reg, const char *repo, const struct repo_push
 		return -1;
 	if (mark_refs(reg, push->sum, push->manifest, err) < 0 ||
 	    put_bytes(reg, push->sum, &push->doc->bytes, err) < 0 ||
-	    put_revision(reg, repo, push, err) < 0) {
+	    put_revision(reg, repo, push, err) < 0 ||
+	    check_refs(reg, repo, push, ret_absent, err) < 0) {
 		if (is_new)
-			quota_unlink(reg->quota, repo, QUOTA_MANIFEST, push->sum);
-		return -1;
-	}
-	if (check_refs(reg, repo, push, ret_absent, err) < 0) {
-		/* Nobody was told about it yet, unless it was there before. */
-		if (is_new) {
-			bucket_remove(reg->bucket, layout_revision(repo, push->sum).text, NULL);
-			quota_unlink(reg->quota, repo, QUOTA_MANIFEST, push->sum);
-		}
+			take_back(reg, repo, push->sum);
 		return -1;
 	}
 	doc_cache_drop(reg->docs, repo, push->sum);
@@ -365,13 +368,27 @@ static int end_change(struct reg *reg, const char *repo, int ret, const struct s
 	return ret;
 }
 
-int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
-	      const struct sum **ret_absent, struct shale_err *err)
+/* What a copy refers to comes from elsewhere again if it has to. */
+static int hold_refs(struct reg *reg, const struct repo_push *push, struct shale_err *err)
+{
+	const struct manifest *manifest = push->manifest;
+	const size_t count = push->is_copy ? 0 : manifest->ref_count;
+	__cleanup_free const struct sum **sums = reallocarray(NULL, count + 1, sizeof(*sums));
+
+	if (!sums)
+		return shale_err_set(err, EAGAIN, "no memory for a manifest");
+	for (size_t i = 0; i < count; i++)
+		sums[i] = &manifest->refs[i].sum;
+	sums[count] = push->sum;
+	return hold_sums(reg, sums, count + 1, err);
+}
+
+static int push_marked(struct reg *reg, const char *repo, const struct repo_push *push,
+		       const struct sum **ret_absent, struct shale_err *err)
 {
 	pthread_mutex_t *lock = reg_lock(reg, repo);
 	int ret;
 
-	*ret_absent = NULL;
 	/* First without a trace; what is missing now is the usual error. */
 	if (check_refs(reg, repo, push, ret_absent, err) < 0)
 		return -1;
@@ -380,6 +397,20 @@ int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
 	if (ret == 0)
 		ret = end_change(reg, repo, push_locked(reg, repo, push, ret_absent, err), err);
 	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+int repo_push(struct reg *reg, const char *repo, const struct repo_push *push,
+	      const struct sum **ret_absent, struct shale_err *err)
+{
+	int ret;
+
+	*ret_absent = NULL;
+	if (hold_refs(reg, push, err) < 0)
+		return -1;
+	pthread_rwlock_rdlock(&reg->sweep_lock);
+	ret = push_marked(reg, repo, push, ret_absent, err);
+	pthread_rwlock_unlock(&reg->sweep_lock);
 	return ret;
 }
 
@@ -536,6 +567,31 @@ int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *su
 		ret = delete_untagged_locked(reg, repo, sum, err);
 	if (ret == 0 || err->code == ESTALE || err->code == ENOENT)
 		catalog_end(reg->catalog, repo, NULL);
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+static int drop_type_locked(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime,
+			    struct shale_err *err)
+{
+	struct layout_path type = layout_media_type(repo, sum);
+	struct bucket_stat st;
+	int ret = repo_has_manifest(reg, repo, sum, err);
+
+	if (ret < 0 || bucket_stat(reg->bucket, type.text, &st, err) < 0)
+		return -1;
+	if (ret || st.mtime > mtime || lease_is_held(reg->leases, sum))
+		return shale_err_set(err, ESTALE, "%s: somebody pushes it", sum->text);
+	return bucket_remove(reg->bucket, type.text, err);
+}
+
+int repo_drop_type(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime, struct shale_err *err)
+{
+	pthread_mutex_t *lock = reg_lock(reg, repo);
+	int ret;
+
+	pthread_mutex_lock(lock);
+	ret = drop_type_locked(reg, repo, sum, mtime, err);
 	pthread_mutex_unlock(lock);
 	return ret;
 }

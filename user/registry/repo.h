@@ -53,6 +53,11 @@ int repo_delete_manifest(struct reg *reg, const char *repo, const struct sum *su
 /* ESTALE: it is leased, or tagged: somebody needs it. */
 int repo_delete_untagged(struct reg *reg, const char *repo, const struct sum *sum,
 			 struct shale_err *err);
+/*
+ * The type of a manifest that is not there: a push was cut off between the two. ESTALE: it was written after that
+ * time, or the manifest is there, or it is about to be.
+ */
+int repo_drop_type(struct reg *reg, const char *repo, const struct sum *sum, int64_t mtime, struct shale_err *err);
 int repo_delete_tag(struct reg *reg, const char *repo, const char *tag, struct shale_err *err);
 /* Only if it still points there and was not pushed after that time: else ESTALE, and it stays. */
 int repo_drop_tag(struct reg *reg, const char *repo, const char *tag, const struct sum *sum,

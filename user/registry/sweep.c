@@ -3,8 +3,8 @@
  * The collector; see sweep.h. Reading the bucket takes long, and pushes go on: each push adds what it
  * refers to to the collection's marks, so these only grow while it runs. A blob is taken under the write
  * lock that pushes, uploads and mounts hold for reading while they find out that a blob is there and
- * lease or mark it: so it is leased or marked when we look, or they do not find it. Called by the
- * maintainer and by the verb gc.
+ * lease or mark it: so it is leased or marked when we look, or they do not find it. What other servers on the
+ * bucket need is found out by hold.h, for some things at a time. Called by the maintainer and by the verb gc.
  */
 #include "registry/sweep.h"
 
@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "registry/entries.h"
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/live.h"
 #include "registry/marks.h"
@@ -24,11 +25,24 @@
 #include "registry/upload.h"
 #include "registry/verify.h"
 
+/* What is taken unless somebody has a lease on its digest. */
+enum taken_kind { TAKEN_BLOB, TAKEN_LINK, TAKEN_TYPE };
+
+struct taken {
+	enum taken_kind kind;
+	struct sum sum;
+	char repo[NAME_MAX_REPO + 1]; /* of a link or a type */
+	uint64_t bytes;		      /* of a blob */
+};
+
 struct sweep {
 	struct reg *reg;
 	const struct sweep_options *options;
 	struct sweep_result *result;
 	int64_t before; /* what was written later stays */
+	int64_t began;	/* by the clock that only goes on */
+	struct taken batch[HOLD_BATCH];
+	size_t count;
 };
 
 struct repo_marks {
@@ -49,6 +63,14 @@ static int mark(struct repo_marks *marks, const struct sum *sum, struct shale_er
 	if (marks_add(marks->local, sum, err) < 0)
 		return -1;
 	return marks_add(marks->sweep->reg->marks, sum, err);
+}
+
+static int64_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
 }
 
 static bool is_old(const struct sweep *sweep, int64_t mtime)
@@ -125,28 +147,172 @@ static int take_manifests(struct repo_marks *marks, struct shale_err *err)
 	return 0;
 }
 
+/* The last look and the removal are one for everybody here who could come to need it. */
+static int take_blob(struct sweep *sweep, const struct taken *taken, struct shale_err *err)
+{
+	struct reg *reg = sweep->reg;
+	bool is_free;
+	int ret = 0;
+
+	pthread_rwlock_wrlock(&reg->sweep_lock);
+	is_free = !marks_has(reg->marks, &taken->sum) && !lease_is_held(reg->leases, &taken->sum);
+	if (is_free && !sweep->options->is_dry)
+		ret = bucket_remove(reg->bucket, layout_blob(&taken->sum).text, err);
+	pthread_rwlock_unlock(&reg->sweep_lock);
+	if (ret < 0 && err->code != ENOENT)
+		return -1;
+	sweep->result->blobs_kept += !is_free;
+	if (!is_free)
+		return 0;
+	sweep->result->blobs_taken++;
+	sweep->result->bytes_taken += taken->bytes;
+	report(sweep, "blob", taken->sum.text, taken->bytes);
+	return 0;
+}
+
+static int take_link(struct sweep *sweep, const struct taken *taken, struct shale_err *err)
+{
+	struct reg *reg = sweep->reg;
+	bool is_free;
+	int ret = 0;
+
+	pthread_rwlock_wrlock(&reg->sweep_lock);
+	is_free = !lease_is_held(reg->leases, &taken->sum);
+	if (is_free && !sweep->options->is_dry)
+		ret = repo_unlink_blob(reg, taken->repo, &taken->sum, err);
+	pthread_rwlock_unlock(&reg->sweep_lock);
+	if (!is_free)
+		return marks_add(reg->marks, &taken->sum, err);
+	if (ret < 0)
+		return err->code == ENOENT ? 0 : -1;
+	sweep->result->links_taken++;
+	report(sweep, "link", layout_layer(taken->repo, &taken->sum).text, 0);
+	return 0;
+}
+
+static int take_type(struct sweep *sweep, const struct taken *taken, struct shale_err *err)
+{
+	if (!sweep->options->is_dry &&
+	    repo_drop_type(sweep->reg, taken->repo, &taken->sum, sweep->before, err) < 0)
+		return err->code == ENOENT || err->code == ESTALE ? 0 : -1;
+	sweep->result->links_taken++;
+	report(sweep, "link", layout_media_type(taken->repo, &taken->sum).text, 0);
+	return 0;
+}
+
+static int take_one(struct sweep *sweep, const struct taken *taken, struct shale_err *err)
+{
+	static int (*const takes[])(struct sweep *, const struct taken *, struct shale_err *) = {
+		[TAKEN_BLOB] = take_blob,
+		[TAKEN_LINK] = take_link,
+		[TAKEN_TYPE] = take_type,
+	};
+
+	return takes[taken->kind](sweep, taken, err);
+}
+
+/* Another server's lease is worth as much as ours. */
+static int take_unheld(struct sweep *sweep, const struct taken *taken, struct shale_err *err)
+{
+	int ret = hold_is_held(sweep->reg, &taken->sum, err);
+
+	if (ret < 0)
+		return -1;
+	if (!ret)
+		return take_one(sweep, taken, err);
+	sweep->result->blobs_kept += taken->kind == TAKEN_BLOB;
+	return 0;
+}
+
+/* Other servers' leases are honoured for a day and more: so long after the bucket was read that is not enough. */
+static int check_time(const struct sweep *sweep, struct shale_err *err)
+{
+	if (seconds_now() - sweep->began < SWEEP_SECONDS)
+		return 0;
+	return shale_err_set(err, ETIMEDOUT, "it takes longer than %d hours", SWEEP_SECONDS / 3600);
+}
+
+/* What is left when the others do not wait any more is for the next collection. */
+static int take_doomed(struct sweep *sweep, struct shale_err *err)
+{
+	const struct sum *sums[HOLD_BATCH];
+	struct hold_doom doom;
+	struct shale_err own = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < sweep->count; i++)
+		sums[i] = &sweep->batch[i].sum;
+	if (check_time(sweep, err) < 0 || hold_doom(sweep->reg, sums, sweep->count, &doom, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sweep->count && ret == 0 && hold_doom_is_fresh(&doom); i++)
+		ret = take_unheld(sweep, &sweep->batch[i], err);
+	if (hold_doom_end(sweep->reg, &doom, &own) == 0 || ret < 0)
+		return ret;
+	*err = own;
+	return -1;
+}
+
+static bool has_others(const struct sweep *sweep)
+{
+	return sweep->reg->bucket->ops->is_shared && !sweep->options->is_alone && !sweep->options->is_dry;
+}
+
+static int take_batch(struct sweep *sweep, struct shale_err *err)
+{
+	int ret = 0;
+
+	if (sweep->count && has_others(sweep))
+		ret = take_doomed(sweep, err);
+	else
+		for (size_t i = 0; i < sweep->count && ret == 0; i++)
+			ret = take_one(sweep, &sweep->batch[i], err);
+	sweep->count = 0;
+	return ret;
+}
+
+/* Where nobody else is, one at a time. */
+static int take(struct sweep *sweep, const struct taken *taken, struct shale_err *err)
+{
+	sweep->batch[sweep->count++] = *taken;
+	if (sweep->count < HOLD_BATCH && has_others(sweep))
+		return 0;
+	return take_batch(sweep, err);
+}
+
 /* A link that is young is of a push that is not finished: its blob is in use. */
 static int look_at_link(void *ctx, const struct sum *sum, struct shale_err *err)
 {
 	struct repo_marks *marks = ctx;
 	struct sweep *sweep = marks->sweep;
-	struct reg *reg = sweep->reg;
-	struct layout_path path = layout_layer(marks->repo, sum);
+	struct taken taken = { .kind = TAKEN_LINK, .sum = *sum };
 	struct bucket_stat st;
 
 	if (marks_has(marks->local, sum))
 		return 0;
-	if (bucket_stat(reg->bucket, path.text, &st, err) < 0)
+	if (bucket_stat(sweep->reg->bucket, layout_layer(marks->repo, sum).text, &st, err) < 0)
 		return err->code == ENOENT ? 0 : -1;
-	if (!is_old(sweep, st.mtime) || lease_is_held(reg->leases, sum))
-		return marks_add(reg->marks, sum, err);
-	sweep->result->links_taken++;
-	report(sweep, "link", path.text, 0);
-	if (sweep->options->is_dry)
+	if (!is_old(sweep, st.mtime))
+		return marks_add(sweep->reg->marks, sum, err);
+	snprintf(taken.repo, sizeof(taken.repo), "%s", marks->repo);
+	return take(sweep, &taken, err);
+}
+
+/* Of a push, or a deletion, that was cut off. */
+static int look_at_type(void *ctx, const struct sum *sum, struct shale_err *err)
+{
+	struct repo_marks *marks = ctx;
+	struct sweep *sweep = marks->sweep;
+	struct taken taken = { .kind = TAKEN_TYPE, .sum = *sum };
+	struct bucket_stat st;
+
+	if (live_find(&marks->live, sum))
 		return 0;
-	if (repo_unlink_blob(reg, marks->repo, sum, err) < 0 && err->code != ENOENT)
-		return -1;
-	return 0;
+	if (bucket_stat(sweep->reg->bucket, layout_media_type(marks->repo, sum).text, &st, err) < 0)
+		return err->code == ENOENT ? 0 : -1;
+	if (!is_old(sweep, st.mtime))
+		return 0;
+	snprintf(taken.repo, sizeof(taken.repo), "%s", marks->repo);
+	return take(sweep, &taken, err);
 }
 
 static int mark_repo_into(struct repo_marks *marks, struct shale_err *err)
@@ -158,6 +324,8 @@ static int mark_repo_into(struct repo_marks *marks, struct shale_err *err)
 		return -1;
 	mark_kept(marks);
 	if (take_manifests(marks, err) < 0 || mark_live(marks, err) < 0)
+		return -1;
+	if (live_each_sum(reg, marks->repo, "_manifests/revisions", look_at_type, marks, err) < 0)
 		return -1;
 	return live_each_sum(reg, marks->repo, "_layers", look_at_link, marks, err);
 }
@@ -175,39 +343,16 @@ static int mark_repo(void *ctx, const char *repo, struct shale_err *err)
 	return ret;
 }
 
-/* The last look and the removal are one for everybody who could come to need the blob. */
-static int take_blob(struct sweep *sweep, const struct sum *sum, bool *ret_taken,
-		     struct shale_err *err)
-{
-	struct reg *reg = sweep->reg;
-	int ret = 0;
-
-	pthread_rwlock_wrlock(&reg->sweep_lock);
-	*ret_taken = !marks_has(reg->marks, sum) && !lease_is_held(reg->leases, sum);
-	if (*ret_taken && !sweep->options->is_dry)
-		ret = bucket_remove(reg->bucket, layout_blob(sum).text, err);
-	pthread_rwlock_unlock(&reg->sweep_lock);
-	return ret < 0 && err->code != ENOENT ? -1 : 0;
-}
-
 static int look_at_blob(void *ctx, const struct bucket_entry *entry, struct shale_err *err)
 {
 	struct sweep *sweep = ctx;
-	bool is_taken = false;
-	struct sum sum;
+	struct taken taken = { .kind = TAKEN_BLOB, .bytes = entry->size };
 
-	if (!verify_parse_blob(entry->name, &sum))
+	if (!verify_parse_blob(entry->name, &taken.sum))
 		return 0;
-	if (is_old(sweep, entry->mtime) && !marks_has(sweep->reg->marks, &sum) &&
-	    take_blob(sweep, &sum, &is_taken, err) < 0)
-		return -1;
-	if (!is_taken) {
-		sweep->result->blobs_kept++;
-		return 0;
-	}
-	sweep->result->blobs_taken++;
-	sweep->result->bytes_taken += entry->size;
-	report(sweep, "blob", sum.text, entry->size);
+	if (is_old(sweep, entry->mtime) && !marks_has(sweep->reg->marks, &taken.sum))
+		return take(sweep, &taken, err);
+	sweep->result->blobs_kept++;
 	return 0;
 }
 
@@ -270,7 +415,8 @@ static int look_at_uploads(void *ctx, const char *repo, struct shale_err *err)
 int sweep_uploads(struct reg *reg, const struct sweep_options *options,
 		  struct sweep_result *ret_result, struct shale_err *err)
 {
-	struct sweep sweep = { reg, options, ret_result, time(NULL) - (int64_t)options->age };
+	struct sweep sweep = { .reg = reg, .options = options, .result = ret_result,
+			       .before = time(NULL) - (int64_t)options->age };
 
 	return scan_repos(reg->bucket, false, look_at_uploads, &sweep, err);
 }
@@ -299,18 +445,31 @@ static void end(struct reg *reg)
 	marks_free(marks);
 }
 
+static int sweep_all(struct sweep *sweep, struct shale_err *err)
+{
+	struct reg *reg = sweep->reg;
+
+	if (scan_repos(reg->bucket, true, mark_repo, sweep, err) < 0 || take_batch(sweep, err) < 0 ||
+	    bucket_walk(reg->bucket, LAYOUT_BLOBS, look_at_blob, sweep, err) < 0 || take_batch(sweep, err) < 0)
+		return -1;
+	if (!reg->bucket->ops->is_shared || sweep->options->is_dry)
+		return 0;
+	return hold_forget(reg, sweep->options->is_alone, err);
+}
+
 int sweep_run(struct reg *reg, const struct sweep_options *options,
 	      struct sweep_result *ret_result, struct shale_err *err)
 {
-	struct sweep sweep = { reg, options, ret_result, time(NULL) - (int64_t)options->age };
+	struct sweep sweep = { .reg = reg, .options = options, .result = ret_result,
+			       .before = time(NULL) - (int64_t)options->age, .began = seconds_now() };
 	int ret;
 
 	*ret_result = (struct sweep_result){ 0 };
+	if (has_others(&sweep) && !reg->bucket->ops->has_swap)
+		return shale_err_set(err, ENOTSUP, "several servers cannot agree on anything in this storage");
 	if (begin(reg, err) < 0)
 		return -1;
-	ret = scan_repos(reg->bucket, true, mark_repo, &sweep, err);
-	if (ret == 0)
-		ret = bucket_walk(reg->bucket, LAYOUT_BLOBS, look_at_blob, &sweep, err);
+	ret = sweep_all(&sweep, err);
 	end(reg);
 	return ret;
 }

@@ -13,10 +13,14 @@
 
 #include "registry/reg.h"
 
+/* Where others use the bucket, too, a collection that takes longer ends early. */
+#define SWEEP_SECONDS (6 * 3600)
+
 struct sweep_options {
 	uint64_t age; /* seconds; what is younger stays */
 	bool is_untagged;
 	bool is_dry;
+	bool is_alone; /* no server uses the bucket: what one has promised means nothing any more */
 	/* Each thing that is taken, or would be; may be NULL. */
 	void (*report)(void *ctx, const char *what, const char *name, uint64_t bytes);
 	void *ctx;

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "registry/hold.h"
 #include "registry/layout.h"
 #include "registry/quota.h"
 #include "registry/repo.h"
@@ -455,9 +456,17 @@ int upload_write(struct upload *upload, const void *data, size_t len, struct sha
 	return 0;
 }
 
+/*
+ * First what makes it a session: were we killed before that is gone and after its bytes are, it would look like one
+ * that nothing was ever written to.
+ */
 static void drop_session(struct upload *upload)
 {
-	bucket_remove_tree(upload->reg->bucket, path_of(upload, NULL).text, NULL);
+	struct bucket *bucket = upload->reg->bucket;
+
+	if (upload->is_session && !bucket->ops->removes_at_once)
+		bucket_remove(bucket, path_of(upload, "startedat").text, NULL);
+	bucket_remove_tree(bucket, path_of(upload, NULL).text, NULL);
 	quota_release(upload->reg->quota, upload->id);
 	upload_free(upload);
 }
@@ -514,27 +523,54 @@ static int place_blob(struct upload *upload, const struct sum *sum, struct shale
 	return bucket_commit(writer, layout_blob(sum).text, err);
 }
 
-/* The client names another algorithm only now: the bytes are read once more. */
-static int place_rehashed(struct upload *upload, const struct sum *sum, struct shale_err *err)
+static int hash_again(struct upload *upload, const char *path, const struct sum *sum, struct shale_err *err)
 {
-	struct bucket *bucket = upload->reg->bucket;
-	struct layout_path whole = path_of(upload, "whole");
-	struct bucket_writer *writer = upload->writer;
-	const uint64_t size = writer->size;
 	struct summer summer;
 	struct sum got;
 
-	upload->writer = NULL;
 	summer_init(&summer, sum->kind);
-	if (bucket_commit(writer, whole.text, err) < 0 ||
-	    hash_object(bucket, whole.text, 0, &summer, err) < 0)
+	if (hash_object(upload->reg->bucket, path, 0, &summer, err) < 0)
 		return -1;
 	summer_final(&summer, &got);
-	if (!sum_is_equal(&got, sum))
-		return wrong_digest(&got, sum, err);
-	if (repo_link_blob(upload->reg, upload->repo, sum, size, upload->id, err) < 0)
+	return sum_is_equal(&got, sum) ? 0 : wrong_digest(&got, sum, err);
+}
+
+/* Nothing is moved before all is known to be right: a client whose server dies over that goes on. */
+static int place_reread(struct upload *upload, const struct sum *sum, struct shale_err *err)
+{
+	struct layout_path data = path_of(upload, "data");
+	struct bucket_writer *writer = upload->writer;
+	const uint64_t size = writer->size;
+
+	upload->writer = NULL;
+	if (bucket_keep(writer, err) < 0 || hash_again(upload, data.text, sum, err) < 0 ||
+	    repo_link_blob(upload->reg, upload->repo, sum, size, upload->id, err) < 0 ||
+	    bucket_append(upload->reg->bucket, data.text, BUCKET_ALL, &upload->writer, err) < 0)
+		return -1;
+	return place_blob(upload, sum, err);
+}
+
+/* Where what is unfinished cannot be read, that client begins again. */
+static int place_moved(struct upload *upload, const struct sum *sum, struct shale_err *err)
+{
+	struct layout_path whole = path_of(upload, "whole");
+	struct bucket *bucket = upload->reg->bucket;
+	struct bucket_writer *writer = upload->writer;
+	const uint64_t size = writer->size;
+
+	upload->writer = NULL;
+	if (bucket_commit(writer, whole.text, err) < 0 || hash_again(upload, whole.text, sum, err) < 0 ||
+	    repo_link_blob(upload->reg, upload->repo, sum, size, upload->id, err) < 0)
 		return -1;
 	return bucket_move(bucket, whole.text, layout_blob(sum).text, err);
+}
+
+/* The client names another algorithm only now: the bytes are read once more. */
+static int place_rehashed(struct upload *upload, const struct sum *sum, struct shale_err *err)
+{
+	if (upload->reg->bucket->ops->is_readable_unfinished)
+		return place_reread(upload, sum, err);
+	return place_moved(upload, sum, err);
 }
 
 static int place_checked(struct upload *upload, const struct sum *sum, struct shale_err *err)
@@ -560,10 +596,13 @@ int upload_finish(struct upload *upload, const struct sum *sum, struct shale_err
 	 * The lease and the link come before the bytes: so the collector never sees these without, and a
 	 * client whose answer we did not live to send finds either the session or the blob.
 	 */
-	pthread_rwlock_rdlock(&reg->sweep_lock);
-	lease_take(reg->leases, sum);
-	ret = place_checked(upload, sum, err);
-	pthread_rwlock_unlock(&reg->sweep_lock);
+	ret = hold_sum(reg, sum, err);
+	if (ret == 0) {
+		pthread_rwlock_rdlock(&reg->sweep_lock);
+		lease_take(reg->leases, sum);
+		ret = place_checked(upload, sum, err);
+		pthread_rwlock_unlock(&reg->sweep_lock);
+	}
 	bucket_cancel(upload->writer);
 	drop_session(upload);
 	return ret;

@@ -55,9 +55,11 @@ static int collect(struct reg *reg, const struct settings *settings,
 		   const struct verb_options *options, struct shale_err *err)
 {
 	bool is_dry = options->is_dry;
+	bool is_beside = reg->bucket->ops->is_shared && !options->is_alone;
 	struct sweep_options sweep = {
 		.age = settings->sweep_age,
-		.is_untagged = options->is_untagged || settings->is_sweeping_untagged,
+		.is_untagged = options->is_untagged || (settings->is_sweeping_untagged && !is_beside),
+		.is_alone = options->is_alone,
 		.is_dry = is_dry,
 		.report = print_taken,
 		.ctx = &is_dry,
@@ -65,6 +67,8 @@ static int collect(struct reg *reg, const struct settings *settings,
 	struct sweep_result result;
 	struct sweep_result uploads = { 0 };
 
+	if (options->is_untagged && is_beside)
+		return shale_err_set(err, EINVAL, "servers share this storage: --delete-untagged needs --alone, when none runs");
 	if (sweep_run(reg, &sweep, &result, err) < 0)
 		return -1;
 	sweep.age = settings->purge_age;

@@ -10,6 +10,7 @@
 
 struct verb_options {
 	bool is_dry;
+	bool is_alone;
 	bool is_quick;
 	bool is_untagged;
 	const char *to; /* a second configuration */

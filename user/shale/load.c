@@ -9,25 +9,72 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/bar.h"
 #include "base/cleanup.h"
 #include "shale/interrupt.h"
 #include "shale/progress.h"
 #include "shale/show.h"
 
+/* Between two drawings of what moves. */
+#define DRAW_NSEC 100000000L
+
 /* The engine's events, in the words a daemon has for them. */
 struct load_view {
 	struct progress progress;
 	enum load_says says;
+	struct timespec drawn;
 };
+
+static bool is_too_soon(struct load_view *view)
+{
+	struct timespec now;
+	int64_t passed;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	passed = (now.tv_sec - view->drawn.tv_sec) * 1000000000ll + now.tv_nsec - view->drawn.tv_nsec;
+	if (passed < DRAW_NSEC)
+		return true;
+	view->drawn = now;
+	return false;
+}
+
+static json_t *message_of(const struct shale_event *event)
+{
+	const char *colon = strchr(event->id, ':');
+	char id[13], bar[BAR_TEXT];
+
+	snprintf(id, sizeof(id), "%.12s", colon ? colon + 1 : event->id);
+	if (event->kind == SHALE_EVENT_LAYER_DONE)
+		return json_pack("{s:s, s:{}, s:s}", "status", "Done", "progressDetail", "id", id);
+	bar_print(event->done, event->total, bar, sizeof(bar));
+	return json_pack("{s:s, s:{s:I}, s:s, s:s}", "status", "Loading layer", "progressDetail", "current",
+			 (json_int_t)event->done, "progress", bar, "id", id);
+}
+
+static void draw_layer(struct load_view *view, const struct shale_event *event)
+{
+	bool is_end = event->kind == SHALE_EVENT_LAYER_DONE;
+	json_t *message;
+
+	if (!view->progress.is_tty || view->says != LOAD_NAMES || !event->id ||
+	    (!is_end && (event->kind != SHALE_EVENT_UNPACK || is_too_soon(view))))
+		return;
+	message = message_of(event);
+	progress_show(&view->progress, message);
+	json_decref(message);
+}
 
 static int show_event(void *arg, const struct shale_event *event)
 {
 	struct load_view *view = arg;
 
-	if (event->kind != SHALE_EVENT_IMAGE && event->kind != SHALE_EVENT_MADE)
+	if (event->kind != SHALE_EVENT_IMAGE && event->kind != SHALE_EVENT_MADE) {
+		draw_layer(view, event);
 		return interrupt_came();
+	}
 	if (view->says == LOAD_IDS || event->kind == SHALE_EVENT_MADE)
 		puts(event->id);
 	else if (event->name)
@@ -44,6 +91,7 @@ int load_run(const struct cli *cli, const struct shale_import_opts *import, enum
 	struct shale_err err = { 0 };
 
 	interrupt_catch();
+	progress_init(&view.progress, stdout);
 	if (shale_import(&opts, import, &err) < 0)
 		return cli_fail(&err);
 	return EXIT_SUCCESS;

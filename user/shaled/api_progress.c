@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SAY_NSEC  100000000L
-#define BAR_WIDTH 50
+#include "base/bar.h"
+
+#define SAY_NSEC 100000000L
 
 #define WORDS(name) const size_t name##_count = sizeof(name) / sizeof(*name)
 
@@ -42,33 +43,6 @@ WORDS(api_words_of_load);
 static bool has_bar(enum shale_event_kind kind)
 {
 	return kind == SHALE_EVENT_DOWNLOAD || kind == SHALE_EVENT_UNPACK || kind == SHALE_EVENT_PUSH;
-}
-
-static const char *short_size(uint64_t bytes, char *text, size_t size)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-	double value = bytes;
-	size_t unit = 0;
-
-	for (; value >= 1000 && unit + 1 < sizeof(units) / sizeof(*units); unit++)
-		value /= 1000;
-	snprintf(text, size, "%.4g%s", value, units[unit]);
-	return text;
-}
-
-void api_progress_bar(uint64_t done, uint64_t total, char *text, size_t size)
-{
-	static const char full[] = "==================================================";
-	char now[32], all[32];
-	int width;
-
-	if (!total) {
-		snprintf(text, size, "%8s", short_size(done, now, sizeof(now)));
-		return;
-	}
-	width = done >= total ? BAR_WIDTH : (int)((double)done / total * BAR_WIDTH);
-	snprintf(text, size, "[%.*s>%*s] %8s/%s", width, full, BAR_WIDTH - width, "",
-		 short_size(done, now, sizeof(now)), short_size(total, all, sizeof(all)));
 }
 
 /* The digits of a digest. */
@@ -113,7 +87,7 @@ static bool is_too_soon(struct api_progress *progress, const char *id,
 
 static json_t *line_of(const char *word, const char *id, const struct shale_event *event)
 {
-	char bar[128];
+	char bar[BAR_TEXT];
 
 	if (event->kind == SHALE_EVENT_MOUNTED)
 		return json_pack("{s:o, s:{}, s:s}", "status",
@@ -121,7 +95,7 @@ static json_t *line_of(const char *word, const char *id, const struct shale_even
 				 "progressDetail", "id", id);
 	if (!has_bar(event->kind))
 		return json_pack("{s:s, s:{}, s:s}", "status", word, "progressDetail", "id", id);
-	api_progress_bar(event->done, event->total, bar, sizeof(bar));
+	bar_print(event->done, event->total, bar, sizeof(bar));
 	if (!event->total)
 		return json_pack("{s:s, s:{s:I}, s:s, s:s}", "status", word, "progressDetail",
 				 "current", (json_int_t)event->done, "progress", bar, "id", id);

@@ -35,7 +35,5 @@ int api_progress_tell(struct api_progress *progress, const struct shale_event *e
 /* {"status":...}; a line of its own. */
 int api_progress_say(struct api_stream *stream, const char *id, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* "[=====>    ]  1.2MB/3MB", as docker prints it where it does not draw. */
-void api_progress_bar(uint64_t done, uint64_t total, char *text, size_t size);
 
 #endif

@@ -42,6 +42,8 @@ static const struct httpd_limits limits = {
 	.workers = 16,
 	.drain_seconds = 10,
 };
+/* One connection has one request at a time; what pull and load do while they answer has threads of its own. */
+#define PRIVATE_WORKERS 2
 
 struct daemon {
 	struct api api;
@@ -149,9 +151,12 @@ static void remove_socket(const struct daemon *daemon)
 
 static int run(struct daemon *daemon, struct shale_err *err)
 {
+	struct httpd_limits own = limits;
 	int ret;
 
-	if (httpd_start(&api_call_ops, &daemon->api, &limits, &daemon->api.httpd, err) < 0)
+	if (daemon->api.is_private)
+		own.workers = PRIVATE_WORKERS;
+	if (httpd_start(&api_call_ops, &daemon->api, &own, &daemon->api.httpd, err) < 0)
 		return -1;
 	ret = listen_all(daemon, err);
 	if (ret == 0) {

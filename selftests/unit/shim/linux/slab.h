@@ -38,6 +38,7 @@ static inline void shim_free(const void *p)
 }
 
 #define kmalloc(size, gfp)	shim_alloc(1, size)
+#define kvmalloc(size, gfp)	shim_alloc(1, size)
 #define kzalloc(size, gfp)	shim_alloc(1, size)
 #define kvzalloc(size, gfp)	shim_alloc(1, size)
 #define kvcalloc(nr, size, gfp) shim_alloc(nr, size)
