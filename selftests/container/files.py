@@ -132,6 +132,42 @@ def export():
         it.delete("/images/back:1")
 
 
+@test("an archive is not read by a program of the container's, whatever it says it is packed with")
+def foreign_programs():
+    it = daemon()
+    # Magic numbers of what libarchive can only read with the help of other programs: lzop, lrzip, grzip.
+    packed = (b"\x89LZO\x00\x0d\x0a\x1a\x0a" + bytes(200), b"LRZI\x00\x06" + bytes(200), b"GRZipII\x00\x02\x04:)" + bytes(200))
+    words = " ".join(("lzop", "lrzip", "grzip"))
+    script = f"for p in {words}; do printf '#!/bin/sh\\ntouch /taken-$0\\n' >/bin/$p; chmod 755 /bin/$p; done; ls /bin/lzop"
+    status, out, errors = docker(it, "exec", "runs", "sh", "-c", script)
+    assert status == 0 and out == "/bin/lzop\n", (out, errors)
+    for body in packed:
+        assert put(it, "runs", "/srv", body).status == 400, body[:8]
+    status, out, _ = docker(it, "exec", "runs", "sh", "-c", "ls / /bin | grep -c taken; test -e /taken-lzop -o -e /bin/taken-lzop")
+    assert status != 0 and out == "0\n", out
+
+
+@test("archives packed with gzip, bzip2, xz and zstd are taken")
+def packed():
+    it = daemon()
+    for kind, name in (("gz", "a"), ("bz2", "b"), ("xz", "c")):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:" + kind) as tar:
+            info = tarfile.TarInfo("packed-" + name)
+            info.size = 3
+            tar.addfile(info, io.BytesIO(b"abc"))
+        assert put(it, "runs", "/srv", out.getvalue()).status == 200, kind
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("packed-\u00e9\u4e2d")
+        info.size = 3
+        tar.addfile(info, io.BytesIO(b"abc"))
+    zstd = subprocess.run(["zstd", "-q"], input=out.getvalue(), capture_output=True, check=True)
+    assert put(it, "runs", "/srv", zstd.stdout).status == 200
+    status, out, _ = docker(it, "exec", "runs", "sh", "-c", "cat /srv/packed-*")
+    assert out == "abc" * 4, out
+
+
 @test("nothing is left")
 def end():
     it = daemon()

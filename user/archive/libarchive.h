@@ -3,7 +3,7 @@
  * libarchive, loaded when the first tar is read and not with the program: it brings a parser of XML, ICU and C++ along, which
  * are 2 MiB and a third of the time a program needs to start, and most of what shale does has no use for them. Whoever reads a
  * tar gets its reader from libarchive_read_new(), and calls libarchive.NAME() for archive_NAME(). Called by untar, attr and acl,
- * and by the engine's spool and peek.
+ * and by the engine's spool, peek and container_archive.
  */
 #ifndef SHALE_ARCHIVE_LIBARCHIVE_H
 #define SHALE_ARCHIVE_LIBARCHIVE_H
@@ -38,9 +38,20 @@
 	X(read_new)                                                                                  \
 	X(read_next_header)                                                                          \
 	X(read_open)                                                                                 \
+	X(read_support_filter_bzip2)                                                                 \
+	X(read_support_filter_gzip)                                                                  \
+	X(read_support_filter_xz)                                                                    \
+	X(read_support_filter_zstd)                                                                  \
 	X(read_support_format_empty)                                                                 \
 	X(read_support_format_tar)                                                                   \
-	X(set_error)
+	X(set_error)                                                                                 \
+	X(write_close)                                                                               \
+	X(write_data_block)                                                                          \
+	X(write_disk_new)                                                                            \
+	X(write_disk_set_options)                                                                    \
+	X(write_finish_entry)                                                                        \
+	X(write_free)                                                                                \
+	X(write_header)
 
 #define LIBARCHIVE_FIELD(name) typeof(archive_##name) *name;
 struct libarchive {
