@@ -214,7 +214,7 @@ ktap_is "with the same rows" "$before" "$(rows)"
 : >"$root/store.db"
 ktap_is "so does one with an empty file" "one two" "$(names)"
 sql "PRAGMA user_version = 99"
-ktap_is "a later shale's database is left alone" "shale: cannot open the store $root: the database has version 99, and this shale knows versions up to 2: a later shale made it" \
+ktap_is "a later shale's database is left alone" "shale: cannot open the store $root: the database has version 99, and this shale knows versions up to 3: a later shale made it" \
 	"$(shale images 2>&1)"
 
 # --- what other tools write
