@@ -82,7 +82,7 @@ def lost():
     wait_until("the first one's end", lambda: not os.path.exists(f"/proc/{pid}"))
     for shim in shims(it):
         os.kill(shim, signal.SIGKILL)
-    pid = it.state(name)["Pid"]
+    wait_until("the second one's end", lambda: it.state(name)["Status"] == "exited")
     assert it.delete("/containers/" + name).status == 204
     assert not cgroups([name])
     it.assert_clean()

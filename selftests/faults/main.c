@@ -29,7 +29,7 @@ static void usage(void) __attribute__((noreturn));
 static void usage(void)
 {
 	fprintf(stderr, "usage: faults [--fs FS]... [--kind KIND]... [--minutes N] [--seed N] [--rounds N] [--trials N] "
-			"[--workload NAME] [--verbose]\n");
+			"[--workload NAME] [--nth N] [--verbose]\n");
 	exit(2);
 }
 
@@ -49,6 +49,8 @@ static void setting_parse(struct settings *s, int letter)
 		s->sweep.trials = strtoul(optarg, NULL, 10);
 	else if (letter == 'w')
 		s->sweep.workload = optarg;
+	else if (letter == 'n')
+		s->sweep.nth = strtoul(optarg, NULL, 10);
 	else if (letter == 'v')
 		s->options.is_verbose = true;
 	else
@@ -59,7 +61,7 @@ static void settings_parse(struct settings *s, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"fs", 1, NULL, 'f'},	{"kind", 1, NULL, 'k'},	  {"minutes", 1, NULL, 'm'}, {"seed", 1, NULL, 's'},
-		{"rounds", 1, NULL, 'r'}, {"trials", 1, NULL, 't'}, {"workload", 1, NULL, 'w'}, {"verbose", 0, NULL, 'v'},
+		{"rounds", 1, NULL, 'r'}, {"trials", 1, NULL, 't'}, {"workload", 1, NULL, 'w'}, {"nth", 1, NULL, 'n'}, {"verbose", 0, NULL, 'v'},
 		{NULL},
 	};
 	static const char *const all[] = {"ext4", "xfs", "btrfs"};

@@ -201,6 +201,24 @@ TEST(renamed, "a directory that was renamed is new where it is, as the merged tr
 	out_dir();
 }
 
+TEST(moved_back, "a directory that was renamed and got its name again is where it was, with what was changed in it")
+{
+	in_dir();
+	mkdir("upper", 0755);
+	mkdir("upper/d", 0755);
+	mark("upper/d", "overlay.redirect", "d");
+	put("upper/d/b", "b");
+	mkdir("upper/d/e", 0755);
+	mark("upper/d/e", "overlay.redirect", "/d/e");
+	put("upper/d/e/c", "c");
+	expect_upper(NULL, NULL, false, "d/ d/b d/e/ d/e/c ");
+	mark("upper/d/e", "overlay.redirect", "/e");
+	expect_upper(NULL, NULL, false, "d/ d/b d/e/ !d/e d/e: the directory was renamed, and nothing is mounted");
+	mark("upper/d/e", "overlay.redirect", "d/e");
+	expect_upper(NULL, NULL, false, "d/ d/b d/e/ !d/e d/e: the directory was renamed, and nothing is mounted");
+	out_dir();
+}
+
 TEST(partial, "a file of which the upper has only some bytes needs the merged tree")
 {
 	in_dir();

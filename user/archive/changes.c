@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/shale.h>
 #include <linux/shale_disk.h>
 #include <stdio.h>
@@ -147,10 +148,25 @@ static bool hides_something(const struct upper *upper)
 	return fd >= 0;
 }
 
+/* A redirect that leads to where the directory is says that it came back; no directory above it was moved. */
+static bool is_moved_here(const struct upper *upper, int fd)
+{
+	const char *path = buf_str(&upper->walk.path), *slash = strrchr(path, '/');
+	char redirect[PATH_MAX];
+	ssize_t len = private_xattr(upper, fd, OVERLAY_XATTR_REDIRECT, redirect, sizeof(redirect) - 1);
+
+	if (len < 0)
+		return errno != ENODATA && errno != EOPNOTSUPP;
+	redirect[len] = '\0';
+	if (*redirect == '/')
+		return strcmp(redirect + 1, path);
+	return strcmp(redirect, slash ? slash + 1 : path);
+}
+
 /* What is in a directory that was told of. */
 static int tell_inside(struct upper *upper, int fd)
 {
-	bool is_moved = has_private(upper, fd, OVERLAY_XATTR_REDIRECT);
+	bool is_moved = is_moved_here(upper, fd);
 	bool is_opaque = has_value(upper, fd, OVERLAY_XATTR_OPAQUE, 'y') || has_aufs_opaque(upper);
 
 	/* What was there under the new name before must not show in what came. */

@@ -127,13 +127,18 @@ int fetch_report(struct fetch *fetch, struct fetch_blob *blob, enum shale_event_
 	return fetch->opts.report ? fetch->opts.report(fetch->opts.arg, &event, err) : 0;
 }
 
-static void set_ready(struct fetch *fetch, struct fetch_blob *blob)
+/* Told first: who waits for it may else have told of its end before. */
+static int set_ready(struct fetch *fetch, struct fetch_blob *blob, enum shale_event_kind why,
+		     struct shale_err *err)
 {
+	if (fetch_report(fetch, blob, why, blob->size, err) < 0)
+		return -1;
 	forget_transfers(blob);
 	pthread_mutex_lock(&fetch->lock);
 	blob->state = FETCH_READY;
 	pthread_cond_broadcast(&fetch->changed);
 	pthread_mutex_unlock(&fetch->lock);
+	return 0;
 }
 
 static size_t parts_of(const struct fetch_blob *blob)
@@ -166,8 +171,7 @@ static int take_present(struct fetch *fetch, struct fetch_blob *blob, bool *ret_
 	if (!*ret_present)
 		return 0;
 	download_drop(&blob->download);
-	set_ready(fetch, blob);
-	return fetch_report(fetch, blob, SHALE_EVENT_EXISTS, blob->size, err);
+	return set_ready(fetch, blob, SHALE_EVENT_EXISTS, err);
 }
 
 /* It is in the store, somebody is at it, or it is ours to fetch. */
@@ -283,8 +287,7 @@ static int finish_blob(struct fetch *fetch, struct fetch_blob *blob, struct shal
 		return -1;
 	if (++fetch->held > FETCH_MAX_HELD)
 		download_close(&blob->download);
-	set_ready(fetch, blob);
-	return fetch_report(fetch, blob, SHALE_EVENT_DOWNLOADED, blob->size, err);
+	return set_ready(fetch, blob, SHALE_EVENT_DOWNLOADED, err);
 }
 
 /* What came out of order, or from an earlier run, is hashed in steps, so that nothing else waits. */
