@@ -8,6 +8,7 @@ import base64
 import http.client
 import io
 import os
+import random
 import subprocess
 import sys
 import tarfile
@@ -156,6 +157,13 @@ class Daemon:
 
     def docker_json(self, *words):
         return [json.loads(line) for line in self.docker(*words, "--format", "{{json .}}").splitlines()]
+
+
+def chance_of_seed():
+    """What is random in a test, from a seed that is printed, or that of SHALE_TEST_SEED again."""
+    seed = int(os.environ.get("SHALE_TEST_SEED", "0")) or random.randrange(1 << 30)
+    print(f"# SHALE_TEST_SEED={seed}", flush=True)
+    return random.Random(seed)
 
 
 def end_all():

@@ -3,7 +3,6 @@
 # Volumes over crashes: a daemon that is killed while it makes and removes them, a database that is lost, directories
 # and rows that do not fit together, and what is in the place of a volume but is none.
 
-import random
 import sqlite3
 
 from daemon import *
@@ -27,9 +26,7 @@ def rows(daemon, sql, *values):
 @test("a daemon that is killed while it makes and removes volumes has them or not")
 def killed():
     daemon = Daemon()
-    seed = int(os.environ.get("SHALE_TEST_SEED", "0")) or random.randrange(1 << 30)
-    print(f"# SHALE_TEST_SEED={seed}", flush=True)
-    chance = random.Random(seed)
+    chance = chance_of_seed()
     there, gone = set(), set()
     for turn in range(12):
         begun = threading.Event()

@@ -66,7 +66,7 @@ rm -rf "$root"
 serve "$work/img"
 printf '[[registry]]\nprefix = "example.com/team"\nlocation = "127.0.0.1:%s/there"\n' "$port" >"$CONTAINERS_REGISTRIES_CONF"
 ktap_ok "a registry that is somewhere else" shale pull -q example.com/team/x:demo
-ktap_ok "and its repository" grep -q '/v2/there/x/manifests/demo' "$log"
+ktap_ok "and its repository" grep -q '/v2/there/x/manifests/demo' <(answers)
 printf '[[registry]]\nprefix = "*.example.com"\nlocation = "127.0.0.1:%s"\n' "$port" >"$CONTAINERS_REGISTRIES_CONF"
 ktap_ok "all hosts of a domain" shale pull -q some.example.com/y:demo
 

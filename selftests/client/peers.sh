@@ -9,16 +9,9 @@ set -u
 # tmpfs does not keep user.*
 SHALE_TEST_DIR=${SHALE_TEST_DIR:-/var/tmp}
 . "$(dirname "$0")/common"
+. "$here/../lib/private.sh"
 
-if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
-	rm -rf "$work"
-	if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
-		SHALE_TEST_PRIVATE=1 exec unshare -m "$0" "$@"
-	fi
-	ktap_plan 1
-	ktap_skip "images of other tools" "needs root and a mount namespace"
-	ktap_end
-fi
+private_mounts "images of other tools" "$@"
 
 ktap_plan 27
 odd=$here/../image/oddimage

@@ -63,13 +63,13 @@ rm -rf "$root"
 twice=0 resumed=0 again=""
 for ((i = 0; i < kills; i++)); do
 	have >"$work/have"
-	lines=$(wc -l <"$log")
+	lines=$(answers | wc -l)
 	"$program" pull --root "$root" -q "127.0.0.1:$port/x:one" >/dev/null 2>&1 &
 	pid=$!
 	after=$((RANDOM * took / 65536))
 	sleep "$((after / 1000000000)).$(printf %09d $((after % 1000000000)))"
 	kill_hard $pid
-	tail -n +$((lines + 1)) "$log" >"$work/asked"
+	answers | tail -n +$((lines + 1)) >"$work/asked"
 	found=$(asked_twice "$work/have" "$work/asked")
 	[ -z "$found" ] || { twice=$((twice + 1)) again="$found"; }
 	[ ! -s "$work/have" ] || resumed=$((resumed + 1))
@@ -199,7 +199,7 @@ for pid in "${many[@]}"; do
 done
 [ $failed -eq 0 ] || cat "$work"/many.* | grep '^shale: ' | sort | uniq -c | sed 's/^/# /'
 ktap_is "ten pulls of one image at once" 0 $failed
-ktap_is "download each layer once" 8 "$(awk '$5 > 1000000' "$log" | wc -l)"
+ktap_is "download each layer once" 8 "$(answers | awk '$5 > 1000000' | wc -l)"
 mkimage --name three --compress none "$work/img" "rand:a:1200000" "rand:x:1200000" "rand:y:1200000"
 end_servers
 shale rmi -f "$(shale images -q)" >/dev/null
@@ -227,7 +227,7 @@ for tag in three four; do
 done
 wait "${many[0]}" && wait "${many[1]}"
 ktap_is "two images that share layers, at once" 0 $?
-ktap_is "download each layer once" 3 "$(awk '$5 > 1000000' "$log" | wc -l)"
+ktap_is "download each layer once" 3 "$(answers | awk '$5 > 1000000' | wc -l)"
 ktap_is "and nothing is left" "" "$(ls -A "$root/downloads" && ls -A "$root/tmp")"
 
 ktap_end

@@ -3,7 +3,6 @@
 # Containers over the end of daemons: stopped and killed ones, at any moment; over supervisors that are killed; and over a
 # lost database.
 
-import random
 
 from container import *
 
@@ -106,9 +105,7 @@ def lost_database():
 @test("a daemon that is killed at any moment leaves containers that are there or not")
 def killed():
     it = Machine()
-    seed = int(os.environ.get("SHALE_TEST_SEED", "0")) or random.randrange(1 << 30)
-    print(f"# SHALE_TEST_SEED={seed}", flush=True)
-    chance = random.Random(seed)
+    chance = chance_of_seed()
     turns = int(os.environ.get("SHALE_TEST_TURNS", "12"))
     for turn in range(turns):
         made, doubtful = set(), set()

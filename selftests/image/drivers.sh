@@ -7,17 +7,9 @@
 set -u
 . "$(dirname "$0")/common"
 . "$here/../lib/drivers.sh"
+. "$here/../lib/private.sh"
 
-# Mounts of the test are its own.
-if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
-	rm -rf "$work"
-	if unshare -m true 2>/dev/null; then
-		SHALE_TEST_PRIVATE=1 exec unshare -m "$0" "$@"
-	fi
-	ktap_plan 1
-	ktap_skip "the storage drivers" "no mount namespace can be made here"
-	ktap_end
-fi
+private_mounts "the storage drivers" "$@"
 
 ktap_plan $((3 * DRIVER_CHECKS + 14))
 

@@ -9,16 +9,9 @@ set -u
 [ -n "${SHALE_TEST_DIR-}" ] || [ ! -w /dev/shm ] || SHALE_TEST_DIR=/dev/shm
 . "$(dirname "$0")/common"
 . "$(dirname "$0")/../lib/kill.sh"
+. "$(dirname "$0")/../lib/private.sh"
 
-if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
-	rm -rf "$work"
-	if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
-		SHALE_TEST_PRIVATE=1 exec unshare -m "$0" "$@"
-	fi
-	ktap_plan 1
-	ktap_skip "commands that are killed" "needs root and a mount namespace"
-	ktap_end
-fi
+private_mounts "commands that are killed" "$@"
 
 kills=${KILLS:-20}
 seed=${SEED:-$RANDOM}

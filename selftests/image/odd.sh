@@ -6,16 +6,9 @@
 set -u
 . "$(dirname "$0")/common"
 . "$here/../lib/odd.sh"
+. "$here/../lib/private.sh"
 
-if [ -z "${SHALE_TEST_PRIVATE-}" ]; then
-	rm -rf "$work"
-	if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
-		SHALE_TEST_PRIVATE=1 exec unshare -m "$0" "$@"
-	fi
-	ktap_plan 1
-	ktap_skip "odd images" "needs root and a mount namespace"
-	ktap_end
-fi
+private_mounts "odd images" "$@"
 
 ktap_plan $(($(odd_results 2) + 6))
 odd=$here/oddimage

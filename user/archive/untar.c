@@ -15,6 +15,7 @@
 #include "archive/name.h"
 #include "archive/tree.h"
 #include "base/cleanup.h"
+#include "base/fs.h"
 
 struct untar {
 	const struct untar_opts *opts;
@@ -49,23 +50,6 @@ static int fail_reading(struct untar *ut)
 	return shale_err_set(ut->err, EINVAL, "bad tar: %s", why ? why : "unknown reason");
 }
 
-static int write_at(int fd, const char *data, size_t len, off_t offset)
-{
-	ssize_t put;
-
-	while (len) {
-		put = pwrite(fd, data, len, offset);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -1;
-		data += put;
-		len -= put;
-		offset += put;
-	}
-	return 0;
-}
-
 /*
  * Zeros of this length are left out, since the file is a hole to begin with: many writers of layers know no holes.
  * Shorter ones would make more extents than they save blocks.
@@ -92,7 +76,7 @@ static int write_sparse(int fd, const char *data, size_t len, off_t offset, int6
 			continue;
 		}
 		if (zeros >= UNTAR_HOLE_MIN) {
-			if (write_at(fd, data + start, done - zeros - start, offset + start) < 0)
+			if (fs_write_at(fd, data + start, done - zeros - start, offset + start) < 0)
 				return -1;
 			start = done;
 		}
@@ -102,7 +86,7 @@ static int write_sparse(int fd, const char *data, size_t len, off_t offset, int6
 		zeros = 0;
 	if (len - zeros > start)
 		*end = offset + len - zeros;
-	return write_at(fd, data + start, len - zeros - start, offset + start);
+	return fs_write_at(fd, data + start, len - zeros - start, offset + start);
 }
 
 /* Blocks come with offsets; what lies between them is a hole and stays one. */

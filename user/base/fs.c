@@ -88,6 +88,24 @@ int fs_write_full(int fd, const void *data, size_t len)
 	return 0;
 }
 
+int fs_write_at(int fd, const void *data, size_t len, off_t offset)
+{
+	const char *at = data;
+	ssize_t put;
+
+	while (len) {
+		put = pwrite(fd, at, len, offset);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -1;
+		at += put;
+		len -= put;
+		offset += put;
+	}
+	return 0;
+}
+
 static int read_to_end(int fd, size_t max, struct buf *buf)
 {
 	size_t start = buf->len;

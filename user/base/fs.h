@@ -22,6 +22,7 @@ int fs_open_entry(int dirfd, const char *name, int flags);
 /* Read or write exactly len bytes, over EINTR. A short file gives errno ENODATA. */
 int fs_read_full(int fd, void *data, size_t len);
 int fs_write_full(int fd, const void *data, size_t len);
+int fs_write_at(int fd, const void *data, size_t len, off_t offset);
 
 /* The whole of a regular file into buf (appended); more than max bytes is EFBIG. */
 int fs_read_file(int dirfd, const char *path, size_t max, struct buf *buf, struct shale_err *err);

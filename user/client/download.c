@@ -205,28 +205,12 @@ int download_flatten(struct download *download, struct shale_err *err)
 	return trailer_write(download, err);
 }
 
-static int write_at(int fd, const char *data, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t put = pwrite(fd, data, len, offset);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -1;
-		data += put;
-		len -= put;
-		offset += put;
-	}
-	return 0;
-}
-
 int download_write(struct download *download, struct download_part *part, const void *data,
 		   size_t len, struct shale_err *err)
 {
 	if (len > part->end - part->done)
 		return shale_err_set(err, EPROTO, "sends more bytes than it was asked for");
-	if (write_at(download->fd, data, len, part->done) < 0)
+	if (fs_write_at(download->fd, data, len, part->done) < 0)
 		return shale_err_errno(err, "writing a download");
 	if (part->done == download->hashed) {
 		hasher_update(&download->hasher, data, len);

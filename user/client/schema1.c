@@ -27,16 +27,9 @@ bool schema1_is_type(const char *media_type)
 	return !strcmp(media_type, SCHEMA1_SIGNED) || !strcmp(media_type, SCHEMA1_PLAIN);
 }
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	const char *text = json_string_value(json_object_get(json, field));
-
-	return text ? text : "";
-}
-
 const char *schema1_text(const struct schema1 *schema1, const char *field)
 {
-	return text_of(schema1->steps[schema1->count - 1].json, field);
+	return json_text(schema1->steps[schema1->count - 1].json, field);
 }
 
 static int parse_step(const json_t *layer, const json_t *history, struct schema1_step *step,
@@ -53,7 +46,7 @@ static int parse_step(const json_t *layer, const json_t *history, struct schema1
 	    json_get_text(history, "v1Compatibility", false, "history", &text, err) < 0 ||
 	    json_parse_object(text, strlen(text), "v1Compatibility", &step->json, err) < 0)
 		return -1;
-	if (!digest_parse_hex(text_of(step->json, "id"), &unused))
+	if (!digest_parse_hex(json_text(step->json, "id"), &unused))
 		return shale_err_set(err, EINVAL, "v1Compatibility: its id is none");
 	step->is_throwaway = json_is_true(json_object_get(step->json, "throwaway"));
 	return 0;
@@ -82,8 +75,8 @@ static void drop_repeated(struct schema1 *schema1)
 	size_t kept = 1;
 
 	for (size_t i = 1; i < schema1->count; i++) {
-		if (!strcmp(text_of(schema1->steps[i].json, "id"),
-			    text_of(schema1->steps[kept - 1].json, "id"))) {
+		if (!strcmp(json_text(schema1->steps[i].json, "id"),
+			    json_text(schema1->steps[kept - 1].json, "id"))) {
 			json_decref(schema1->steps[i].json);
 			continue;
 		}
@@ -101,8 +94,8 @@ static int check_chain(const struct schema1 *schema1, struct shale_err *err)
 	if (!seen)
 		return shale_err_set(err, ENOMEM, "manifest");
 	for (size_t i = 0; i < schema1->count; i++) {
-		const char *id = text_of(schema1->steps[i].json, "id");
-		const char *parent = text_of(schema1->steps[i].json, "parent");
+		const char *id = json_text(schema1->steps[i].json, "id");
+		const char *parent = json_text(schema1->steps[i].json, "parent");
 
 		if (strcmp(parent, below))
 			return shale_err_set(err, EINVAL,
@@ -176,7 +169,7 @@ static json_t *history_of(const struct schema1_step *step)
 	__cleanup_json json_t *entry = json_object();
 
 	for (size_t i = 0; entry && i < sizeof(fields) / sizeof(*fields); i++) {
-		const char *text = text_of(step->json, fields[i]);
+		const char *text = json_text(step->json, fields[i]);
 
 		if (*text && json_object_set_new(entry, fields[i], json_string(text)) < 0)
 			return NULL;
@@ -218,7 +211,7 @@ static int set_rootfs(const struct schema1 *schema1, const struct digest *diff_i
 /* What OCI asks for, and images of the first years do not always say. */
 static int set_missing(json_t *config, const char *field, const char *value)
 {
-	return *text_of(config, field) ? 0 : json_object_set_new(config, field, json_string(value));
+	return *json_text(config, field) ? 0 : json_object_set_new(config, field, json_string(value));
 }
 
 int schema1_config(const struct schema1 *schema1, const struct digest *diff_ids,

@@ -44,18 +44,13 @@ bool mounts_clean_path(const char *path, char ret_path[PATH_MAX])
 	return true;
 }
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
-
 static bool is_taken(const json_t *points, const char *target)
 {
 	const json_t *point;
 	size_t i;
 
 	json_array_foreach(points, i, point)
-		if (!strcmp(text_of(point, "Destination"), target))
+		if (!strcmp(json_text(point, "Destination"), target))
 			return true;
 	return false;
 }
@@ -186,14 +181,14 @@ static int take_bind(json_t *points, const char *text, struct shale_err *err)
 static int take_mount_bind(json_t *points, const json_t *mount, struct shale_err *err)
 {
 	const json_t *options = json_object_get(mount, "BindOptions");
-	const char *propagation = text_of(options, "Propagation");
+	const char *propagation = json_text(options, "Propagation");
 	char clean[PATH_MAX];
 	json_t *point;
 
-	if (!mounts_clean_path(text_of(mount, "Source"), clean))
+	if (!mounts_clean_path(json_text(mount, "Source"), clean))
 		return shale_err_set(err, EINVAL,
 				     "invalid mount config for type \"bind\": invalid mount path: '%.200s' mount path must be absolute",
-				     text_of(mount, "Source"));
+				     json_text(mount, "Source"));
 	if (*propagation && check_propagation(propagation, err) < 0)
 		return -1;
 	point = make_bind(clean, "", !json_is_true(json_object_get(mount, "ReadOnly")),
@@ -201,28 +196,28 @@ static int take_mount_bind(json_t *points, const json_t *mount, struct shale_err
 			  json_is_true(json_object_get(options, "CreateMountpoint")));
 	if (point && json_is_true(json_object_get(options, "NonRecursive")))
 		json_object_set_new(point, "Recursive", json_false());
-	return add_point(points, point, text_of(mount, "Target"), err);
+	return add_point(points, point, json_text(mount, "Target"), err);
 }
 
 static int take_mount_volume(json_t *points, const json_t *mount, struct shale_err *err)
 {
 	const json_t *options = json_object_get(mount, "VolumeOptions");
 	const json_t *driver = json_object_get(options, "DriverConfig");
-	const char *name = text_of(mount, "Source");
+	const char *name = json_text(mount, "Source");
 	json_t *point;
 
 	if (check_volume_name(name, err) < 0)
 		return -1;
-	if (*text_of(options, "Subpath"))
+	if (*json_text(options, "Subpath"))
 		return shale_err_set(err, EINVAL, "a part of a volume cannot be mounted");
-	if ((*text_of(driver, "Name") && strcmp(text_of(driver, "Name"), "local")) ||
+	if ((*json_text(driver, "Name") && strcmp(json_text(driver, "Name"), "local")) ||
 	    json_object_size(json_object_get(driver, "Options")))
 		return shale_err_set(err, EINVAL, "there is one driver of volumes, 'local', without options");
 	point = make_volume(name, "z", !json_is_true(json_object_get(mount, "ReadOnly")),
 			    !json_is_true(json_object_get(options, "NoCopy")));
 	if (point && json_object_size(json_object_get(options, "Labels")))
 		json_object_set(point, "Labels", json_object_get(options, "Labels"));
-	return add_point(points, point, text_of(mount, "Target"), err);
+	return add_point(points, point, json_text(mount, "Target"), err);
 }
 
 static int take_mount_tmpfs(json_t *points, const json_t *mount, struct shale_err *err)
@@ -245,7 +240,7 @@ static int take_mount_tmpfs(json_t *points, const json_t *mount, struct shale_er
 			 json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "Type", "tmpfs", "Source", "", "Mode", "", "RW",
 				   !json_is_true(json_object_get(mount, "ReadOnly")), "Propagation", "", "Options",
 				   text),
-			 text_of(mount, "Target"), err);
+			 json_text(mount, "Target"), err);
 }
 
 static int take_mount(json_t *points, const json_t *mount, struct shale_err *err)
@@ -260,9 +255,9 @@ static int take_mount(json_t *points, const json_t *mount, struct shale_err *err
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (!strcmp(text_of(mount, "Type"), kinds[i].type))
+		if (!strcmp(json_text(mount, "Type"), kinds[i].type))
 			return kinds[i].take(points, mount, err);
-	return shale_err_set(err, EINVAL, "mount type '%.60s': there are bind, volume and tmpfs", text_of(mount, "Type"));
+	return shale_err_set(err, EINVAL, "mount type '%.60s': there are bind, volume and tmpfs", json_text(mount, "Type"));
 }
 
 /* Those of the image, and of who wants a volume but no certain one. */

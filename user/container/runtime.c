@@ -8,24 +8,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/process.h"
 #include "container/record.h"
 
 #define MAX_WORDS 24
-
-extern char **environ;
 
 static const char *const names[] = { "runc", "crun" };
 static const char *const places[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
@@ -54,40 +50,12 @@ int runtime_find(const char *name, struct runtime *ret_runtime, struct shale_err
 	return shale_err_set(err, ENOENT, "containers need an OCI runtime: neither runc nor crun is installed");
 }
 
-/* Everything above the first three is closed at exec by its flag. */
-static int set_stdio(posix_spawn_file_actions_t *actions, const int stdio[3])
-{
-	for (int fd = 0; fd < 3; fd++) {
-		int ret = stdio[fd] < 0 ? posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0) :
-					  posix_spawn_file_actions_adddup2(actions, stdio[fd], fd);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 static pid_t spawn(const char *path, const char *const *argv, const int stdio[3])
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	pid_t pid = -1;
-	int code = ENOMEM;
+	const struct process_spec spec = { .path = path, .argv = argv, .fds = stdio, .fd_count = 3, .dir = -1 };
+	pid_t pid;
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	if (posix_spawn_file_actions_init(&actions))
-		return -1;
-	if (posix_spawnattr_init(&attr) == 0) {
-		if (set_stdio(&actions, stdio) == 0 && posix_spawnattr_setsigmask(&attr, &none) == 0 &&
-		    posix_spawnattr_setsigdefault(&attr, &all) == 0 &&
-		    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) == 0)
-			code = posix_spawn(&pid, path, &actions, &attr, (char **)argv, environ);
-		posix_spawnattr_destroy(&attr);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	errno = code;
-	return code ? -1 : pid;
+	return process_start(&spec, &pid) < 0 ? -1 : pid;
 }
 
 pid_t runtime_spawn(const struct runtime_start *start)
@@ -114,16 +82,6 @@ pid_t runtime_spawn(const struct runtime_start *start)
 	}
 	argv[count++] = start->id;
 	return spawn(start->path, argv, start->console ? nothing : start->stdio);
-}
-
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return status;
 }
 
 static int read_all(int fd, struct buf *out)
@@ -160,7 +118,7 @@ static int call(const char *path, const char *const *words, struct buf *out, str
 	pid = output < 0 || errors < 0 ? -1 : spawn(path, argv, stdio);
 	if (pid < 0)
 		return shale_err_errno(err, "%s cannot be started", path);
-	if (wait_for(pid) == 0)
+	if (process_wait(pid) == 0)
 		return out ? read_all(output, out) : 0;
 	if (read_all(errors, &said) < 0)
 		return shale_err_errno(err, "%s", path);

@@ -24,11 +24,6 @@ static const char *const masked_paths[] = {
 static const char *const readonly_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 					      "/proc/sysrq-trigger", NULL };
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
-
 static json_t *list_of(const char *const *words)
 {
 	json_t *list = json_array();
@@ -130,7 +125,7 @@ static json_t *make_rlimits(const json_t *host)
 	size_t i;
 
 	json_array_foreach(json_object_get(host, "Ulimits"), i, item) {
-		snprintf(type, sizeof(type), "RLIMIT_%s", text_of(item, "Name"));
+		snprintf(type, sizeof(type), "RLIMIT_%s", json_text(item, "Name"));
 		for (char *at = type; *at; at++)
 			if (*at >= 'a' && *at <= 'z')
 				*at -= 'a' - 'A';
@@ -191,9 +186,9 @@ static json_t *make_namespaces(const json_t *host, bool is_cgroup2)
 {
 	json_t *list = json_pack("[{s:s}, {s:s}, {s:s}, {s:s}]", "type", "mount", "type", "uts", "type", "pid",
 				 "type", "ipc");
-	const char *cgroup = text_of(host, "CgroupnsMode");
+	const char *cgroup = json_text(host, "CgroupnsMode");
 
-	if (list && strcmp(text_of(host, "NetworkMode"), "host"))
+	if (list && strcmp(json_text(host, "NetworkMode"), "host"))
 		json_array_append_new(list, json_pack("{s:s}", "type", "network"));
 	if (list && (*cgroup ? !strcmp(cgroup, "private") : is_cgroup2))
 		json_array_append_new(list, json_pack("{s:s}", "type", "cgroup"));
@@ -220,9 +215,9 @@ static json_t *make_cpu(const json_t *host)
 		json_object_set_new(cpu, "period", json_integer(100000));
 		json_object_set_new(cpu, "quota", json_integer(nano / 10000));
 	}
-	if (*text_of(host, "CpusetCpus"))
+	if (*json_text(host, "CpusetCpus"))
 		json_object_set(cpu, "cpus", json_object_get(host, "CpusetCpus"));
-	if (*text_of(host, "CpusetMems"))
+	if (*json_text(host, "CpusetMems"))
 		json_object_set(cpu, "mems", json_object_get(host, "CpusetMems"));
 	return cpu;
 }
@@ -289,10 +284,10 @@ static json_t *paths_or(const json_t *host, const char *field, const char *const
 
 static json_t *make_cgroup_path(const struct spec_input *input)
 {
-	const char *parent = text_of(json_object_get(input->record, "HostConfig"), "CgroupParent");
+	const char *parent = json_text(json_object_get(input->record, "HostConfig"), "CgroupParent");
 
 	return json_sprintf("%s%s/%s", *parent && *parent != '/' ? "/" : "", *parent ? parent : CGROUP_ROOT,
-			    text_of(input->record, "Id"));
+			    json_text(input->record, "Id"));
 }
 
 static json_t *make_linux(const struct spec_input *input, const json_t *capabilities)
@@ -321,8 +316,8 @@ static json_t *make_own_process(const struct spec_input *input, json_t *capabili
 		.console = json_object_get(host, "ConsoleSize"),
 		.user = input->user,
 		.args = make_arguments(input->record),
-		.env = make_env(json_object_get(config, "Env"), text_of(config, "Hostname"), is_tty),
-		.cwd = text_of(config, "WorkingDir"),
+		.env = make_env(json_object_get(config, "Env"), json_text(config, "Hostname"), is_tty),
+		.cwd = json_text(config, "WorkingDir"),
 		.capabilities = capabilities,
 		.host = host,
 	};
@@ -341,7 +336,7 @@ int spec_make(const struct spec_input *input, json_t **ret_spec, struct shale_er
 	*ret_spec = json_pack("{s:s, s:o, s:{s:s, s:b}, s:s, s:o, s:o}", "ociVersion", VERSION, "process",
 			      make_own_process(input, capabilities), "root", "path", "rootfs", "readonly",
 			      json_is_true(json_object_get(host, "ReadonlyRootfs")), "hostname",
-			      text_of(config, "Hostname"), "mounts", spec_mounts(input), "linux",
+			      json_text(config, "Hostname"), "mounts", spec_mounts(input), "linux",
 			      make_linux(input, capabilities));
 	return *ret_spec ? 0 : shale_err_set(err, ENOMEM, "out of memory");
 }
@@ -360,7 +355,7 @@ static json_t *make_exec_env(const json_t *record, const json_t *body, bool is_t
 			json_array_append(both, (json_t *)item);
 	if (json_is_array(more) && json_array_extend(both, more))
 		return NULL;
-	return make_env(both, text_of(config, "Hostname"), is_tty);
+	return make_env(both, json_text(config, "Hostname"), is_tty);
 }
 
 int spec_make_process(const json_t *record, const json_t *body, const struct identity *user,
@@ -370,12 +365,12 @@ int spec_make_process(const json_t *record, const json_t *body, const struct ide
 	const json_t *host = json_object_get(record, "HostConfig");
 	__cleanup_json json_t *capabilities = spec_capabilities(host, err);
 	const bool is_tty = json_is_true(json_object_get(body, "Tty"));
-	const char *cwd = text_of(body, "WorkingDir");
+	const char *cwd = json_text(body, "WorkingDir");
 	struct process process = {
 		.is_tty = is_tty,
 		.console = json_object_get(body, "ConsoleSize"),
 		.user = user,
-		.cwd = *cwd ? cwd : text_of(config, "WorkingDir"),
+		.cwd = *cwd ? cwd : json_text(config, "WorkingDir"),
 		.capabilities = capabilities,
 		.host = host,
 	};

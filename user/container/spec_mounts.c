@@ -23,11 +23,6 @@ static const struct {
 	{ "/dev/mqueue", "mqueue", "nosuid noexec nodev" },
 };
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
-
 static json_t *words_of(const char *text, char separator)
 {
 	const char between[] = { separator, '\0' };
@@ -57,7 +52,7 @@ static bool is_taken(const json_t *record, const char *destination)
 	size_t i;
 
 	json_array_foreach(json_object_get(record, "MountPoints"), i, item)
-		if (!strcmp(text_of(item, "Destination"), destination))
+		if (!strcmp(json_text(item, "Destination"), destination))
 			return true;
 	json_object_foreach(json_object_get(json_object_get(record, "HostConfig"), "Tmpfs"), key, item)
 		if (!strcmp(key, destination))
@@ -110,7 +105,7 @@ static void add_own(json_t *list, const struct spec_input *input)
 
 static json_t *bind_options(const json_t *point)
 {
-	const char *propagation = text_of(point, "Propagation");
+	const char *propagation = json_text(point, "Propagation");
 	json_t *options = json_pack("[s, s]", json_is_false(json_object_get(point, "Recursive")) ? "bind" : "rbind",
 				    *propagation ? propagation : "rprivate");
 
@@ -121,11 +116,11 @@ static json_t *bind_options(const json_t *point)
 
 static void add_point(json_t *list, const json_t *point)
 {
-	if (!strcmp(text_of(point, "Type"), "tmpfs"))
-		add(list, text_of(point, "Destination"), "tmpfs", "tmpfs",
-		    words_of(text_of(point, "Options"), ','));
+	if (!strcmp(json_text(point, "Type"), "tmpfs"))
+		add(list, json_text(point, "Destination"), "tmpfs", "tmpfs",
+		    words_of(json_text(point, "Options"), ','));
 	else
-		add(list, text_of(point, "Destination"), "bind", text_of(point, "Source"), bind_options(point));
+		add(list, json_text(point, "Destination"), "bind", json_text(point, "Source"), bind_options(point));
 }
 
 static void add_tmpfs(json_t *list, const json_t *record)
@@ -177,7 +172,7 @@ static json_t *sorted(json_t *list)
 
 	for (size_t i = 0; items && i < count; i++) {
 		items[i].mount = json_array_get(list, i);
-		items[i].depth = depth_of(text_of(items[i].mount, "destination"));
+		items[i].depth = depth_of(json_text(items[i].mount, "destination"));
 		items[i].order = i;
 	}
 	if (items)

@@ -291,19 +291,6 @@ static int commit_run(struct commit *commit, const struct shale_opts *opts, stru
 	return import_planned(&input, err);
 }
 
-static int check_name(const char *name, struct shale_err *err)
-{
-	struct ref ref;
-
-	if (!name)
-		return 0;
-	if (ref_parse(name, &ref, err) < 0)
-		return -1;
-	if (ref.has_digest)
-		return shale_err_set(err, EINVAL, "'%s': an image cannot be given a digest", name);
-	return 0;
-}
-
 int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *what,
 		 char ret_id[SHALE_DIGEST_TEXT], struct shale_err *err)
 {
@@ -315,8 +302,9 @@ int shale_commit(const struct shale_opts *opts, const struct shale_commit_opts *
 		.tar_fd = -1,
 	};
 	struct digest_text id;
+	struct ref ref;
 
-	if (check_name(what->name, err) < 0)
+	if (what->name && ref_parse_new(what->name, &ref, err) < 0)
 		return -1;
 	if (commit_run(&commit, opts, err) < 0)
 		return -1;

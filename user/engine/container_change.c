@@ -12,16 +12,12 @@
 
 #include "base/fs.h"
 #include "engine/containers.h"
+#include "store/json.h"
 
 /* What the runtime makes in a root filesystem to mount on it; docker has it in a layer of its own, below. */
 static const char *const made_paths[] = { "proc", "dev", "sys", "etc/resolv.conf", "etc/hostname", "etc/hosts",
 					  "dev/pts", "dev/shm", "dev/mqueue", "sys/fs/cgroup" };
 #define MADE_COUNT (sizeof(made_paths) / sizeof(*made_paths))
-
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
 
 static int set_name(const struct opened *opened, const char *name, struct shale_err *err)
 {
@@ -72,11 +68,6 @@ int shale_container_rename(struct shale_containers *containers, const char *name
 	return record_write_config(opened.dir, opened.record, err);
 }
 
-static bool is_paused(const struct opened *opened)
-{
-	return faccessat(opened->dir, RECORD_PAUSED, F_OK, 0) == 0;
-}
-
 /* The mark comes before and goes after: who finds it and a container that runs has nothing to fear. */
 static int pause_opened(const struct shale_containers *containers, const struct opened *opened,
 			struct shale_err *err)
@@ -113,7 +104,7 @@ static int set_paused(struct shale_containers *containers, const char *name, boo
 		return -1;
 	if (!opened_is_running(&opened))
 		return shale_err_set(err, EBUSY, "Container %s is not running", opened.id);
-	if (is_paused(&opened) == should_pause)
+	if (opened_has_pause(&opened) == should_pause)
 		return shale_err_set(err, EBUSY, "Container %s is %s", opened.id,
 				     should_pause ? "already paused" : "not paused");
 	if (should_pause ? pause_opened(containers, &opened, err) < 0 : resume_opened(containers, &opened, err) < 0)
@@ -163,7 +154,7 @@ static bool has_below(const json_t *rows, const char *path)
 	size_t i;
 
 	json_array_foreach(rows, i, row)
-		if (is_below(text_of(row, "Path"), path))
+		if (is_below(json_text(row, "Path"), path))
 			return true;
 	return false;
 }
@@ -173,12 +164,12 @@ static void drop_made(json_t *rows)
 	for (size_t i = json_array_size(rows); i--;) {
 		const json_t *row = json_array_get(rows, i);
 
-		if (json_integer_value(json_object_get(row, "Kind")) == 1 && is_made(text_of(row, "Path") + 1) &&
-		    !has_below(rows, text_of(row, "Path")))
+		if (json_integer_value(json_object_get(row, "Kind")) == 1 && is_made(json_text(row, "Path") + 1) &&
+		    !has_below(rows, json_text(row, "Path")))
 			json_array_remove(rows, i);
 	}
 	for (size_t i = json_array_size(rows); i--;) {
-		const char *path = text_of(json_array_get(rows, i), "Path");
+		const char *path = json_text(json_array_get(rows, i), "Path");
 
 		if (json_integer_value(json_object_get(json_array_get(rows, i), "Kind")) == 0 &&
 		    is_above_made(path + 1) && !has_below(rows, path))
@@ -243,7 +234,7 @@ int shale_container_commit(struct shale_containers *containers, const struct sha
 	if (opened_open(containers, commit->container, &opened, err) < 0 ||
 	    (lock = opened_hold(&opened, err)) < 0)
 		return -1;
-	if (should_pause && opened_is_running(&opened) && !is_paused(&opened))
+	if (should_pause && opened_is_running(&opened) && !opened_has_pause(&opened))
 		has_paused = pause_opened(containers, &opened, err) == 0;
 	ret = commit_opened(containers, &opened, commit, ret_id, err);
 	if (has_paused)

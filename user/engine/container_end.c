@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "engine/container_volumes.h"
 
@@ -42,24 +42,16 @@ static int parse_signal(const char *text, int *ret_signal, struct shale_err *err
 	return shale_err_set(err, EINVAL, "Invalid signal: %.60s", text);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* True: it has hung up. Less than 0 seconds: for ever. */
 static bool wait_for_end(int connection, int seconds)
 {
 	struct pollfd fd = { .fd = connection, .events = POLLIN };
-	const int64_t end = now_ms() + seconds * 1000ll;
+	const int64_t end = clock_ms() + seconds * 1000ll;
 	struct wire_message message;
 	int with = -1;
 
 	for (;;) {
-		int64_t left = seconds < 0 ? 60000 : end - now_ms();
+		int64_t left = seconds < 0 ? 60000 : end - clock_ms();
 
 		if (left < 0)
 			return false;
@@ -79,11 +71,6 @@ static int send_signal(int connection, int number)
 	return wire_send(connection, &message, -1);
 }
 
-static bool is_paused(const struct opened *opened)
-{
-	return faccessat(opened->dir, RECORD_PAUSED, F_OK, 0) == 0;
-}
-
 /* -1 with EBUSY: it is not running. */
 static int connect_to(const struct opened *opened, struct shale_err *err)
 {
@@ -96,7 +83,7 @@ static int connect_to(const struct opened *opened, struct shale_err *err)
 
 static int check_not_paused(const struct opened *opened, struct shale_err *err)
 {
-	if (!is_paused(opened))
+	if (!opened_has_pause(opened))
 		return 0;
 	return shale_err_set(err, EBUSY,
 			     "Container %s is paused. Unpause the container before stopping or killing", opened->id);
@@ -196,7 +183,7 @@ static int end_by_force(struct shale_containers *containers, struct opened *open
 	containers_adopt(containers, opened);
 	send_signal(connection, SIGKILL);
 	/* What is frozen would die only when it is not any more. */
-	if (is_paused(opened) && containers->has_runtime)
+	if (opened_has_pause(opened) && containers->has_runtime)
 		runtime_call(&containers->runtime, resume, NULL);
 	if (!wait_for_end(connection, KILL_SECONDS))
 		return shale_err_set(err, ETIMEDOUT, "container %s does not end", opened->id);
@@ -223,7 +210,7 @@ int container_remove_opened(struct shale_containers *containers, struct opened *
 	if (opened->is_alive && !remove->force)
 		return shale_err_set(err, EBUSY,
 				     "You cannot remove a %s container %s. Stop the container before attempting removal or force remove",
-				     is_paused(opened) ? "paused" : "running", opened->id);
+				     opened_has_pause(opened) ? "paused" : "running", opened->id);
 	if (opened->is_alive && end_by_force(containers, opened, err) < 0)
 		return -1;
 	if (drop(containers, opened, err) < 0)

@@ -82,6 +82,11 @@ bool opened_is_running(const struct opened *opened)
 	return opened->is_alive && opened->state.status == RECORD_RUNNING;
 }
 
+bool opened_has_pause(const struct opened *opened)
+{
+	return faccessat(opened->dir, RECORD_PAUSED, F_OK, 0) == 0;
+}
+
 int opened_hold(struct opened *opened, struct shale_err *err)
 {
 	__cleanup_fd int lock = record_hold(opened->dir, RECORD_LOCK, true, err);

@@ -11,16 +11,12 @@
 #include "base/du.h"
 #include "engine/containers.h"
 #include "engine/found.h"
+#include "store/json.h"
 #include "store/usage.h"
-
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
 
 static bool is_paused(const struct opened *opened)
 {
-	return opened_is_running(opened) && faccessat(opened->dir, RECORD_PAUSED, F_OK, 0) == 0;
+	return opened_is_running(opened) && opened_has_pause(opened);
 }
 
 static const char *status_word(const struct opened *opened)
@@ -67,7 +63,7 @@ static json_t *file_path(const struct opened *opened, const char *name)
 
 static json_t *make_networks(const struct opened *opened)
 {
-	const char *name = strcmp(text_of(opened_host(opened), "NetworkMode"), "host") ? "none" : "host";
+	const char *name = strcmp(json_text(opened_host(opened), "NetworkMode"), "host") ? "none" : "host";
 
 	return json_pack("{s:{s:s, s:s, s:s, s:i, s:s}}", name, "NetworkID", name, "IPAddress", "", "Gateway", "",
 			 "IPPrefixLen", 0, "MacAddress", "");
@@ -81,7 +77,7 @@ static json_t *make_network(const struct opened *opened)
 
 static json_t *make_driver(const struct opened *opened)
 {
-	return json_pack("{s:s, s:{s:o, s:o}}", "Name", text_of(opened->record, "Driver"), "Data", "UpperDir",
+	return json_pack("{s:s, s:{s:o, s:o}}", "Name", json_text(opened->record, "Driver"), "Data", "UpperDir",
 			 file_path(opened, "upper"), "WorkDir", file_path(opened, "work"));
 }
 
@@ -106,7 +102,7 @@ static int add_sizes(const struct opened *opened, json_t *json, struct shale_err
 
 	if (usage_of_container(&opened->store, opened->layer, &rw, err) < 0)
 		return -1;
-	if (found_open(&opts, text_of(opened->record, "Image"), LOCK_SH, &found, NULL) == 0)
+	if (found_open(&opts, json_text(opened->record, "Image"), LOCK_SH, &found, NULL) == 0)
 		all = found_size(&found.store, &found.image);
 	json_object_set_new(json, "SizeRw", json_integer(rw));
 	return json_object_set_new(json, "SizeRootFs", json_integer(all + rw));
@@ -128,13 +124,13 @@ static json_t *make_points(const struct opened *opened)
 static json_t *describe(const struct opened *opened, const char *runtime)
 {
 	json_t *json = json_pack("{s:s, s:s, s:s, s:O, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s, s:s}",
-				 "Id", opened->id, "Created", text_of(opened->record, "Created"), "Path",
-				 text_of(opened->record, "Path"), "Args", json_object_get(opened->record, "Args"),
-				 "State", make_state(opened), "Image", text_of(opened->record, "Image"),
+				 "Id", opened->id, "Created", json_text(opened->record, "Created"), "Path",
+				 json_text(opened->record, "Path"), "Args", json_object_get(opened->record, "Args"),
+				 "State", make_state(opened), "Image", json_text(opened->record, "Image"),
 				 "ResolvConfPath", file_path(opened, "resolv.conf"), "HostnamePath",
 				 file_path(opened, "hostname"), "HostsPath", file_path(opened, "hosts"), "LogPath",
 				 make_log_path(opened), "Name", make_name(opened), "RestartCount", 0, "Driver",
-				 text_of(opened->record, "Driver"), "Platform", "linux", "MountLabel", "",
+				 json_text(opened->record, "Driver"), "Platform", "linux", "MountLabel", "",
 				 "ProcessLabel", "");
 
 	if (!json)
@@ -142,7 +138,7 @@ static json_t *describe(const struct opened *opened, const char *runtime)
 	json_object_set_new(json, "AppArmorProfile", json_string(""));
 	json_object_set_new(json, "ExecIDs", json_null());
 	json_object_set(json, "HostConfig", (json_t *)opened_host(opened));
-	if (!*text_of(opened_host(opened), "Runtime"))
+	if (!*json_text(opened_host(opened), "Runtime"))
 		json_object_set_new(json_object_get(json, "HostConfig"), "Runtime", json_string(runtime));
 	json_object_set_new(json, "GraphDriver", make_driver(opened));
 	json_object_set_new(json, "Mounts", make_points(opened));
@@ -219,7 +215,7 @@ static json_t *command_text(const struct opened *opened)
 	__cleanup_buf struct buf text = BUF_INIT;
 	const json_t *item;
 	size_t i;
-	int ret = buf_adds(&text, text_of(opened->record, "Path"));
+	int ret = buf_adds(&text, json_text(opened->record, "Path"));
 
 	json_array_foreach(json_object_get(opened->record, "Args"), i, item) {
 		const char *word = json_string_value(item);
@@ -235,15 +231,15 @@ static json_t *summarise(const struct opened *opened)
 	json_t *labels = json_object_get(config, "Labels");
 
 	return json_pack("{s:s, s:[o], s:s, s:s, s:o, s:I, s:[], s:o, s:s, s:o, s:{s:s}, s:{s:o}, s:o, s:i, s:s}",
-			 "Id", opened->id, "Names", make_name(opened), "Image", text_of(config, "Image"), "ImageID",
-			 text_of(opened->record, "Image"), "Command", command_text(opened), "Created",
-			 (json_int_t)image_time(text_of(opened->record, "Created")), "Ports", "Labels",
+			 "Id", opened->id, "Names", make_name(opened), "Image", json_text(config, "Image"), "ImageID",
+			 json_text(opened->record, "Image"), "Command", command_text(opened), "Created",
+			 (json_int_t)image_time(json_text(opened->record, "Created")), "Ports", "Labels",
 			 json_is_object(labels) ? json_incref(labels) : json_object(), "State", status_word(opened),
-			 "Status", status_text(opened), "HostConfig", "NetworkMode", text_of(host, "NetworkMode"),
+			 "Status", status_text(opened), "HostConfig", "NetworkMode", json_text(host, "NetworkMode"),
 			 "NetworkSettings", "Networks",
 			 make_networks(opened), "Mounts",
 			 make_points(opened), "ExitCode", opened->state.exit_code,
-			 "CreatedAt", text_of(opened->record, "Created"));
+			 "CreatedAt", json_text(opened->record, "Created"));
 }
 
 struct listing {

@@ -13,22 +13,18 @@
 #include "base/fs.h"
 #include "container/rootfs.h"
 #include "engine/container_volumes.h"
+#include "store/json.h"
 #include "store/volume.h"
-
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
 
 static bool is_volume(const json_t *point)
 {
-	return !strcmp(text_of(point, "Type"), "volume");
+	return !strcmp(json_text(point, "Type"), "volume");
 }
 
 /* Gives a point the name, if it has none yet, and the place of a volume that is there then. */
 static int make_volume(const struct shale_containers *containers, json_t *point, struct shale_err *err)
 {
-	const char *name = text_of(point, "Name");
+	const char *name = json_text(point, "Name");
 	json_t *labels = json_object_get(point, "Labels");
 	__cleanup_free char *labels_text = labels ? json_dumps(labels, JSON_COMPACT) : NULL;
 	__cleanup_free char *text = NULL;
@@ -60,26 +56,26 @@ static bool is_empty(int dirfd)
 /* As docker: an empty volume gets what the image has where it is mounted. */
 static int fill_volume(const struct store *store, int view, const json_t *point, struct shale_err *err)
 {
-	__cleanup_fd int from = rootfs_open(view, text_of(point, "Destination"), O_RDONLY | O_DIRECTORY);
+	__cleanup_fd int from = rootfs_open(view, json_text(point, "Destination"), O_RDONLY | O_DIRECTORY);
 	char path[VOLUME_PATH];
 	__cleanup_fd int to = -1;
 
 	if (from < 0)
 		return 0;
-	volume_data_path(text_of(point, "Name"), path);
+	volume_data_path(json_text(point, "Name"), path);
 	to = fs_open_beneath(store->dirfd, path, O_RDONLY | O_DIRECTORY, 0);
 	if (to < 0)
-		return shale_err_errno(err, "volume %s", text_of(point, "Name"));
+		return shale_err_errno(err, "volume %s", json_text(point, "Name"));
 	if (!is_empty(to))
 		return 0;
 	return apply_layer(from, geteuid() ? "user." : "trusted.", to, err) < 0 ?
-		       shale_err_wrap(err, "filling volume %s", text_of(point, "Name")) :
+		       shale_err_wrap(err, "filling volume %s", json_text(point, "Name")) :
 		       0;
 }
 
 static int check_bind(const json_t *point, struct shale_err *err)
 {
-	const char *source = text_of(point, "Source");
+	const char *source = json_text(point, "Source");
 	struct stat st;
 
 	if (stat(source, &st) == 0)
@@ -99,7 +95,7 @@ int container_volumes_make(const struct shale_containers *containers, json_t *re
 	json_array_foreach(json_object_get(record, "MountPoints"), i, point) {
 		if (is_volume(point) && make_volume(containers, point, err) < 0)
 			return -1;
-		if (!strcmp(text_of(point, "Type"), "bind") && check_bind(point, err) < 0)
+		if (!strcmp(json_text(point, "Type"), "bind") && check_bind(point, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -134,7 +130,7 @@ int container_binds_make(const json_t *record, struct shale_err *err)
 	size_t i;
 
 	json_array_foreach(json_object_get(record, "MountPoints"), i, point) {
-		const char *source = text_of(point, "Source");
+		const char *source = json_text(point, "Source");
 
 		if (!json_is_true(json_object_get(point, "Create")) || access(source, F_OK) == 0)
 			continue;
@@ -158,7 +154,7 @@ void container_volumes_drop(const struct shale_containers *containers, const jso
 	/* One that another container has meanwhile stays. */
 	json_array_foreach(json_object_get(record, "MountPoints"), i, point)
 		if (json_is_true(json_object_get(point, "Anonymous")))
-			shale_volume_remove(&containers->opts, text_of(point, "Name"), NULL, NULL);
+			shale_volume_remove(&containers->opts, json_text(point, "Name"), NULL, NULL);
 }
 
 struct users {
@@ -188,7 +184,7 @@ static bool record_has(const struct store *store, const char *id, const char *na
 	if (dir < 0 || record_read_config(dir, &record, NULL) < 0)
 		return false;
 	json_array_foreach(json_object_get(record, "MountPoints"), i, point)
-		if (is_volume(point) && !strcmp(text_of(point, "Name"), name))
+		if (is_volume(point) && !strcmp(json_text(point, "Name"), name))
 			return true;
 	return false;
 }

@@ -56,6 +56,8 @@ void opened_release(struct opened *opened);
 /* Looks at its state again. */
 void opened_look(struct opened *opened);
 bool opened_is_running(const struct opened *opened);
+/* The mark of one that is paused is there, whether it runs or not. */
+bool opened_has_pause(const struct opened *opened);
 /* The lock of who starts or removes it; ENOENT when it was removed meanwhile. -1 with err. */
 int opened_hold(struct opened *opened, struct shale_err *err);
 const json_t *opened_config(const struct opened *opened);

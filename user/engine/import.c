@@ -297,19 +297,6 @@ static void verb_release(struct verb *verb)
 	store_close(&verb->store);
 }
 
-static int check_name(const char *name, struct shale_err *err)
-{
-	struct ref ref;
-
-	if (!name)
-		return 0;
-	if (ref_parse(name, &ref, err) < 0)
-		return -1;
-	if (ref.has_digest)
-		return shale_err_set(err, EINVAL, "'%s': an image cannot be given a digest", name);
-	return 0;
-}
-
 int shale_import(const struct shale_opts *opts, const struct shale_import_opts *what,
 		 struct shale_err *err)
 {
@@ -320,8 +307,9 @@ int shale_import(const struct shale_opts *opts, const struct shale_import_opts *
 		.session = SESSION_NONE,
 		.source = { .dirfd = -1 },
 	};
+	struct ref ref;
 
-	if (check_name(what->name, err) < 0)
+	if (what->name && ref_parse_new(what->name, &ref, err) < 0)
 		return -1;
 	if (store_open(opts->root, true, &verb.store, err) < 0)
 		return -1;

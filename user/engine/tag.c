@@ -8,16 +8,6 @@
 
 #include "engine/found.h"
 
-static int parse_target(const char *target, struct ref *ret_ref, struct shale_err *err)
-{
-	if (ref_parse(target, ret_ref, err) < 0)
-		return -1;
-	if (ret_ref->has_digest)
-		return shale_err_set(err, EINVAL, "'%.300s': an image cannot be given a digest",
-				     target);
-	return 0;
-}
-
 int shale_tag(const struct shale_opts *opts, const char *source, const char *target,
 	      struct shale_err *err)
 {
@@ -26,7 +16,7 @@ int shale_tag(const struct shale_opts *opts, const char *source, const char *tar
 	struct index_entry entry;
 	struct ref ref;
 
-	if (parse_target(target, &ref, err) < 0 ||
+	if (ref_parse_new(target, &ref, err) < 0 ||
 	    found_open(opts, source, LOCK_EX, &found, err) < 0 ||
 	    index_get(&found.index, found.entry, &entry, err) < 0)
 		return -1;

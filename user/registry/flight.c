@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "registry/log.h"
 #include "registry/upload.h"
 
@@ -133,14 +134,8 @@ static int take_head(struct web_request *request)
 
 static int write_spool(struct flight *flight, const char *data, size_t len, struct shale_err *err)
 {
-	uint64_t at = flight->written;
-	ssize_t got;
-
-	for (; len; data += got, len -= got, at += got) {
-		got = pwrite(flight->fd, data, len, at);
-		if (got < 0)
-			return shale_err_errno(err, "writing a blob that is passed on");
-	}
+	if (fs_write_at(flight->fd, data, len, flight->written) < 0)
+		return shale_err_errno(err, "writing a blob that is passed on");
 	return 0;
 }
 

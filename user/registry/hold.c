@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "registry/entries.h"
 #include "registry/layout.h"
 
@@ -28,14 +29,6 @@
 #define STALE_SECONDS 1800
 /* Leases of this epoch and as many before it count, and of the next, by a clock that is ahead. */
 #define EPOCHS 2
-
-static int64_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
 
 static uint64_t epoch_now(void)
 {
@@ -91,12 +84,12 @@ static bool is_listed(const char *text, const struct sum *const *sums, size_t co
 static int wait_for_collector(struct reg *reg, const struct sum *const *sums, size_t count, struct shale_err *err)
 {
 	__cleanup_buf struct buf text = BUF_INIT;
-	int64_t end = seconds_now() + WAIT_SECONDS;
+	int64_t end = clock_seconds() + WAIT_SECONDS;
 	int ret;
 
 	while ((ret = read_doomed(reg, &text, err)) > 0 && is_listed(buf_str(&text), sums, count) &&
 	       !is_stale(buf_str(&text))) {
-		if (seconds_now() > end)
+		if (clock_seconds() > end)
 			return shale_err_set(err, EAGAIN, "what is asked for is being collected");
 		nanosleep(&(struct timespec){ .tv_nsec = WAIT_MSEC * 1000000 }, NULL);
 	}
@@ -149,7 +142,7 @@ int hold_doom(struct reg *reg, const struct sum *const *sums, size_t count, stru
 	__cleanup_buf struct buf old = BUF_INIT;
 	int found = read_doomed(reg, &old, err);
 
-	ret_doom->since = seconds_now();
+	ret_doom->since = clock_seconds();
 	if (found < 0 || print_doomed(sums, count, ret_doom, err) < 0)
 		return -1;
 	if (found && !is_stale(buf_str(&old)))
@@ -164,7 +157,7 @@ int hold_doom(struct reg *reg, const struct sum *const *sums, size_t count, stru
 
 bool hold_doom_is_fresh(const struct hold_doom *doom)
 {
-	return seconds_now() - doom->since < DOOM_SECONDS;
+	return clock_seconds() - doom->since < DOOM_SECONDS;
 }
 
 int hold_is_held(struct reg *reg, const struct sum *sum, struct shale_err *err)

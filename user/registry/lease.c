@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define FIRST_SIZE 256
 
@@ -29,14 +30,6 @@ struct leases {
 	size_t count;
 	int64_t blind_until; /* a table that could not grow has forgotten something */
 };
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
 
 static uint64_t key_of(const struct sum *sum)
 {
@@ -107,7 +100,7 @@ static bool grow_locked(struct leases *leases, int64_t at)
 /* NULL: there is no room for it. */
 static struct lease *take_locked(struct leases *leases, const struct sum *sum)
 {
-	int64_t at = now();
+	int64_t at = clock_seconds();
 	struct lease *lease;
 
 	if (2 * leases->count >= leases->size && !grow_locked(leases, at)) {
@@ -151,7 +144,7 @@ bool lease_is_told(struct leases *leases, const struct sum *sum, uint64_t epoch)
 
 bool lease_is_held(struct leases *leases, const struct sum *sum)
 {
-	int64_t at = now();
+	int64_t at = clock_seconds();
 	bool is_held;
 
 	pthread_mutex_lock(&leases->lock);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "registry/proxy.h"
 #include "registry/quota.h"
 #include "registry/scan.h"
@@ -34,14 +35,6 @@ struct maintainer {
 	struct task tasks[TASK_COUNT];
 	uint64_t failures; /* health checks in a row; the thread's own */
 };
-
-static int64_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
 
 static void check_health(struct maintainer *maintainer)
 {
@@ -233,12 +226,12 @@ static void *maintain(void *arg)
 	pthread_mutex_lock(&maintainer->lock);
 	while (!maintainer->is_stopping) {
 		kind = next_task_locked(maintainer, &due);
-		if (due > seconds_now()) {
-			wait_locked(maintainer, due - seconds_now());
+		if (due > clock_seconds()) {
+			wait_locked(maintainer, due - clock_seconds());
 			continue;
 		}
 		task = &maintainer->tasks[kind];
-		task->due = task->is_enabled ? seconds_now() + (int64_t)task->interval : INT64_MAX;
+		task->due = task->is_enabled ? clock_seconds() + (int64_t)task->interval : INT64_MAX;
 		pthread_mutex_unlock(&maintainer->lock);
 		run_task(maintainer, kind);
 		pthread_mutex_lock(&maintainer->lock);
@@ -254,7 +247,7 @@ static void set_task(struct maintainer *maintainer, enum task_kind kind, bool is
 
 	task->is_enabled = is_enabled && interval;
 	task->interval = interval;
-	task->due = task->is_enabled ? seconds_now() + (int64_t)interval : INT64_MAX;
+	task->due = task->is_enabled ? clock_seconds() + (int64_t)interval : INT64_MAX;
 }
 
 /* Often enough that little stays much longer than it should. */

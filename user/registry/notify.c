@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "registry/notify_send.h"
 
 struct notify {
@@ -198,7 +199,7 @@ void notify_close(struct notify *notify, int64_t drain_ms)
 		return;
 	for (size_t i = 0; i < notify->config.count; i++)
 		if (notify->senders[i])
-			notify_sender_drain(notify->senders[i], notify_now_ms() + drain_ms);
+			notify_sender_drain(notify->senders[i], clock_ms() + drain_ms);
 	for (size_t i = 0; i < notify->config.count; i++)
 		if (notify->senders[i])
 			notify_sender_free(notify->senders[i]);

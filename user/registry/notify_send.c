@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define CONTENT_TYPE "Content-Type: application/vnd.docker.distribution.events.v2+json"
 #define AGENT	     "shale-registry/" SHALE_VERSION
@@ -37,14 +38,6 @@ struct notify_sender {
 	int64_t deadline_ms;
 };
 
-int64_t notify_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 /* Whatever an endpoint answers beside its status is not read further than it has to be. */
 static size_t ignore_body(char *data, size_t size, size_t count, void *arg)
 {
@@ -58,7 +51,7 @@ static bool is_over(struct notify_sender *sender)
 	bool is_over;
 
 	pthread_mutex_lock(&sender->lock);
-	is_over = sender->is_draining && notify_now_ms() >= sender->deadline_ms;
+	is_over = sender->is_draining && clock_ms() >= sender->deadline_ms;
 	pthread_mutex_unlock(&sender->lock);
 	return is_over;
 }
@@ -166,7 +159,7 @@ static int deliver(struct notify_sender *sender, char *text, size_t size)
  */
 static void wait_for(struct notify_sender *sender, int64_t ms)
 {
-	const int64_t until = notify_now_ms() + ms;
+	const int64_t until = clock_ms() + ms;
 	const struct timespec when = {until / 1000, until % 1000 * 1000000};
 
 	pthread_mutex_lock(&sender->lock);

@@ -30,6 +30,5 @@ void notify_sender_drain(struct notify_sender *sender, int64_t deadline_ms);
 /* Waits for the end of notify_sender_drain(). */
 void notify_sender_free(struct notify_sender *sender);
 
-int64_t notify_now_ms(void);
 
 #endif

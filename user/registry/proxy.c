@@ -9,21 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "registry/flight.h"
 #include "registry/log.h"
 #include "registry/meter.h"
 #include "registry/retain.h"
 #include "registry/scan.h"
-
-static int64_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
 
 static void find_series(struct proxy *proxy, struct metrics *metrics)
 {
@@ -63,7 +55,7 @@ int proxy_open(struct reg *reg, unsigned int workers, struct proxy **ret_proxy,
 void proxy_drain(struct proxy *proxy, unsigned int seconds)
 {
 	if (proxy)
-		atomic_store(&proxy->upstreams->stop_at, seconds_now() + seconds);
+		atomic_store(&proxy->upstreams->stop_at, clock_seconds() + seconds);
 }
 
 void proxy_close(struct proxy *proxy)
@@ -82,7 +74,7 @@ void proxy_close(struct proxy *proxy)
 
 bool proxy_is_down(const struct upstream *upstream)
 {
-	return atomic_load(&upstream->down_until) > seconds_now();
+	return atomic_load(&upstream->down_until) > clock_seconds();
 }
 
 /* What the upstream answered, if it was an answer: no such thing, and not for us. */
@@ -95,7 +87,7 @@ void proxy_note(struct upstream *upstream, const struct shale_err *err)
 {
 	bool is_down = err && !is_answer(err) && err->code != EBADMSG && err->code != EAGAIN;
 
-	atomic_store(&upstream->down_until, is_down ? seconds_now() + PROXY_DOWN_SECONDS : 0);
+	atomic_store(&upstream->down_until, is_down ? clock_seconds() + PROXY_DOWN_SECONDS : 0);
 	if (err)
 		log_text(is_answer(err) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "proxy", "%s: %s", upstream->url,
 			 err->msg);

@@ -9,20 +9,13 @@
 #include <sys/random.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "registry/sigv4.h"
 
 /* An entry that has not become the lock by then is made anew, so that nobody takes it for a dead one's. */
 #define ENTER_SECONDS 5
 /* Entries of one lock: as many servers as want the same tag at once. */
 #define MAX_ENTRIES 64
-
-static time_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
 
 int remote_nonce(char ret_nonce[REMOTE_NONCE], struct shale_err *err)
 {
@@ -41,13 +34,13 @@ void remote_lock_release(struct remote_lock *lock)
 
 bool remote_lock_is_fresh(const struct remote_lock *lock)
 {
-	return seconds_now() - lock->since < REMOTE_LOCK_HOLD;
+	return clock_seconds() - lock->since < REMOTE_LOCK_HOLD;
 }
 
 void remote_lock_give(struct remote_store *store, const struct remote_lock *lock)
 {
 	/* After that somebody else may have removed it, and have the lock. */
-	if (seconds_now() - lock->since < REMOTE_LOCK_LEASE - REMOTE_ONCE_SECONDS)
+	if (clock_seconds() - lock->since < REMOTE_LOCK_LEASE - REMOTE_ONCE_SECONDS)
 		store->ops->remove(store, buf_str(&lock->key), NULL, NULL);
 }
 
@@ -115,13 +108,13 @@ static void remove_left(struct remote_store *store, const char *prefix, struct w
 		struct watch *watch = &now.list[i];
 		__cleanup_buf struct buf key = BUF_INIT;
 
-		watch->since = seconds_now();
+		watch->since = clock_seconds();
 		for (size_t j = 0; j < watches->count; j++)
 			if (!strcmp(watches->list[j].nonce, seen->list[i]))
 				watch->since = watches->list[j].since;
 		memcpy(watch->nonce, seen->list[i], REMOTE_NONCE);
 		/* An entry has a name of its own: removing it can only be removing this one. */
-		if (seconds_now() - watch->since >= REMOTE_LOCK_LEASE &&
+		if (clock_seconds() - watch->since >= REMOTE_LOCK_LEASE &&
 		    buf_addf(&key, "%s%s", prefix, seen->list[i]) == 0)
 			store->ops->remove(store, buf_str(&key), NULL, NULL);
 	}
@@ -156,11 +149,11 @@ static int entry_try(struct remote_store *store, const char *prefix, struct remo
 		return -1;
 	if (buf_addf(&lock->key, "%s%s", prefix, lock->nonce) < 0)
 		return shale_err_errno(err, "locking an object");
-	lock->since = seconds_now();
+	lock->since = clock_seconds();
 	if (remote_put_text(store, buf_str(&lock->key), lock->nonce, NULL, err) < 0)
 		return -1;
 	pause_ms(store->lag_ms);
-	for (unsigned int i = 0; place == PLACE_FIRST && seconds_now() - lock->since < ENTER_SECONDS; i++) {
+	for (unsigned int i = 0; place == PLACE_FIRST && clock_seconds() - lock->since < ENTER_SECONDS; i++) {
 		if (i)
 			pause_ms(remote_backoff_ms(0));
 		if (list_entries(store, prefix, &seen, err) < 0)
@@ -177,7 +170,7 @@ int remote_lock_take(struct remote_store *store, const char *key, struct remote_
 		     struct shale_err *err)
 {
 	__cleanup_free struct watches *watches = calloc(1, sizeof(*watches));
-	const time_t start = seconds_now();
+	const time_t start = clock_seconds();
 	__cleanup_buf struct buf prefix = BUF_INIT;
 	char hash[SIGV4_HEX];
 	int taken;
@@ -186,7 +179,7 @@ int remote_lock_take(struct remote_store *store, const char *key, struct remote_
 		return -1;
 	if (!watches || buf_addf(&prefix, "%s" REMOTE_HIDDEN "/lock/%s/", store->root, hash) < 0)
 		return shale_err_errno(err, "locking an object");
-	for (unsigned int attempts = 0; seconds_now() - start < REMOTE_LOCK_WAIT; attempts++) {
+	for (unsigned int attempts = 0; clock_seconds() - start < REMOTE_LOCK_WAIT; attempts++) {
 		taken = entry_try(store, buf_str(&prefix), ret_lock, watches, err);
 		if (taken)
 			return taken < 0 ? -1 : 0;

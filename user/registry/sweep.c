@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "registry/entries.h"
 #include "registry/hold.h"
 #include "registry/layout.h"
@@ -63,14 +64,6 @@ static int mark(struct repo_marks *marks, const struct sum *sum, struct shale_er
 	if (marks_add(marks->local, sum, err) < 0)
 		return -1;
 	return marks_add(marks->sweep->reg->marks, sum, err);
-}
-
-static int64_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
 }
 
 static bool is_old(const struct sweep *sweep, int64_t mtime)
@@ -227,7 +220,7 @@ static int take_unheld(struct sweep *sweep, const struct taken *taken, struct sh
 /* Other servers' leases are honoured for a day and more: so long after the bucket was read that is not enough. */
 static int check_time(const struct sweep *sweep, struct shale_err *err)
 {
-	if (seconds_now() - sweep->began < SWEEP_SECONDS)
+	if (clock_seconds() - sweep->began < SWEEP_SECONDS)
 		return 0;
 	return shale_err_set(err, ETIMEDOUT, "it takes longer than %d hours", SWEEP_SECONDS / 3600);
 }
@@ -461,7 +454,7 @@ int sweep_run(struct reg *reg, const struct sweep_options *options,
 	      struct sweep_result *ret_result, struct shale_err *err)
 {
 	struct sweep sweep = { .reg = reg, .options = options, .result = ret_result,
-			       .before = time(NULL) - (int64_t)options->age, .began = seconds_now() };
+			       .before = time(NULL) - (int64_t)options->age, .began = clock_seconds() };
 	int ret;
 
 	*ret_result = (struct sweep_result){ 0 };

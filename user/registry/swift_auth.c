@@ -113,20 +113,13 @@ static char *v3_request(const struct swift_login *login)
 	return root ? json_dumps(root, JSON_COMPACT) : NULL;
 }
 
-static const char *text_of(const json_t *object, const char *field)
-{
-	const char *text = json_string_value(json_object_get(object, field));
-
-	return text ? text : "";
-}
-
 static bool is_endpoint(const struct swift_login *login, const json_t *endpoint)
 {
-	const char *region = text_of(endpoint, "region_id");
+	const char *region = json_text(endpoint, "region_id");
 
 	if (!*region)
-		region = text_of(endpoint, "region");
-	return !strcmp(text_of(endpoint, "interface"), login->interface) &&
+		region = json_text(endpoint, "region");
+	return !strcmp(json_text(endpoint, "interface"), login->interface) &&
 	       (!login->region || !strcmp(region, login->region));
 }
 
@@ -138,11 +131,11 @@ static const char *find_endpoint(const struct swift_login *login, const json_t *
 	size_t i, j;
 
 	json_array_foreach(catalog, i, service) {
-		if (strcmp(text_of(service, "type"), "object-store"))
+		if (strcmp(json_text(service, "type"), "object-store"))
 			continue;
 		json_array_foreach(json_object_get(service, "endpoints"), j, endpoint)
 			if (is_endpoint(login, endpoint))
-				return text_of(endpoint, "url");
+				return json_text(endpoint, "url");
 	}
 	return NULL;
 }
@@ -169,7 +162,7 @@ static int read_v3(const struct swift_login *login, const struct remote_answer *
 		return shale_err_set(err, EIO, "%s: the catalog has no %s object-store%s%s", login->url,
 				     login->interface, login->region ? " in region " : "",
 				     login->region ? login->region : "");
-	session->until = parse_until(text_of(token, "expires_at"));
+	session->until = parse_until(json_text(token, "expires_at"));
 	return keep_token(login, remote_answer_header(answer, "x-subject-token"), url, session, err);
 }
 

@@ -9,9 +9,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "registry/conf.h"
 
@@ -194,10 +194,7 @@ static int poll_stop(void *arg, struct shale_err *err)
 {
 	struct upstreams *upstreams = arg;
 
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec < atomic_load(&upstreams->stop_at))
+	if (clock_seconds() < atomic_load(&upstreams->stop_at))
 		return 0;
 	return shale_err_set(err, ECANCELED, "the server is being stopped");
 }

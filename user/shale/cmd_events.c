@@ -63,7 +63,7 @@ static void print_event(const json_t *event)
 	const json_t *actor = json_object_get(event, "Actor");
 
 	print_time(event);
-	printf(" %s %s %s", show_text(event, "Type"), show_text(event, "Action"), show_text(actor, "ID"));
+	printf(" %s %s %s", json_text(event, "Type"), json_text(event, "Action"), json_text(actor, "ID"));
 	print_attributes(json_object_get(actor, "Attributes"));
 	putchar('\n');
 }
@@ -74,9 +74,9 @@ static json_t *name_fields(const json_t *event)
 	const json_t *actor = json_object_get(event, "Actor");
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:s, s:I, s:I}", "Status",
-			 show_text(event, "status"), "ID", show_text(event, "id"), "From",
-			 show_text(event, "from"), "Type", show_text(event, "Type"), "Action",
-			 show_text(event, "Action"), "Actor", actor, "Scope", show_text(event, "scope"),
+			 json_text(event, "status"), "ID", json_text(event, "id"), "From",
+			 json_text(event, "from"), "Type", json_text(event, "Type"), "Action",
+			 json_text(event, "Action"), "Actor", actor, "Scope", json_text(event, "scope"),
 			 "Time", json_integer_value(json_object_get(event, "time")), "TimeNano",
 			 json_integer_value(json_object_get(event, "timeNano")));
 }

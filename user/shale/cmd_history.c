@@ -42,7 +42,7 @@ static const struct format_field fields[] = {
 
 static json_t *created_by_of(const struct history_view *view, const json_t *step)
 {
-	__cleanup_free char *text = strdup(show_text(step, "CreatedBy"));
+	__cleanup_free char *text = strdup(json_text(step, "CreatedBy"));
 
 	if (!text)
 		return NULL;
@@ -63,9 +63,9 @@ static json_t *make_row(const struct history_view *view, const json_t *step)
 		snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)size);
 	else
 		table_size(size, bytes, sizeof(bytes));
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s}", "Comment", show_text(step, "Comment"),
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s}", "Comment", json_text(step, "Comment"),
 			 "CreatedAt", at, "CreatedBy", created_by_of(view, step), "CreatedSince",
-			 view->raw ? at : age, "ID", show_id(show_text(step, "Id"), view->no_trunc), "Size", bytes);
+			 view->raw ? at : age, "ID", show_id(json_text(step, "Id"), view->no_trunc), "Size", bytes);
 }
 
 static int print_steps(const struct cli *cli, struct history_view *view, const char *wanted,

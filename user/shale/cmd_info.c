@@ -86,7 +86,7 @@ static void print_info(const json_t *info)
 		else if (lines[i].kind == VALUE_BOOL)
 			puts(json_is_true(value) ? "true" : "false");
 		else
-			puts(show_text(info, lines[i].key));
+			puts(json_text(info, lines[i].key));
 	}
 }
 

@@ -98,7 +98,7 @@ static int call_login(struct connection *connection, const struct shale_registry
 static int keep(const struct shale_registry_opts *registry, const char *host, const json_t *answer,
 		struct shale_err *err)
 {
-	const char *token = show_text(answer, "IdentityToken");
+	const char *token = json_text(answer, "IdentityToken");
 	struct creds creds = {
 		.username = (char *)registry->username,
 		.password = *token ? NULL : (char *)registry->password,

@@ -24,9 +24,9 @@ static void print_removed(const json_t *list)
 		const json_t *one = json_array_get(list, i);
 
 		if (json_object_get(one, "Untagged"))
-			printf("Untagged: %s\n", show_text(one, "Untagged"));
+			printf("Untagged: %s\n", json_text(one, "Untagged"));
 		else
-			printf("Deleted: %s\n", show_text(one, "Deleted"));
+			printf("Deleted: %s\n", json_text(one, "Deleted"));
 	}
 }
 

@@ -29,12 +29,12 @@ struct search {
 
 static json_t *make_row(const struct search *search, const json_t *found)
 {
-	const char *text = show_text(found, "description");
+	const char *text = json_text(found, "description");
 
 	return json_pack("{s:o, s:s, s:s, s:o}", "Description",
 			 search->no_trunc ? json_string(text) : show_cut(text, SHORT_TEXT), "IsOfficial",
 			 json_is_true(json_object_get(found, "is_official")) ? "[OK]" : "", "Name",
-			 show_text(found, "name"), "StarCount",
+			 json_text(found, "name"), "StarCount",
 			 json_sprintf("%lld", (long long)json_integer_value(
 						      json_object_get(found, "star_count"))));
 }

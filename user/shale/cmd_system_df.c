@@ -58,7 +58,7 @@ static struct df_sum sum_images(const json_t *df)
 
 static bool is_active(const json_t *container)
 {
-	const char *state = show_text(container, "State");
+	const char *state = json_text(container, "State");
 
 	return !strcmp(state, "running") || !strcmp(state, "paused") || !strcmp(state, "restarting");
 }
@@ -168,11 +168,11 @@ static json_t *container_row(const json_t *one, int64_t now)
 	char age[64], size[32];
 
 	return json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:o, s:o}", "Command",
-			 json_sprintf("\"%s\"", show_text(one, "Command")), "RunningFor",
+			 json_sprintf("\"%s\"", json_text(one, "Command")), "RunningFor",
 			 table_age(number_of(one, "Created"), now, age, sizeof(age)), "LocalVolumes", "0",
-			 "ID", show_id(show_text(one, "Id"), false), "Size",
+			 "ID", show_id(json_text(one, "Id"), false), "Size",
 			 table_size(number_of(one, "SizeRw"), size, sizeof(size)), "Status",
-			 show_text(one, "Status"), "Image", show_id(show_text(one, "Image"), false),
+			 json_text(one, "Status"), "Image", show_id(json_text(one, "Image"), false),
 			 "Names", json_string(name ? name + (*name == '/') : ""));
 }
 
@@ -203,7 +203,7 @@ static json_t *volume_table(const json_t *volumes)
 		const json_t *usage = json_object_get(one, "UsageData");
 
 		if (json_array_append_new(
-			    rows, json_pack("{s:s, s:o, s:s}", "Name", show_text(one, "Name"), "Links",
+			    rows, json_pack("{s:s, s:o, s:s}", "Name", json_text(one, "Name"), "Links",
 					    json_sprintf("%lld", (long long)number_of(usage, "RefCount")),
 					    "Size",
 					    table_space(number_of(usage, "Size"), size, sizeof(size))))) {

@@ -15,11 +15,7 @@ static int tag(const struct cli *cli, const char *source, const char *target,
 	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
 	struct ref ref;
 
-	if (ref_parse(target, &ref, err))
-		return -1;
-	if (ref.has_digest)
-		return shale_err_set(err, EINVAL, "'%s': an image cannot be given a digest", target);
-	if (dockapi_path(&call, err, "/images/%s/tag", source) ||
+	if (ref_parse_new(target, &ref, err) || dockapi_path(&call, err, "/images/%s/tag", source) ||
 	    dockapi_query(&call, "repo", ref.name, err) ||
 	    dockapi_query(&call, "tag", ref.tag, err) || connection_open(cli, &connection, err))
 		return -1;

@@ -45,21 +45,21 @@ static json_t *about_client(const char *api)
 
 static void print_client(const json_t *client)
 {
-	bool is_lower = strcmp(show_text(client, "ApiVersion"), DOCKAPI_VERSION) != 0;
+	bool is_lower = strcmp(json_text(client, "ApiVersion"), DOCKAPI_VERSION) != 0;
 
 	printf("Client: shale\n Version:           %s\n API version:       %s%s\n OS/Arch:           %s/%s\n",
-	       show_text(client, "Version"), show_text(client, "ApiVersion"),
-	       is_lower ? " (downgraded from " DOCKAPI_VERSION ")" : "", show_text(client, "Os"),
-	       show_text(client, "Arch"));
+	       json_text(client, "Version"), json_text(client, "ApiVersion"),
+	       is_lower ? " (downgraded from " DOCKAPI_VERSION ")" : "", json_text(client, "Os"),
+	       json_text(client, "Arch"));
 }
 
 static void print_server(const json_t *server)
 {
 	printf("\nServer: %s\n Engine:\n  Version:          %s\n  API version:      %s (minimum version %s)\n"
 	       "  OS/Arch:          %s/%s\n  Kernel:           %s\n",
-	       show_text(json_object_get(server, "Platform"), "Name"), show_text(server, "Version"),
-	       show_text(server, "ApiVersion"), show_text(server, "MinAPIVersion"),
-	       show_text(server, "Os"), show_text(server, "Arch"), show_text(server, "KernelVersion"));
+	       json_text(json_object_get(server, "Platform"), "Name"), json_text(server, "Version"),
+	       json_text(server, "ApiVersion"), json_text(server, "MinAPIVersion"),
+	       json_text(server, "Os"), json_text(server, "Arch"), json_text(server, "KernelVersion"));
 }
 
 static int print_template(const struct template *template, const json_t *json)

@@ -36,7 +36,7 @@ static int create(const struct cli *cli, const json_t *body, struct shale_err *e
 	call.body = body;
 	if (dockapi_path(&call, err, "/volumes/create") || fetch_call(cli, &call, &made, err))
 		return -1;
-	puts(show_text(made, "Name"));
+	puts(json_text(made, "Name"));
 	return 0;
 }
 
@@ -103,15 +103,15 @@ static json_t *make_row(const json_t *volume)
 		table_space(json_integer_value(json_object_get(usage, "Size")), size, sizeof(size));
 	}
 	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "Availability", "N/A",
-			 "Driver", show_text(volume, "Driver"), "Group", "N/A", "Labels",
+			 "Driver", json_text(volume, "Driver"), "Group", "N/A", "Labels",
 			 join_labels(json_object_get(volume, "Labels")), "Links", links, "Mountpoint",
-			 show_text(volume, "Mountpoint"), "Name", show_text(volume, "Name"), "Scope",
-			 show_text(volume, "Scope"), "Size", size, "Status", "N/A");
+			 json_text(volume, "Mountpoint"), "Name", json_text(volume, "Name"), "Scope",
+			 json_text(volume, "Scope"), "Size", size, "Status", "N/A");
 }
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(show_text(*(json_t *const *)a, "Name"), show_text(*(json_t *const *)b, "Name"));
+	return strcmp(json_text(*(json_t *const *)a, "Name"), json_text(*(json_t *const *)b, "Name"));
 }
 
 /* Sorted by name. */

@@ -110,7 +110,7 @@ static void complete_images(const struct cli *cli, const char *word)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *image = json_array_get(list, i);
 		const json_t *tags = json_object_get(image, "RepoTags");
-		__cleanup_json json_t *id = show_id(show_text(image, "Id"), false);
+		__cleanup_json json_t *id = show_id(json_text(image, "Id"), false);
 
 		for (size_t t = 0; t < json_array_size(tags); t++)
 			print_if(json_string_value(json_array_get(tags, t)), word);
@@ -129,7 +129,7 @@ static void complete_volumes(const struct cli *cli, const char *word)
 		return;
 	list = json_object_get(answer, "Volumes");
 	for (size_t i = 0; i < json_array_size(list); i++)
-		print_if(show_text(json_array_get(list, i), "Name"), word);
+		print_if(json_text(json_array_get(list, i), "Name"), word);
 }
 
 static void complete_containers(const struct cli *cli, const char *word)

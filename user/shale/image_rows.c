@@ -61,7 +61,7 @@ static int add_row(const struct image_rows_view *view, const json_t *image, json
 		rows, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "Containers",
 				containers, "CreatedAt", show_time(created, at, sizeof(at)),
 				"CreatedSince", table_age(created, view->now, age, sizeof(age)), "Digest",
-				digest, "ID", show_id(show_text(image, "Id"), view->no_trunc),
+				digest, "ID", show_id(json_text(image, "Id"), view->no_trunc),
 				"Repository", repository, "SharedSize",
 				space_or_none(shared, text[0], sizeof(text[0])), "Size",
 				table_size(size, text[1], sizeof(text[1])), "Tag", tag, "UniqueSize",
@@ -100,7 +100,7 @@ static int add_tag(const struct image_rows_view *view, const json_t *image, json
 static bool is_shown(const json_t *rows, size_t begin, const char *repository)
 {
 	for (; begin < json_array_size(rows); begin++)
-		if (!strcmp(show_text(json_array_get(rows, begin), "Repository"), repository))
+		if (!strcmp(json_text(json_array_get(rows, begin), "Repository"), repository))
 			return true;
 	return false;
 }

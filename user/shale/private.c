@@ -7,9 +7,6 @@
 #include "shale/private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 
 /* The descriptor the daemon finds its connection at. */
 #define CONNECTION_FD	3
@@ -25,67 +23,37 @@
 /* Of what it said. */
 #define WORDS_MAX 4096
 
-extern char **environ;
-
 /* Beside the program, and in the places of programs that people do not start. */
 static const char *const places[] = { "shaled", "../sbin/shaled", "../libexec/shale/shaled" };
 
 static char *find_daemon(struct shale_err *err)
 {
-	char self[4096];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *path;
+	char dir[PROCESS_PATH];
+	char *path = process_beside(places, sizeof(places) / sizeof(*places), dir);
 
-	self[len > 0 ? len : 0] = '\0';
-	*(strrchr(self, '/') ? strrchr(self, '/') : self) = '\0';
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		if (asprintf(&path, "%s/%s", self, places[i]) < 0)
-			break;
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	shale_err_set(err, ENOENT,
-		      "there is no daemon, and none can be started: shaled is not in %s nor beside it", self);
-	return NULL;
+	if (!path)
+		shale_err_set(err, ENOENT,
+			      "there is no daemon, and none can be started: shaled is not in %s nor beside it", dir);
+	return path;
 }
 
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int fd, int words)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	/* Who reads our output must not wait for a daemon that is still cleaning up when we were killed. */
-	return posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) ||
-	       posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) ||
-	       posix_spawn_file_actions_adddup2(actions, words, STDERR_FILENO) ||
-	       posix_spawn_file_actions_adddup2(actions, fd, CONNECTION_FD) ||
-	       posix_spawnattr_setpgroup(attr, 0) || posix_spawnattr_setsigmask(attr, &none) ||
-	       posix_spawnattr_setsigdefault(attr, &all) ||
-	       posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-						      POSIX_SPAWN_SETSIGDEF);
-}
-
+/* Who reads our output must not wait for a daemon that is still cleaning up when we were killed. */
 static int spawn(const struct cli *cli, const char *path, int fd, struct private_daemon *daemon,
 		 struct shale_err *err)
 {
 	const char *argv[] = { "shaled", "--connection", CONNECTION_TEXT, "--log-level", "error", "--root",
 			       cli->root, cli->driver ? "--storage-driver" : NULL, cli->driver, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int code = ENOMEM;
+	const int fds[] = { -1, -1, daemon->words, [CONNECTION_FD] = fd };
+	const struct process_spec spec = {
+		.path = path,
+		.argv = argv,
+		.fds = fds,
+		.fd_count = sizeof(fds) / sizeof(*fds),
+		.dir = -1,
+		.has_own_group = true,
+	};
 
-	if (posix_spawn_file_actions_init(&actions))
-		return shale_err_set(err, ENOMEM, "starting a daemon: out of memory");
-	if (posix_spawnattr_init(&attr) == 0) {
-		if (prepare(&actions, &attr, fd, daemon->words) == 0)
-			code = posix_spawn(&daemon->pid, path, &actions, &attr, (char **)argv, environ);
-		posix_spawnattr_destroy(&attr);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	errno = code;
-	return code ? shale_err_errno(err, "%s cannot be started", path) : 0;
+	return process_start(&spec, &daemon->pid) < 0 ? shale_err_errno(err, "%s cannot be started", path) : 0;
 }
 
 int private_start(const struct cli *cli, struct private_daemon *ret_daemon, int *ret_fd,
@@ -141,15 +109,14 @@ static int fail(const struct private_daemon *daemon, int status, struct shale_er
 
 int private_wait(struct private_daemon *daemon, struct shale_err *err)
 {
-	int status = 0;
+	int status;
 	int ret = 0;
 
 	if (daemon->pid < 0)
 		return 0;
-	while (waitpid(daemon->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = process_wait(daemon->pid);
 	daemon->pid = -1;
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
+	if (status > 0)
 		ret = fail(daemon, status, err);
 	fd_closep(&daemon->words);
 	daemon->words = -1;

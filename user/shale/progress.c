@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shale/show.h"
+#include "store/json.h"
 
 void progress_init(struct progress *progress, FILE *out)
 {
@@ -31,7 +32,7 @@ static const char *bar_of(const json_t *message)
 	if (!json_integer_value(json_object_get(detail, "current")) &&
 	    !json_integer_value(json_object_get(detail, "total")))
 		return "";
-	return show_text(message, "progress");
+	return json_text(message, "progress");
 }
 
 static bool has_numbers(const json_t *message)
@@ -44,15 +45,15 @@ static bool has_numbers(const json_t *message)
 
 static void print_message(struct progress *progress, const json_t *message, const char *end)
 {
-	const char *id = show_text(message, "id");
-	const char *stream = show_text(message, "stream");
+	const char *id = json_text(message, "id");
+	const char *stream = json_text(message, "stream");
 	const char *bar = bar_of(message);
 
 	if (*id) {
 		print_clean(progress->out, id);
 		fputs(": ", progress->out);
 	}
-	print_clean(progress->out, *stream ? stream : show_text(message, "status"));
+	print_clean(progress->out, *stream ? stream : json_text(message, "status"));
 	if (*bar) {
 		fputc(' ', progress->out);
 		print_clean(progress->out, bar);
@@ -75,7 +76,7 @@ static int find_line(struct progress *progress, const char *id)
 
 static void redraw(struct progress *progress, const json_t *message)
 {
-	int line = find_line(progress, show_text(message, "id"));
+	int line = find_line(progress, json_text(message, "id"));
 	size_t up = progress->count - line;
 
 	if (line < 0)
@@ -89,9 +90,9 @@ static void redraw(struct progress *progress, const json_t *message)
 void progress_show(struct progress *progress, const json_t *message)
 {
 	bool is_layer = json_is_object(json_object_get(message, "progressDetail")) &&
-			*show_text(message, "id");
+			*json_text(message, "id");
 
-	if (!*show_text(message, "status") && !*show_text(message, "stream"))
+	if (!*json_text(message, "status") && !*json_text(message, "stream"))
 		return;
 	if (progress->is_tty && is_layer) {
 		redraw(progress, message);

@@ -25,9 +25,9 @@ static void print_one(const json_t *one)
 	if (json_is_string(one))
 		puts(json_string_value(one));
 	else if (json_object_get(one, "Untagged"))
-		printf("untagged: %s\n", show_text(one, "Untagged"));
+		printf("untagged: %s\n", json_text(one, "Untagged"));
 	else
-		printf("deleted: %s\n", show_text(one, "Deleted"));
+		printf("deleted: %s\n", json_text(one, "Deleted"));
 }
 
 static void print_list(struct prune *prune, const char *heading, const json_t *list)

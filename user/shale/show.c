@@ -10,13 +10,6 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-const char *show_text(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 json_t *show_id(const char *id, bool is_whole)
 {
 	const char *hex = strchr(id, ':');

@@ -13,8 +13,6 @@
 /* Digits of an ID. */
 #define SHOW_ID 12
 
-/* The text of a field, "" when there is none. */
-const char *show_text(const json_t *object, const char *key);
 /* A value to be put into a row: the whole ID, or its first digits. */
 json_t *show_id(const char *id, bool is_whole);
 /* The first characters of a text, with an ellipsis as the last one if it was longer. */

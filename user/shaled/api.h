@@ -94,6 +94,8 @@ void api_answer_json(struct api_call *call, unsigned int status, json_t *json);
 /* JSON text to be freed. */
 void api_answer_text(struct api_call *call, unsigned int status, char *text);
 void api_answer_empty(struct api_call *call, unsigned int status);
+/* 204, or 304 where what was asked for was the case already. */
+void api_answer_done(struct api_call *call);
 /* {"message":...} */
 void api_fail(struct api_call *call, unsigned int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

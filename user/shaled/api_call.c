@@ -67,6 +67,11 @@ void api_answer_empty(struct api_call *call, unsigned int status)
 	api_answer(call, status);
 }
 
+void api_answer_done(struct api_call *call)
+{
+	api_answer_empty(call, call->was_so ? 304 : 204);
+}
+
 /* Text of others may be in it, which need not be UTF-8. */
 static json_t *message_json(const char *text)
 {

@@ -55,17 +55,12 @@ static int run_remove(struct api_stream *stream, struct api_call *call, struct s
 	return containers ? shale_container_remove(containers, call->name, &remove, err) : -1;
 }
 
-static void answer_done(struct api_call *call)
-{
-	api_answer_empty(call, 204);
-}
-
 void api_container_remove(struct api_call *call)
 {
 	if (api_get_bool(call, "link", false))
 		api_fail(call, 400, "containers are not linked here");
 	else
-		api_stream_start_silent(call, run_remove, answer_done);
+		api_stream_start_silent(call, run_remove, api_answer_done);
 }
 
 static int write_log(void *arg, const void *data, size_t len)

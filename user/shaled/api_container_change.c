@@ -13,11 +13,6 @@
 #include "store/image.h"
 #include "store/json.h"
 
-static void answer_done(struct api_call *call)
-{
-	api_answer_empty(call, 204);
-}
-
 void api_container_rename(struct api_call *call)
 {
 	struct shale_err err = { 0 };
@@ -29,7 +24,7 @@ void api_container_rename(struct api_call *call)
 	else if (!containers || shale_container_rename(containers, call->name, to, &err) < 0)
 		api_fail_err(call, &err);
 	else
-		answer_done(call);
+		api_answer_done(call);
 }
 
 static int run_pause(struct api_stream *stream, struct api_call *call, struct shale_err *err)
@@ -42,7 +37,7 @@ static int run_pause(struct api_stream *stream, struct api_call *call, struct sh
 
 void api_container_pause(struct api_call *call)
 {
-	api_stream_start_silent(call, run_pause, answer_done);
+	api_stream_start_silent(call, run_pause, api_answer_done);
 }
 
 static int run_unpause(struct api_stream *stream, struct api_call *call, struct shale_err *err)
@@ -55,7 +50,7 @@ static int run_unpause(struct api_stream *stream, struct api_call *call, struct 
 
 void api_container_unpause(struct api_call *call)
 {
-	api_stream_start_silent(call, run_unpause, answer_done);
+	api_stream_start_silent(call, run_unpause, api_answer_done);
 }
 
 void api_container_changes(struct api_call *call)

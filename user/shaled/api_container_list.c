@@ -22,11 +22,6 @@ struct list_filter {
 	int64_t before, since; /* places in the list; -1: not given */
 };
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	return json_string_value(json_object_get(json, field)) ?: "";
-}
-
 /* docker matches names as regular expressions; what is none fits nothing. */
 static bool matches(const char *pattern, const char *text)
 {
@@ -64,14 +59,14 @@ static bool fits_id(const json_t *filters, const json_t *one)
 	if (!api_filters_have(filters, "id"))
 		return true;
 	for (size_t i = 0; (value = api_filters_get(filters, "id", i)); i++)
-		if (!strncmp(text_of(one, "Id"), value, strlen(value)))
+		if (!strncmp(json_text(one, "Id"), value, strlen(value)))
 			return true;
 	return false;
 }
 
 static bool is_image(const json_t *one, const char *value)
 {
-	const char *id = text_of(one, "ImageID"), *name = text_of(one, "Image");
+	const char *id = json_text(one, "ImageID"), *name = json_text(one, "Image");
 	const size_t len = strlen(value);
 	const char *hex = strchr(id, ':') ? strchr(id, ':') + 1 : id;
 
@@ -98,7 +93,7 @@ static bool fits_exit(const json_t *filters, const json_t *one)
 	if (!api_filters_have(filters, "exited"))
 		return true;
 	snprintf(code, sizeof(code), "%d", (int)json_integer_value(json_object_get(one, "ExitCode")));
-	return !strcmp(text_of(one, "State"), "exited") && api_filters_allow(filters, "exited", code);
+	return !strcmp(json_text(one, "State"), "exited") && api_filters_allow(filters, "exited", code);
 }
 
 static bool fits_volume(const json_t *filters, const json_t *one)
@@ -109,8 +104,8 @@ static bool fits_volume(const json_t *filters, const json_t *one)
 	if (!api_filters_have(filters, "volume"))
 		return true;
 	json_array_foreach(json_object_get(one, "Mounts"), i, mount)
-		if (api_filters_allow(filters, "volume", text_of(mount, "Name")) ||
-		    api_filters_allow(filters, "volume", text_of(mount, "Destination")))
+		if (api_filters_allow(filters, "volume", json_text(mount, "Name")) ||
+		    api_filters_allow(filters, "volume", json_text(mount, "Destination")))
 			return true;
 	return false;
 }
@@ -124,7 +119,7 @@ static bool fits_network(const json_t *filters, const json_t *one)
 
 static bool fits_state(const struct list_filter *filter, const json_t *one)
 {
-	const char *state = text_of(one, "State");
+	const char *state = json_text(one, "State");
 
 	if (api_filters_have(filter->filters, "status"))
 		return api_filters_allow(filter->filters, "status", state);
@@ -158,7 +153,7 @@ static int64_t place_of(const json_t *all, const char *name, struct shale_err *e
 
 	json_array_foreach(all, i, one)
 		if (!strcmp(name_of(one) + 1, name) || !strcmp(name_of(one), name) ||
-		    (strlen(name) >= 4 && !strncmp(text_of(one, "Id"), name, strlen(name))))
+		    (strlen(name) >= 4 && !strncmp(json_text(one, "Id"), name, strlen(name))))
 			return i;
 	shale_err_set(err, ENOENT, "No such container: %.300s", name);
 	return -1;

@@ -13,11 +13,6 @@
 /* Up to this version an answer to wait says that there was no error. */
 #define MINOR_WITH_ERROR 41
 
-static void answer_done(struct api_call *call)
-{
-	api_answer_empty(call, call->was_so ? 304 : 204);
-}
-
 static int run_start(struct api_stream *stream, struct api_call *call, struct shale_err *err)
 {
 	struct shale_containers *containers = api_containers(call->api, err);
@@ -28,7 +23,7 @@ static int run_start(struct api_stream *stream, struct api_call *call, struct sh
 
 void api_container_start(struct api_call *call)
 {
-	api_stream_start_silent(call, run_start, answer_done);
+	api_stream_start_silent(call, run_start, api_answer_done);
 }
 
 static int take_seconds(const struct api_call *call, int *ret_seconds, struct shale_err *err)
@@ -62,7 +57,7 @@ static int run_stop(struct api_stream *stream, struct api_call *call, struct sha
 
 void api_container_stop(struct api_call *call)
 {
-	api_stream_start_silent(call, run_stop, answer_done);
+	api_stream_start_silent(call, run_stop, api_answer_done);
 }
 
 static int run_restart(struct api_stream *stream, struct api_call *call, struct shale_err *err)
@@ -80,7 +75,7 @@ static int run_restart(struct api_stream *stream, struct api_call *call, struct 
 
 void api_container_restart(struct api_call *call)
 {
-	api_stream_start_silent(call, run_restart, answer_done);
+	api_stream_start_silent(call, run_restart, api_answer_done);
 }
 
 static int run_kill(struct api_stream *stream, struct api_call *call, struct shale_err *err)
@@ -95,7 +90,7 @@ static int run_kill(struct api_stream *stream, struct api_call *call, struct sha
 
 void api_container_kill(struct api_call *call)
 {
-	api_stream_start_silent(call, run_kill, answer_done);
+	api_stream_start_silent(call, run_kill, api_answer_done);
 }
 
 static void tell_waited(void *arg, int exit_code)

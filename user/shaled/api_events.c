@@ -137,23 +137,16 @@ size_t api_events_count(struct api_events *events)
 	return count;
 }
 
-static const char *text_of(const json_t *json, const char *field)
-{
-	const char *text = json_string_value(json_object_get(json, field));
-
-	return text ? text : "";
-}
-
 /* By the object's ID, its name, or its name without a tag. */
 static bool is_about(const json_t *filters, const json_t *event, const char *type)
 {
 	const json_t *actor = json_object_get(event, "Actor");
-	const char *name = text_of(json_object_get(actor, "Attributes"), "name");
+	const char *name = json_text(json_object_get(actor, "Attributes"), "name");
 
 	if (!api_filters_have(filters, type))
 		return true;
-	return !strcmp(text_of(event, "Type"), type) &&
-	       (api_filters_allow(filters, type, text_of(actor, "ID")) ||
+	return !strcmp(json_text(event, "Type"), type) &&
+	       (api_filters_allow(filters, type, json_text(actor, "ID")) ||
 		api_filters_allow(filters, type, name) || api_filters_match_name(filters, type, name));
 }
 
@@ -166,9 +159,9 @@ static bool is_wanted(const json_t *filters, const json_t *event)
 	for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++)
 		if (!is_about(filters, event, objects[i]))
 			return false;
-	return api_filters_allow(filters, "type", text_of(event, "Type")) &&
-	       api_filters_allow(filters, "event", text_of(event, "Action")) &&
-	       api_filters_allow(filters, "scope", text_of(event, "scope")) &&
+	return api_filters_allow(filters, "type", json_text(event, "Type")) &&
+	       api_filters_allow(filters, "event", json_text(event, "Action")) &&
+	       api_filters_allow(filters, "scope", json_text(event, "scope")) &&
 	       is_about(filters, event, "image") && is_about(filters, event, "volume") &&
 	       api_filters_match_labels(filters, "label", attributes);
 }

@@ -32,6 +32,14 @@ int json_parse_object(const void *data, size_t len, const char *what, json_t **r
 int json_parse_array(const void *data, size_t len, const char *what, json_t **ret_json,
 		     struct shale_err *err);
 
+/* Borrowed; "" where there is no such field, or no text in it. */
+static inline const char *json_text(const json_t *object, const char *field)
+{
+	const char *text = json_string_value(json_object_get(object, field));
+
+	return text ? text : "";
+}
+
 /* Borrowed results. A missing optional field gives NULL (or 0) and success. */
 int json_get_text(const json_t *object, const char *field, bool optional, const char *what,
 		  const char **ret_text, struct shale_err *err);

@@ -217,6 +217,15 @@ const char *ref_familiar(const struct ref *ref)
 	return has_domain(name, strcspn(name, "/")) ? ref->name : name;
 }
 
+int ref_parse_new(const char *text, struct ref *ret_ref, struct shale_err *err)
+{
+	if (ref_parse(text, ret_ref, err) < 0)
+		return -1;
+	if (ret_ref->has_digest)
+		return shale_err_set(err, EINVAL, "'%s': an image cannot be given a digest", text);
+	return 0;
+}
+
 bool ref_has_tag(const char *text)
 {
 	const char *slash = strrchr(text, '/');

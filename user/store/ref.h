@@ -28,6 +28,8 @@ _Static_assert(REF_MAX_TAG >= DIGEST_TEXT, "a digest fits in the place of a tag"
 
 /* Without tag and digest the tag is "latest". */
 int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err);
+/* The same of a name that an image is to get. */
+int ref_parse_new(const char *text, struct ref *ret_ref, struct shale_err *err);
 
 /* Whether a name that is known to be good was written with a tag. */
 bool ref_has_tag(const char *text);
