@@ -2,8 +2,8 @@
 /*
  * libarchive, loaded when the first tar is read and not with the program: it brings a parser of XML, ICU and C++ along, which
  * are 2 MiB and a third of the time a program needs to start, and most of what shale does has no use for them. Whoever reads a
- * tar gets its reader from libarchive_read_new(), and calls libarchive.NAME() for archive_NAME(). Called by untar, attr and acl,
- * and by the engine's spool, peek and container_archive.
+ * tar gets its reader from libarchive_read_new(), and calls libarchive.NAME() for archive_NAME(). Called by untar, unpack, attr
+ * and acl, and by the engine's spool and peek.
  */
 #ifndef SHALE_ARCHIVE_LIBARCHIVE_H
 #define SHALE_ARCHIVE_LIBARCHIVE_H

@@ -68,9 +68,9 @@ static json_t *join_mounts(const json_t *mounts)
 
 	for (size_t i = 0; i < json_array_size(mounts); i++) {
 		const json_t *mount = json_array_get(mounts, i);
-		const char *name = show_text(mount, "Name");
+		const char *name = json_text(mount, "Name");
 
-		if (buf_addf(&text, "%s%s", i ? "," : "", *name ? name : show_text(mount, "Source")))
+		if (buf_addf(&text, "%s%s", i ? "," : "", *name ? name : json_text(mount, "Source")))
 			return NULL;
 	}
 	return json_string(buf_str(&text));
@@ -103,11 +103,11 @@ static json_t *make_row(const struct listing *listing, const json_t *one)
 
 	print_size(one, size, sizeof(size));
 	return json_pack("{s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "ID",
-			 show_id(show_text(one, "Id"), listing->no_trunc), "Image", show_text(one, "Image"), "Command",
-			 quoted(listing, show_text(one, "Command")), "CreatedAt",
+			 show_id(json_text(one, "Id"), listing->no_trunc), "Image", json_text(one, "Image"), "Command",
+			 quoted(listing, json_text(one, "Command")), "CreatedAt",
 			 show_time(created, when, sizeof(when)), "RunningFor",
-			 table_age(created, time(NULL), age, sizeof(age)), "Status", show_text(one, "Status"), "State",
-			 show_text(one, "State"), "Ports", "", "Names", name + (*name == '/'), "Labels",
+			 table_age(created, time(NULL), age, sizeof(age)), "Status", json_text(one, "Status"), "State",
+			 json_text(one, "State"), "Ports", "", "Names", name + (*name == '/'), "Labels",
 			 join_labels(json_object_get(one, "Labels")), "Mounts",
 			 join_mounts(json_object_get(one, "Mounts")), "Networks",
 			 join_keys(json_object_get(json_object_get(one, "NetworkSettings"), "Networks")), "Size", size);
