@@ -138,13 +138,13 @@ def foreign_programs():
     # Magic numbers of what libarchive can only read with the help of other programs: lzop, lrzip, grzip.
     packed = (b"\x89LZO\x00\x0d\x0a\x1a\x0a" + bytes(200), b"LRZI\x00\x06" + bytes(200), b"GRZipII\x00\x02\x04:)" + bytes(200))
     words = " ".join(("lzop", "lrzip", "grzip"))
-    script = f"for p in {words}; do printf '#!/bin/sh\\ntouch /taken-$0\\n' >/bin/$p; chmod 755 /bin/$p; done; ls /bin/lzop"
+    script = f"for p in {words}; do printf '#!/bin/sh\\ntouch /taken-${{0##*/}}\\n' >/bin/$p; chmod 755 /bin/$p; done; ls /bin/lzop"
     status, out, errors = docker(it, "exec", "runs", "sh", "-c", script)
     assert status == 0 and out == "/bin/lzop\n", (out, errors)
     for body in packed:
         assert put(it, "runs", "/srv", body).status == 400, body[:8]
-    status, out, _ = docker(it, "exec", "runs", "sh", "-c", "ls / /bin | grep -c taken; test -e /taken-lzop -o -e /bin/taken-lzop")
-    assert status != 0 and out == "0\n", out
+    status, out, _ = docker(it, "exec", "runs", "sh", "-c", "ls / | grep taken")
+    assert status == 1 and not out, out
 
 
 @test("archives packed with gzip, bzip2, xz and zstd are taken")
