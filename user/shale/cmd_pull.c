@@ -9,24 +9,9 @@
 #include <string.h>
 
 #include "shale/connection.h"
-#include "shale/progress.h"
+#include "shale/image_pull.h"
 #include "shale/registry_opts.h"
 #include "store/ref.h"
-
-struct pull_view {
-	struct progress progress;
-	bool quiet;
-};
-
-static int show(void *arg, const json_t *message, struct shale_err *err)
-{
-	struct pull_view *view = arg;
-
-	(void)err;
-	if (!view->quiet)
-		progress_show(&view->progress, message);
-	return 0;
-}
 
 /* The name says nothing, and the tag is latest. */
 static bool has_default_tag(const struct ref *ref, const char *name)
@@ -36,27 +21,9 @@ static bool has_default_tag(const struct ref *ref, const char *name)
 	return !strcmp(ref->tag, "latest") && !strchr(slash ? slash : name, ':');
 }
 
-static int call_pull(const struct shale_pull_opts *pull, const struct ref *ref,
-		     struct connection *connection, struct pull_view *view, struct shale_err *err)
-{
-	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
-	struct digest_text digest = digest_text(&ref->digest);
-
-	if (dockapi_path(&call, err, "/images/create") ||
-	    dockapi_query(&call, "fromImage", ref->name, err) ||
-	    dockapi_query(&call, "tag", ref->has_digest ? digest.text : ref->tag, err) ||
-	    dockapi_query(&call, "platform", pull->platform, err) ||
-	    dockapi_query(&call, "downloadOnly", pull->is_download_only ? "1" : NULL, err) ||
-	    dockapi_query(&call, "schema1", pull->registry.takes_schema1 ? "1" : NULL, err) ||
-	    registry_call(&pull->registry, connection, ref, &call, err))
-		return -1;
-	return connection_stream(connection, &call, show, view, err);
-}
-
 static int run_pull(const struct cli *cli, const struct shale_pull_opts *pull, bool quiet)
 {
 	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
-	struct pull_view view = { .quiet = quiet };
 	struct shale_err err = { 0 };
 	struct ref ref;
 
@@ -66,10 +33,9 @@ static int run_pull(const struct cli *cli, const struct shale_pull_opts *pull, b
 		ref.tag[0] = '\0';
 	else if (!quiet && has_default_tag(&ref, pull->name))
 		puts("Using default tag: latest");
-	progress_init(&view.progress, stdout);
 	registry_prepare(&pull->registry);
 	if (connection_open(cli, &connection, &err) ||
-	    call_pull(pull, &ref, &connection, &view, &err))
+	    image_pull(&connection, pull, &ref, quiet ? NULL : stdout, &err))
 		return cli_fail(&err);
 	puts(ref_text(&ref).text);
 	return EXIT_SUCCESS;

@@ -19,6 +19,7 @@
 static const struct verb verbs[] = {
 	{ "commit", "[OPTIONS] CONTAINER|DIR [NAME[:TAG]]",
 	  "Make an image of what changed in a writable layer", cmd_commit, NULL },
+	{ "create", "[OPTIONS] IMAGE [COMMAND [ARGUMENT...]]", "Make a container", cmd_create, NULL },
 	{ "diff", "[--size] CONTAINER|DIR", "List what changed in a writable layer", cmd_diff, NULL },
 	{ "doctor", "[--format table|json] [DIR]",
 	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor, NULL },
@@ -48,6 +49,7 @@ static const struct verb verbs[] = {
 	{ "restart", "[-t SECONDS] CONTAINER...", "Stop containers and start them again", cmd_restart, NULL },
 	{ "rm", "[-f] [-v] CONTAINER...", "Remove containers", cmd_rm, NULL },
 	{ "rmi", "[OPTIONS] NAME|ID...", "Remove images", cmd_rmi, NULL },
+	{ "run", "[OPTIONS] IMAGE [COMMAND [ARGUMENT...]]", "Make a container and run it", cmd_run, NULL },
 	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save, NULL },
 	{ "search", "[OPTIONS] TERM", "Look for images in a registry", cmd_search, NULL },
 	{ "start", "CONTAINER...", "Start containers", cmd_start, NULL },
