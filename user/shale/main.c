@@ -17,6 +17,7 @@
 #define COMPLETE "__complete"
 
 static const struct verb verbs[] = {
+	{ "attach", "[OPTIONS] CONTAINER", "Be attached to a container that runs", cmd_attach, NULL },
 	{ "commit", "[OPTIONS] CONTAINER|DIR [NAME[:TAG]]",
 	  "Make an image of what changed in a writable layer", cmd_commit, NULL },
 	{ "create", "[OPTIONS] IMAGE [COMMAND [ARGUMENT...]]", "Make a container", cmd_create, NULL },
@@ -24,6 +25,7 @@ static const struct verb verbs[] = {
 	{ "doctor", "[--format table|json] [DIR]",
 	  "Tell what keeps shale from working on this machine, or with images in DIR", cmd_doctor, NULL },
 	{ "events", "[OPTIONS]", "Tell what happens", cmd_events, NULL },
+	{ "exec", "[OPTIONS] CONTAINER COMMAND [ARGUMENT...]", "Run one more process in a container", cmd_exec, NULL },
 	{ "history", "[OPTIONS] IMAGE", "Show how an image was made", cmd_history, NULL },
 	{ "image", "COMMAND [OPTIONS]", "Verbs about images", cmd_image, image_commands },
 	{ "images", "[OPTIONS] [NAME[:TAG]]", "List images", cmd_images, NULL },
@@ -52,7 +54,7 @@ static const struct verb verbs[] = {
 	{ "run", "[OPTIONS] IMAGE [COMMAND [ARGUMENT...]]", "Make a container and run it", cmd_run, NULL },
 	{ "save", "[-o FILE] IMAGE...", "Save images as a tar", cmd_save, NULL },
 	{ "search", "[OPTIONS] TERM", "Look for images in a registry", cmd_search, NULL },
-	{ "start", "CONTAINER...", "Start containers", cmd_start, NULL },
+	{ "start", "[-a] [-i] [OPTIONS] CONTAINER...", "Start containers", cmd_start, NULL },
 	{ "stat", "[--format table|json] FILE...",
 	  "Tell which layers of a mount have the bytes of files", cmd_stat, NULL },
 	{ "stop", "[-t SECONDS] CONTAINER...", "Stop containers", cmd_stop, NULL },
