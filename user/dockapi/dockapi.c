@@ -143,6 +143,7 @@ void dockapi_call_release(struct dockapi_call *call)
 	free(call->path);
 	call->path = NULL;
 	buf_release(&call->answer);
+	buf_release(&call->field);
 	buf_release(&call->query);
 	buf_release(&call->headers);
 }
@@ -155,11 +156,14 @@ static bool is_good(const struct dockapi_call *call)
 static int take_head(void *arg, long status, const char *fields, struct shale_err *err)
 {
 	struct answering *answering = arg;
-	const char *version;
+	const char *version, *wanted = NULL;
 	size_t len = 0;
 
-	(void)err;
 	answering->call->status = status;
+	if (answering->call->wanted_field)
+		wanted = http_field(fields, answering->call->wanted_field, &len);
+	if (wanted && buf_add(&answering->call->field, wanted, len))
+		return no_memory(err);
 	version = answering->offered_version ? http_field(fields, "Api-Version", &len) : NULL;
 	if (version)
 		snprintf(answering->offered_version, sizeof(((struct dockapi *)0)->version), "%.*s",

@@ -75,8 +75,10 @@ struct dockapi_call {
 	void *source_arg;
 	int (*sink)(void *arg, const void *data, size_t len, struct shale_err *err);
 	void *sink_arg;
+	const char *wanted_field; /* of the answer's header; NULL: none */
 
 	long status;
+	struct buf field; /* its value */
 	struct buf answer;
 
 	/* dockapi.c's own. */
