@@ -50,7 +50,7 @@ def out():
     for source, target in (("/s/f", "new"), ("/s/f", "dir"), ("/s/f", "dir/"), ("/s/f", "dir/other"), ("/s/f", "file"), ("/s/f", "no/such"), ("/s/f", "no/"),
                            ("/s/d", "new"), ("/s/d", "new/"), ("/s/d", "dir"), ("/s/d", "file"), ("/s/d/.", "new"), ("/s/d/.", "dir"), ("/s/d/.", "."), ("/s/d", "."),
                            ("/s/empty", "dir"), ("/s/nosuch", "dir"), ("/s/f", "d/sub"), ("s/f", "new"), ("/s/../s/f", "new"), ("/s/fl", "new"), ("/s/dl", "new"),
-                           ("/s/f", "dirl"), ("/s/f", "dirl/x"), ("/s/broken", "new"), ("/s/d", "d/.."), ("/s/f/x", "new")):
+                           ("/s/f", "dirl"), ("/s/f", "dirl/x"), ("/s/broken", "new"), ("/s/d/", "new"), ("/s/d/", "dir"), ("/s/dl/", "dir"), ("/s/d", "d/.."), ("/s/f/x", "new")):
         for more in ([], ["-L"]):
             results = []
             for program in (newer_docker() or docker_program(), SHALE):
