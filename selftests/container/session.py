@@ -104,6 +104,22 @@ def terminals():
     it.assert_clean()
 
 
+@test("a reader that goes away ends it, and not with the terminal as it was then")
+def gone():
+    it = daemon()
+    words = f"run --rm -it --name gone base:1 sh -c 'while :; do echo x; done'"
+    one = Terminal(["sh", "-c", f"{{ '{SHALE}' -H unix://{it.socket} {words}; echo code-$? >&2; }} | head -c 1; read x; echo read-$x"])
+    before = modes(one)
+    one.expect("Broken pipe")
+    one.expect("code-125")
+    assert modes(one) == before
+    one.type("y\r")
+    one.expect("read-y")
+    one.end()
+    it.delete("/containers/gone?force=1")
+    it.assert_clean()
+
+
 @test("a daemon that is replaced meanwhile is no matter to who is attached")
 def replaced():
     it = daemon()

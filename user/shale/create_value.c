@@ -214,6 +214,8 @@ int value_file(json_t *list, const char *path, bool is_label, struct shale_err *
 	if (got < 0)
 		return shale_err_errno(err, "%.300s", path);
 	text.data[text.len] = '\0';
+	if (strlen(text.data) != text.len)
+		return shale_err_set(err, EINVAL, "%.300s: a NUL is in it", path);
 	next = text.data + (strncmp(text.data, mark, strlen(mark)) ? 0 : strlen(mark));
 	while ((line = strsep(&next, "\n"))) {
 		if (*line && line[strlen(line) - 1] == '\r')

@@ -178,6 +178,8 @@ enum stream_end session_run(struct session *session, struct shale_err *err)
 	struct terminal terminal = { .is_raw = false };
 	enum stream_end end;
 
+	/* A reader that goes must not end us with the terminal as it is then. */
+	signal(SIGPIPE, SIG_IGN);
 	session->resizes = session->is_tty ? RESIZE_TRIES : 0;
 	if (session->is_tty && session->has_stdin)
 		terminal_make_raw(&terminal, STDIN_FILENO);
