@@ -131,9 +131,8 @@ static int end(struct session *session, struct shale_err *err)
 
 static int run_attached(struct session *session, const struct create_opts *opts, struct shale_err *err)
 {
-	if (session_attach(session, err) ||
-	    session_wait(session, opts->is_removed ? "removed" : "next-exit", err) ||
-	    session_hold_signals(session, err))
+	if (session_hold_signals(session, err) || session_attach(session, err) ||
+	    session_wait(session, opts->is_removed ? "removed" : "next-exit", err))
 		return fail(err, EXIT_NOT_RUN);
 	if (start(session, err))
 		return fail_start(session, opts, err);
