@@ -44,8 +44,8 @@ static void read_frames(struct taken *taken, const char *data, size_t len)
 			taken->has_no_frames = true;
 			return;
 		}
-		promise(data + len == end && piece.len <= (size_t)(end - piece.data) && piece.stream <= FRAMES_ERROR);
-		promise(piece.len || !len || !taken->frames.left);
+		promise(data + len == end && piece.len <= (size_t)(end - piece.data));
+		promise(piece.len ? piece.stream <= FRAMES_ERROR : !len);
 	}
 }
 
