@@ -34,7 +34,7 @@ in_zsh() {
 		. "$1"' zsh "$top/Documentation/completion/_shale" "$@" | xargs
 }
 
-ktap_plan 23
+ktap_plan 26
 mkimage --name demo:1 "$work/img" "f:a:a"
 own import "$work/img" >/dev/null
 own tag demo:1 demo:2
@@ -48,6 +48,9 @@ ktap_is "images" "demo:1 demo:2" "$(asked rmi demo)"
 ktap_is "an ID" "$(own images -q demo:1)" "$(asked rmi "$(own images -q demo:1 | cut -c1-6)")"
 ktap_is "volumes" "vol-1" "$(asked volume rm v)"
 ktap_is "either" "demo:1 demo:2" "$(asked inspect demo)"
+ktap_is "an image to be run, behind options" "demo:1 demo:2" "$(asked run -it de)"
+ktap_is "options of run" "--net --network" "$(asked run --ne)"
+ktap_is "and their values" "none" "$(asked run --network n)"
 ktap_is "files" ":files" "$(asked load -i x)"
 ktap_is "an image and then a directory" "demo:1 demo:2 :dirs" "$(asked mount d) $(asked mount demo:1 /)"
 ktap_is "values" "overlay2" "$(asked --storage-driver o)"

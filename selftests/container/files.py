@@ -69,7 +69,9 @@ def attributes():
     tar, stat = get(it, "runs", "/tmp/l")
     assert tar.getmember("l").issym() and stat["linkTarget"] == "/etc/passwd" and stat["mode"] & 1 << 27, stat
     assert set(get(it, "runs", "/tmp/d")[0].getnames()) == {"d", "d/.wh.x"}
-    assert "./passwd" in get(it, "runs", "/etc/")[0].getnames()
+    assert "./passwd" in get(it, "runs", "/etc/.")[0].getnames()
+    tar, stat = get(it, "runs", "/etc/")
+    assert "etc/passwd" in tar.getnames() and stat["name"] == "etc", stat
     answer = it.ask("HEAD", "/containers/runs/archive?path=/tmp/f")
     assert answer.status == 200 and not answer.body and answer.fields["X-Docker-Container-Path-Stat"]
     assert it.get("/containers/runs/archive").status == 400 and it.get("/containers/nosuch/archive?path=/").status == 404

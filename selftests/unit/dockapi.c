@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "dockapi/dockapi.h"
+#include "dockapi/frames.h"
 #include "store/json.h"
 
 #define MAX_ANSWERS 4
@@ -369,4 +370,109 @@ TEST(nobody, "where nobody listens, that is said")
 	EXPECT_EQ(dockapi_open("/nonexistent/shaled.sock", NULL, &api, &err), -1);
 	EXPECT_EQ(err.code, ENOENT);
 	EXPECT_STREQ(err.msg, "cannot connect to the daemon at /nonexistent/shaled.sock: No such file or directory");
+}
+
+#define UPGRADED "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+
+TEST(upgrade, "a connection that is handed over, with what came behind the header")
+{
+	struct daemon daemon = { .answers = { UPGRADED "early", "" } };
+	struct dockapi *api = connect_pair(&daemon, NULL);
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
+	struct shale_err err = { 0 };
+	int fd = -1;
+
+	ASSERT_EQ(dockapi_path(&call, &err, "/containers/%s/attach", "x"), 0);
+	EXPECT_EQ(dockapi_upgrade(api, &call, &fd, &err), 0);
+	EXPECT(fd >= 0);
+	EXPECT_STREQ(buf_str(&call.answer), "early");
+	EXPECT(strstr(daemon.seen.data, "Connection: Upgrade\r\nUpgrade: tcp\r\n") != NULL);
+	close(fd);
+	daemon_end(&daemon, api);
+}
+
+TEST(not_upgraded, "a daemon that does not hand it over, or refuses")
+{
+	static const struct {
+		const char *answer, *message;
+		int code;
+	} rows[] = {
+		{ JSON_ANSWER("200 OK", "2", "{}"), "the daemon does not hand its connection over", EPROTO },
+		{ JSON_ANSWER("409 Conflict", "18", "{\"message\":\"idle\"}"), "idle", EBUSY },
+		{ "HTTP/1.1 101 U\r\n", "the daemon has gone away", ECONNRESET },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct daemon daemon = { .answers = { rows[i].answer } };
+		struct dockapi *api = connect_pair(&daemon, NULL);
+		__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
+		struct shale_err err = { 0 };
+		int fd = -1;
+
+		ASSERT_EQ(dockapi_path(&call, &err, "/x"), 0);
+		EXPECT_EQ(dockapi_upgrade(api, &call, &fd, &err), -1);
+		EXPECT_EQ(fd, -1);
+		EXPECT_EQ(err.code, rows[i].code);
+		EXPECT_STREQ(err.msg, rows[i].message);
+		daemon_end(&daemon, api);
+	}
+}
+
+TEST(two_steps, "an answer whose header comes long before its end")
+{
+	struct daemon daemon = { .answers = { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", NULL } };
+	struct dockapi *api = connect_pair(&daemon, NULL);
+	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
+	struct dockapi_pending *pending = NULL;
+	struct shale_err err = { 0 };
+
+	ASSERT_EQ(dockapi_path(&call, &err, "/containers/%s/wait", "x"), 0);
+	ASSERT_EQ(dockapi_begin(api, &call, &pending, &err), 0);
+	EXPECT(dockapi_pending_fd(pending) >= 0);
+	EXPECT_EQ(dockapi_end(pending, &err), -1);
+	EXPECT_EQ(err.code, ECONNRESET);
+	daemon_end(&daemon, api);
+}
+
+/* All pieces of some frames, as "STREAM:TEXT " each, when they come in pieces of so many bytes. */
+static int read_frames(const char *data, size_t len, size_t step, struct buf *out, struct shale_err *err)
+{
+	struct frames frames = { .left = 0 };
+	struct frames_piece piece;
+
+	for (size_t at = 0; at < len; at += step) {
+		const char *next = data + at;
+		size_t left = len - at < step ? len - at : step;
+
+		while (left) {
+			if (frames_next(&frames, &next, &left, &piece, err))
+				return -1;
+			if (piece.len)
+				buf_addf(out, "%d:%.*s ", piece.stream, (int)piece.len, piece.data);
+		}
+	}
+	return 0;
+}
+
+TEST(frames, "frames in pieces of any size, also empty ones")
+{
+	static const char data[] = "\1\0\0\0\0\0\0\2ab\2\0\0\0\0\0\0\0\2\0\0\0\0\0\0\1c\1\0\0\0\0\0\0\3def";
+	__cleanup_buf struct buf whole = BUF_INIT, single = BUF_INIT;
+	struct shale_err err = { 0 };
+
+	EXPECT_EQ(read_frames(data, sizeof(data) - 1, 100, &whole, &err), 0);
+	EXPECT_STREQ(buf_str(&whole), "1:ab 2:c 1:def ");
+	EXPECT_EQ(read_frames(data, sizeof(data) - 1, 1, &single, &err), 0);
+	EXPECT_STREQ(buf_str(&single), "1:a 1:b 2:c 1:d 1:e 1:f ");
+}
+
+TEST(no_frames, "what is not in frames")
+{
+	__cleanup_buf struct buf out = BUF_INIT;
+	struct shale_err err = { 0 };
+
+	EXPECT_EQ(read_frames("no frames", 9, 100, &out, &err), -1);
+	EXPECT_EQ(err.code, EPROTO);
+	EXPECT_EQ(read_frames("\4\0\0\0\0\0\0\1x", 9, 1, &out, &err), -1);
+	EXPECT_EQ(read_frames("\1\0\1\0\0\0\0\1x", 9, 1, &out, &err), -1);
 }

@@ -250,3 +250,57 @@ TEST(nothing, "an empty stream is an empty layer")
 	EXPECT_EQ(unpack(&opts, &err), 0);
 	clean_up();
 }
+
+static int put_below(void *arg, struct buf *path, struct shale_err *err)
+{
+	char whole[256];
+
+	snprintf(whole, sizeof(whole), "%s%s%s", (const char *)arg, path->len ? "/" : "", buf_str(path));
+	buf_clear(path);
+	return buf_adds(path, whole) ? shale_err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+TEST(plain, "what is no layer has its names, changed as wanted, and neither xattrs nor setuid nor another owner")
+{
+	struct untar_opts opts = { .is_plain = true, .rename = put_below, .rename_arg = (void *)"new" };
+	struct archive_entry *entry;
+	struct shale_err err = { 0 };
+	struct stat st, linked;
+
+	tar_begin();
+	tar_add(".", S_IFDIR | 0750);
+	entry = tar_entry(".wh.a", S_IFREG | 06755);
+	archive_entry_set_uid(entry, 12345);
+	archive_entry_xattr_add_entry(entry, "user.x", "y", 1);
+	ASSERT_EQ(archive_write_header(tar.archive, entry), ARCHIVE_OK);
+	entry = tar_entry("hard", S_IFREG | 0644);
+	archive_entry_set_hardlink(entry, ".wh.a");
+	ASSERT_EQ(archive_write_header(tar.archive, entry), ARCHIVE_OK);
+	EXPECT_EQ(unpack(&opts, &err), 0);
+	EXPECT_STREQ(err.msg, "");
+	ASSERT_OK(fstatat(root_fd, "new/.wh.a", &st, AT_SYMLINK_NOFOLLOW));
+	ASSERT_OK(fstatat(root_fd, "new/hard", &linked, AT_SYMLINK_NOFOLLOW));
+	EXPECT_EQ(st.st_mode, S_IFREG | 0755);
+	EXPECT_EQ(st.st_ino, linked.st_ino);
+	ASSERT_OK(fstatat(root_fd, "new", &st, AT_SYMLINK_NOFOLLOW));
+	EXPECT_EQ(st.st_mode, S_IFDIR | 0750);
+	clean_up();
+}
+
+TEST(plain_kinds, "in what is no layer a directory stays one, and nothing else becomes one")
+{
+	static const mode_t kinds[][2] = { { S_IFDIR | 0755, S_IFREG | 0644 }, { S_IFREG | 0644, S_IFDIR | 0755 } };
+
+	for (size_t i = 0; i < 2; i++)
+		IN_CHILD {
+			struct untar_opts opts = { .is_plain = true };
+			struct shale_err err = { 0 };
+
+			tar_begin();
+			tar_add("a", kinds[i][0]);
+			tar_add("a", kinds[i][1]);
+			EXPECT_EQ(unpack(&opts, &err), -1);
+			EXPECT(strstr(err.msg, "cannot overwrite") != NULL);
+			clean_up();
+		}
+}

@@ -42,13 +42,20 @@ bool attr_is_private_xattr(const char *name)
 	return has_prefix_of(name, private_prefixes);
 }
 
-void attr_release(struct attr *attr)
+void attr_drop_own(struct attr *attr)
 {
 	for (size_t i = 0; i < attr->xattr_count; i++) {
 		free(attr->xattrs[i].name);
 		free(attr->xattrs[i].value);
 	}
 	free(attr->xattrs);
+	attr->xattrs = NULL;
+	attr->xattr_count = 0;
+}
+
+void attr_release(struct attr *attr)
+{
+	attr_drop_own(attr);
 	*attr = (struct attr){ 0 };
 }
 

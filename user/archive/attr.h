@@ -40,6 +40,9 @@ void attr_release(struct attr *attr);
 /* Refuses what Linux cannot hold; leaves out xattrs that are shale's or overlayfs's own. */
 int attr_from_entry(struct archive_entry *entry, struct attr *ret_attr, struct shale_err *err);
 
+/* Forgets its xattrs. */
+void attr_drop_own(struct attr *attr);
+
 /* Whether a name is private to the union and never comes from, or goes into, a tar. */
 bool attr_is_private_xattr(const char *name);
 

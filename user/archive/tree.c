@@ -238,6 +238,9 @@ static int clear_name(struct tree *tree, const char *name, struct shale_err *err
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return shale_err_errno(err, "replacing an entry");
+	if (tree->is_kept)
+		return errno == EISDIR ? shale_err_set(err, EISDIR, "cannot overwrite a directory with what is none") :
+					 shale_err_errno(err, "replacing an entry");
 	if (fs_remove_tree(tree->parent_fd, name) < 0)
 		return shale_err_errno(err, "replacing a directory");
 	return 0;
@@ -303,6 +306,8 @@ int tree_add_dir(struct tree *tree, const char *path, const struct attr *attr,
 				return shale_err_errno(err, "making a directory");
 			if (make_dir(tree, tree->parent_fd, name, false, err) < 0)
 				return -1;
+		} else if (!S_ISDIR(st.st_mode) && tree->is_kept) {
+			return shale_err_set(err, ENOTDIR, "cannot overwrite what is no directory with a directory");
 		} else if (!S_ISDIR(st.st_mode) &&
 			   replace_by_dir(tree, tree->parent_fd, name, err) < 0) {
 			return -1;
@@ -499,7 +504,7 @@ static int finish_dir(struct tree *tree, const struct tree_pending *pending,
 	if (fd < 0)
 		return shale_err_errno(err, "opening a directory");
 	/* It may have been there before, with others. */
-	if (tree->is_flat && attr_drop_xattrs(fd, err) < 0)
+	if (tree->is_flat && !tree->is_kept && attr_drop_xattrs(fd, err) < 0)
 		return -1;
 	return attr_apply_fd(&pending->attr, fd, tree->is_root, err);
 }

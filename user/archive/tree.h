@@ -35,6 +35,7 @@ struct tree {
 	const char *xattr_prefix; /* "trusted." or "user." */
 	bool is_root;		  /* owners, devices and all xattrs can be set */
 	bool is_flat;		  /* of whole trees: what is hidden goes, and nothing marks it */
+	bool is_kept;		  /* a directory stays one, and nothing else becomes one */
 	bool has_root;		  /* its attributes were given */
 	struct buf parent;	  /* the directory that parent_fd has open */
 	int parent_fd;

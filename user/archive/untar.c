@@ -132,6 +132,9 @@ static int add_file(struct untar *ut, struct archive_entry *entry, const struct 
 static int add_dir(struct untar *ut, struct archive_entry *entry, const struct attr *attr)
 {
 	(void)entry;
+	/* It is somebody's, and was before. */
+	if (ut->opts->is_plain && !ut->path.len)
+		return 0;
 	return tree_add_dir(&ut->tree, buf_str(&ut->path), attr, ut->err);
 }
 
@@ -168,17 +171,26 @@ static int add_typed(struct untar *ut, struct archive_entry *entry)
 
 	if (attr_from_entry(entry, &attr, ut->err) < 0)
 		return -1;
+	if (ut->opts->is_plain) {
+		attr_drop_own(&attr);
+		attr.mode &= ~(S_ISUID | S_ISGID);
+	}
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if ((attr.mode & S_IFMT) == types[i].type)
 			return types[i].add(ut, entry, &attr);
 	return shale_err_set(ut->err, EINVAL, "a file of unknown type");
 }
 
+static int rename_path(struct untar *ut, struct buf *path)
+{
+	return ut->opts->rename ? ut->opts->rename(ut->opts->rename_arg, path, ut->err) : 0;
+}
+
 static int add_link(struct untar *ut, const char *target)
 {
 	__cleanup_buf struct buf path = BUF_INIT;
 
-	if (name_clean(target, &path, ut->err) < 0)
+	if (name_clean(target, &path, ut->err) < 0 || rename_path(ut, &path) < 0)
 		return shale_err_wrap(ut->err, "hard link to '%.200s'", target);
 	return tree_add_link(&ut->tree, buf_str(&ut->path), buf_str(&path), ut->err);
 }
@@ -188,6 +200,11 @@ static int add_entry(struct untar *ut, struct archive_entry *entry, const char *
 	const char *target = libarchive.entry_hardlink(entry);
 	enum name_kind kind;
 
+	if (ut->opts->is_plain) {
+		if (name_clean(name, &ut->path, ut->err) < 0 || rename_path(ut, &ut->path) < 0)
+			return -1;
+		return target ? add_link(ut, target) : add_typed(ut, entry);
+	}
 	if (name_parse(name, &ut->path, &kind, ut->err) < 0)
 		return -1;
 	switch (kind) {
@@ -255,6 +272,7 @@ int untar(const struct untar_opts *opts, struct untar_stats *ret_stats, struct s
 	__attribute__((cleanup(untar_release))) struct untar ut = { .opts = opts, .err = err };
 
 	tree_init(&ut.tree, opts->root_fd, opts->xattr_prefix, opts->is_root);
+	ut.tree.is_flat = ut.tree.is_kept = opts->is_plain;
 	if (opts->max_pending)
 		ut.tree.max_pending = opts->max_pending;
 	if (open_archive(&ut) < 0 || add_entries(&ut) < 0)

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* Entries of one layer; the biggest images known have a few million files. */
@@ -37,6 +38,14 @@ struct untar_opts {
 	/* May be NULL; is told, after everything else, each directory the tar does not list. */
 	int (*implied)(void *arg, const char *path);
 	void *implied_arg;
+	/*
+	 * It is no layer, but files for a directory of somebody's: names are taken as they are, no directory becomes something
+	 * else nor anything else a directory, and what comes from a stranger gets no xattrs and no setuid.
+	 */
+	bool is_plain;
+	/* Changes an entry's cleaned path, and what a hard link leads to; NULL: none is. */
+	int (*rename)(void *arg, struct buf *path, struct shale_err *err);
+	void *rename_arg;
 	uint64_t max_entries; /* 0: UNTAR_MAX_ENTRIES */
 	size_t max_pending;   /* 0: TREE_MAX_PENDING */
 };

@@ -32,6 +32,9 @@ struct answering {
 	char *offered_version;
 };
 
+/* The daemon hands its connection over. */
+#define STATUS_UPGRADED 101
+
 static int no_memory(struct shale_err *err)
 {
 	return shale_err_set(err, ENOMEM, "preparing a request: out of memory");
@@ -140,6 +143,7 @@ void dockapi_call_release(struct dockapi_call *call)
 	free(call->path);
 	call->path = NULL;
 	buf_release(&call->answer);
+	buf_release(&call->field);
 	buf_release(&call->query);
 	buf_release(&call->headers);
 }
@@ -152,11 +156,14 @@ static bool is_good(const struct dockapi_call *call)
 static int take_head(void *arg, long status, const char *fields, struct shale_err *err)
 {
 	struct answering *answering = arg;
-	const char *version;
+	const char *version, *wanted = NULL;
 	size_t len = 0;
 
-	(void)err;
 	answering->call->status = status;
+	if (answering->call->wanted_field)
+		wanted = http_field(fields, answering->call->wanted_field, &len);
+	if (wanted && buf_add(&answering->call->field, wanted, len))
+		return no_memory(err);
 	version = answering->offered_version ? http_field(fields, "Api-Version", &len) : NULL;
 	if (version)
 		snprintf(answering->offered_version, sizeof(((struct dockapi *)0)->version), "%.*s",
@@ -176,17 +183,24 @@ static int take_body(void *arg, const void *data, size_t len, struct shale_err *
 	return buf_add(&call->answer, data, len) ? shale_err_errno(err, "reading an answer") : 0;
 }
 
+static int be_connected(struct dockapi *api, struct shale_err *err)
+{
+	if (api->fd >= 0)
+		return 0;
+	if (!api->path)
+		return shale_err_set(err, ECONNRESET, "the daemon has gone away");
+	return connect_path(api, err);
+}
+
 /* The connection may have been closed since it was last used: then it is worth another one. */
 static int exchange(struct dockapi *api, const struct http_request *request,
 		    const struct http_sink *sink, struct shale_err *err)
 {
 	struct http_outcome outcome = { 0 };
-	bool was_used = api->is_used;
+	bool was_used;
 	int ret;
 
-	if (api->fd < 0 && !api->path)
-		return shale_err_set(err, ECONNRESET, "the daemon has gone away");
-	if (api->fd < 0 && connect_path(api, err))
+	if (be_connected(api, err))
 		return -1;
 	was_used = api->is_used;
 	ret = http_exchange(api->fd, request, sink, &api->wait, &outcome, err);
@@ -201,31 +215,58 @@ static int exchange(struct dockapi *api, const struct http_request *request,
 	return ret;
 }
 
+/* A request, and what it points at. */
+struct composed {
+	struct http_request request;
+	struct buf head;
+	char *body;
+};
+
+#define __cleanup_composed __attribute__((cleanup(composed_release)))
+
+static void composed_release(struct composed *composed)
+{
+	buf_release(&composed->head);
+	free(composed->body);
+}
+
+static int compose(const struct dockapi_call *call, const char *version, struct composed *composed,
+		   struct shale_err *err)
+{
+	struct http_request *request = &composed->request;
+	struct buf *head = &composed->head;
+
+	request->source = call->source;
+	request->source_arg = call->source_arg;
+	request->has_no_answer_body = !strcmp(call->method, "HEAD");
+	composed->body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+	if (call->body && !composed->body)
+		return no_memory(err);
+	if (call->source || call->body)
+		request->body = composed->body;
+	else if (!strcmp(call->method, "POST"))
+		request->body = "";
+	request->body_len = request->body ? strlen(request->body) : 0;
+	if (buf_addf(head, "%s %s%s%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: shale/" SHALE_VERSION
+			    "\r\n%s", call->method, version, call->path, buf_str(&call->query),
+		     buf_str(&call->headers)) ||
+	    (call->body && buf_adds(head, "Content-Type: application/json\r\n")) ||
+	    (call->source && buf_adds(head, "Content-Type: application/x-tar\r\n")))
+		return no_memory(err);
+	request->head = buf_str(head);
+	return 0;
+}
+
 static int send_call(struct dockapi *api, struct dockapi_call *call, const char *version,
 		     char *offered_version, struct shale_err *err)
 {
 	struct answering answering = { call, offered_version };
 	struct http_sink sink = { take_head, take_body, &answering };
-	struct http_request request = { .source = call->source, .source_arg = call->source_arg };
-	__cleanup_buf struct buf head = BUF_INIT;
-	__cleanup_free char *body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+	__cleanup_composed struct composed composed = { .head = BUF_INIT };
 
-	request.has_no_answer_body = !strcmp(call->method, "HEAD");
-	if (call->body && !body)
-		return no_memory(err);
-	if (call->source || call->body)
-		request.body = body;
-	else if (!strcmp(call->method, "POST"))
-		request.body = "";
-	request.body_len = request.body ? strlen(request.body) : 0;
-	if (buf_addf(&head, "%s %s%s%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: shale/" SHALE_VERSION
-			    "\r\n%s", call->method, version, call->path, buf_str(&call->query),
-		     buf_str(&call->headers)) ||
-	    (call->body && buf_adds(&head, "Content-Type: application/json\r\n")) ||
-	    (call->source && buf_adds(&head, "Content-Type: application/x-tar\r\n")))
-		return no_memory(err);
-	request.head = buf_str(&head);
-	return exchange(api, &request, &sink, err);
+	if (compose(call, version, &composed, err))
+		return -1;
+	return exchange(api, &composed.request, &sink, err);
 }
 
 int dockapi_perform(struct dockapi *api, struct dockapi_call *call, struct shale_err *err)
@@ -237,6 +278,107 @@ int dockapi_perform(struct dockapi *api, struct dockapi_call *call, struct shale
 	if (send_call(api, call, version, NULL, err ? err : &unread))
 		return -1;
 	return is_good(call) ? 0 : dockapi_complain(call->status, &call->answer, err);
+}
+
+struct dockapi_pending {
+	struct dockapi *api;
+	struct answering answering;
+	struct http_exchange *exchange;
+};
+
+static void forget_connection(struct dockapi *api)
+{
+	fd_closep(&api->fd);
+	api->fd = -1;
+}
+
+/* Over a connection that nothing was asked over yet: it cannot have been closed for having waited. */
+static int open_pending(struct dockapi *api, struct dockapi_call *call, bool takes_upgrade,
+			struct dockapi_pending *pending, struct shale_err *err)
+{
+	struct http_sink sink = { take_head, take_body, &pending->answering };
+	__cleanup_composed struct composed composed = { .head = BUF_INIT };
+	char version[sizeof(api->version) + 2];
+
+	if (api->path && api->is_used)
+		forget_connection(api);
+	if (be_connected(api, err))
+		return -1;
+	snprintf(version, sizeof(version), "/v%s", api->version);
+	if (compose(call, version, &composed, err))
+		return -1;
+	composed.request.takes_upgrade = takes_upgrade;
+	pending->api = api;
+	pending->answering.call = call;
+	api->is_used = true;
+	return http_exchange_open(api->fd, &composed.request, &sink, &api->wait, &pending->exchange, err);
+}
+
+void dockapi_abandon(struct dockapi_pending *pending)
+{
+	if (!pending)
+		return;
+	if (pending->exchange)
+		http_exchange_close(pending->exchange, NULL);
+	forget_connection(pending->api);
+	free(pending);
+}
+
+int dockapi_pending_fd(const struct dockapi_pending *pending)
+{
+	return pending->api->fd;
+}
+
+int dockapi_end(struct dockapi_pending *pending, struct shale_err *err)
+{
+	const struct dockapi_call *call = pending->answering.call;
+	int ret = http_exchange_until_end(pending->exchange, err);
+
+	if (!ret && !is_good(call))
+		ret = dockapi_complain(call->status, &call->answer, err);
+	dockapi_abandon(pending);
+	return ret;
+}
+
+int dockapi_begin(struct dockapi *api, struct dockapi_call *call, struct dockapi_pending **ret_pending,
+		  struct shale_err *err)
+{
+	struct dockapi_pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending)
+		return no_memory(err);
+	pending->api = api;
+	if (open_pending(api, call, false, pending, err) || http_exchange_until_head(pending->exchange, err)) {
+		dockapi_abandon(pending);
+		return -1;
+	}
+	if (!is_good(call))
+		return dockapi_end(pending, err);
+	*ret_pending = pending;
+	return 0;
+}
+
+int dockapi_upgrade(struct dockapi *api, struct dockapi_call *call, int *ret_fd, struct shale_err *err)
+{
+	struct dockapi_pending pending = { 0 };
+	int ret;
+
+	if (dockapi_header(call, "Connection", "Upgrade", err) || dockapi_header(call, "Upgrade", "tcp", err))
+		return -1;
+	ret = open_pending(api, call, true, &pending, err);
+	if (!ret)
+		ret = http_exchange_until_end(pending.exchange, err);
+	if (pending.exchange)
+		http_exchange_close(pending.exchange, NULL);
+	if (!ret && call->status == STATUS_UPGRADED) {
+		*ret_fd = steal_fd(&api->fd);
+		return 0;
+	}
+	forget_connection(api);
+	if (ret)
+		return -1;
+	return is_good(call) ? shale_err_set(err, EPROTO, "the daemon does not hand its connection over")
+			     : dockapi_complain(call->status, &call->answer, err);
 }
 
 int dockapi_json(struct dockapi *api, struct dockapi_call *call, json_t **ret_json,
@@ -318,6 +460,24 @@ int dockapi_open(const char *path, const struct dockapi_opts *opts, struct docka
 	if (ping(api, err))
 		return -1;
 	*ret_api = steal_ptr(api);
+	return 0;
+}
+
+int dockapi_again(const struct dockapi *api, struct dockapi **ret_api, struct shale_err *err)
+{
+	const struct dockapi_opts opts = { api->wait.is_cancelled, api->wait.arg };
+	__cleanup_dockapi struct dockapi *again = NULL;
+
+	if (!api->path)
+		return shale_err_set(err, ENOTCONN, "this daemon has one connection only");
+	again = api_new(-1, &opts, err);
+	if (!again)
+		return -1;
+	again->path = strdup(api->path);
+	if (!again->path)
+		return no_memory(err);
+	memcpy(again->version, api->version, sizeof(again->version));
+	*ret_api = steal_ptr(again);
 	return 0;
 }
 

@@ -54,6 +54,9 @@ static inline void dockapi_closep(struct dockapi **api)
 
 #define __cleanup_dockapi __attribute__((cleanup(dockapi_closep)))
 
+/* One more connection to the same daemon, which is not asked again. ENOTCONN over a socket that came connected. */
+int dockapi_again(const struct dockapi *api, struct dockapi **ret_api, struct shale_err *err);
+
 /* The version that was agreed on. */
 const char *dockapi_version(const struct dockapi *api);
 
@@ -72,8 +75,10 @@ struct dockapi_call {
 	void *source_arg;
 	int (*sink)(void *arg, const void *data, size_t len, struct shale_err *err);
 	void *sink_arg;
+	const char *wanted_field; /* of the answer's header; NULL: none */
 
 	long status;
+	struct buf field; /* its value */
 	struct buf answer;
 
 	/* dockapi.c's own. */
@@ -98,7 +103,25 @@ int dockapi_header(struct dockapi_call *call, const char *name, const char *valu
 int dockapi_perform(struct dockapi *api, struct dockapi_call *call, struct shale_err *err);
 void dockapi_call_release(struct dockapi_call *call);
 
-/* The same, with the answer as the JSON it must be; an empty one is null. */
+/*
+ * The same in two steps, over a connection of its own: the first ends when the header of a good answer has come, so that
+ * what follows upon the daemon's having heard can be done; the second, in which CALL and API must still be there, waits for
+ * the rest, and may be called when the answer's descriptor can be read. dockapi_abandon() instead gives up.
+ */
+struct dockapi_pending;
+int dockapi_begin(struct dockapi *api, struct dockapi_call *call, struct dockapi_pending **ret_pending,
+		  struct shale_err *err);
+int dockapi_pending_fd(const struct dockapi_pending *pending);
+int dockapi_end(struct dockapi_pending *pending, struct shale_err *err);
+void dockapi_abandon(struct dockapi_pending *pending);
+
+/*
+ * Asks for something behind which the connection speaks no HTTP any more, and takes it out of API: *ret_fd. What has come
+ * of it already is the call's answer.
+ */
+int dockapi_upgrade(struct dockapi *api, struct dockapi_call *call, int *ret_fd, struct shale_err *err);
+
+/* The same as dockapi_perform(), with the answer as the JSON it must be; an empty one is null. */
 int dockapi_json(struct dockapi *api, struct dockapi_call *call, json_t **ret_json,
 		 struct shale_err *err);
 

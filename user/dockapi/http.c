@@ -21,11 +21,13 @@
 /* In front of a chunk: eight digits and the end of their line. */
 #define CHUNK_HEAD 10
 
-struct exchange {
+struct http_exchange {
 	int fd;
-	const struct http_request *request;
-	const struct http_wait *wait;
-	struct shale_err *err;
+	struct http_request request;
+	struct http_sink sink;
+	struct http_wait wait;
+	struct shale_err *err; /* of the step that runs */
+	bool has_failed;
 	struct http_answer answer;
 	struct buf out; /* what is to be sent next */
 	size_t sent;	/* of it */
@@ -33,7 +35,7 @@ struct exchange {
 	char piece[PIECE_BYTES];
 };
 
-static int lost(struct exchange *exchange)
+static int lost(struct http_exchange *exchange)
 {
 	return shale_err_set(exchange->err, ECONNRESET, "the daemon has gone away");
 }
@@ -44,9 +46,9 @@ static int no_memory(struct shale_err *err)
 }
 
 /* The next chunk of the source's; the empty one is the last. */
-static int next_chunk(struct exchange *exchange)
+static int next_chunk(struct http_exchange *exchange)
 {
-	const struct http_request *request = exchange->request;
+	const struct http_request *request = &exchange->request;
 	struct buf *out = &exchange->out;
 	char head[CHUNK_HEAD + 1];
 	ssize_t len;
@@ -67,7 +69,7 @@ static int next_chunk(struct exchange *exchange)
 }
 
 /* Sends what the socket takes; more is prepared when all of it is gone. */
-static int send_some(struct exchange *exchange)
+static int send_some(struct http_exchange *exchange)
 {
 	struct buf *out = &exchange->out;
 	ssize_t done = send(exchange->fd, out->data + exchange->sent, out->len - exchange->sent,
@@ -88,7 +90,7 @@ static int send_some(struct exchange *exchange)
 	return 0;
 }
 
-static int receive_some(struct exchange *exchange)
+static int receive_some(struct http_exchange *exchange)
 {
 	ssize_t got = recv(exchange->fd, exchange->piece, sizeof(exchange->piece), MSG_DONTWAIT);
 
@@ -101,7 +103,7 @@ static int receive_some(struct exchange *exchange)
 	return 0;
 }
 
-static bool is_sending(const struct exchange *exchange)
+static bool is_sending(const struct http_exchange *exchange)
 {
 	/* What follows a refusal nobody reads. */
 	if (exchange->answer.status >= 300)
@@ -109,9 +111,9 @@ static bool is_sending(const struct exchange *exchange)
 	return exchange->sent < exchange->out.len;
 }
 
-static int wait_for_socket(struct exchange *exchange, short *ret_events)
+static int wait_for_socket(struct http_exchange *exchange, short *ret_events)
 {
-	const struct http_wait *wait = exchange->wait;
+	const struct http_wait *wait = &exchange->wait;
 	struct pollfd poll_fd = { .fd = exchange->fd, .events = POLLIN };
 
 	if (is_sending(exchange))
@@ -124,60 +126,100 @@ static int wait_for_socket(struct exchange *exchange, short *ret_events)
 	return 0;
 }
 
-static int run_exchange(struct exchange *exchange)
+static int run_once(struct http_exchange *exchange)
 {
-	short events;
+	short events = 0;
 
-	while (!exchange->answer.is_whole) {
-		events = 0;
-		if (wait_for_socket(exchange, &events))
-			return -1;
-		if (events & (POLLIN | POLLHUP | POLLERR) && receive_some(exchange))
-			return -1;
-		if (events & POLLOUT && is_sending(exchange) && send_some(exchange))
-			return -1;
-	}
-	return 0;
+	if (wait_for_socket(exchange, &events))
+		return -1;
+	if (events & (POLLIN | POLLHUP | POLLERR) && receive_some(exchange))
+		return -1;
+	return events & POLLOUT && is_sending(exchange) ? send_some(exchange) : 0;
 }
 
-static int begin(struct exchange *exchange)
+static int begin(struct http_exchange *exchange, const struct http_request *request, struct shale_err *err)
 {
-	const struct http_request *request = exchange->request;
 	struct buf *out = &exchange->out;
 
 	if (buf_adds(out, request->head) ||
 	    (request->source && buf_adds(out, "Transfer-Encoding: chunked\r\n")) ||
 	    (request->body && buf_addf(out, "Content-Length: %zu\r\n", request->body_len)) ||
 	    buf_adds(out, "\r\n") || (request->body && buf_add(out, request->body, request->body_len)))
-		return no_memory(exchange->err);
+		return no_memory(err);
+	exchange->request.head = exchange->request.body = NULL;
 	exchange->is_sent = !request->source;
 	return 0;
+}
+
+int http_exchange_open(int fd, const struct http_request *request, const struct http_sink *sink,
+		       const struct http_wait *wait, struct http_exchange **ret_exchange, struct shale_err *err)
+{
+	struct http_exchange *exchange = calloc(1, sizeof(*exchange));
+
+	if (!exchange)
+		return no_memory(err);
+	exchange->fd = fd;
+	exchange->request = *request;
+	exchange->sink = *sink;
+	exchange->wait = *wait;
+	exchange->answer.sink = &exchange->sink;
+	exchange->answer.has_no_body = request->has_no_answer_body;
+	exchange->answer.takes_upgrade = request->takes_upgrade;
+	if (begin(exchange, request, err)) {
+		http_exchange_close(exchange, NULL);
+		return -1;
+	}
+	*ret_exchange = exchange;
+	return 0;
+}
+
+static int run_until(struct http_exchange *exchange, bool is_head_enough, struct shale_err *err)
+{
+	exchange->err = err;
+	while (!exchange->answer.is_whole && !(is_head_enough && exchange->answer.state != ANSWER_HEAD))
+		if (run_once(exchange)) {
+			exchange->has_failed = true;
+			return -1;
+		}
+	return 0;
+}
+
+int http_exchange_until_head(struct http_exchange *exchange, struct shale_err *err)
+{
+	return run_until(exchange, true, err);
+}
+
+int http_exchange_until_end(struct http_exchange *exchange, struct shale_err *err)
+{
+	return run_until(exchange, false, err);
+}
+
+void http_exchange_close(struct http_exchange *exchange, struct http_outcome *ret_outcome)
+{
+	const struct http_answer *answer = &exchange->answer;
+
+	if (ret_outcome)
+		*ret_outcome = (struct http_outcome){
+			.is_unanswered = !answer->has_begun,
+			.is_reusable = !exchange->has_failed && answer->is_whole && !answer->is_last &&
+				       exchange->is_sent && exchange->sent == exchange->out.len,
+		};
+	http_answer_release(&exchange->answer);
+	buf_release(&exchange->out);
+	free(exchange);
 }
 
 int http_exchange(int fd, const struct http_request *request, const struct http_sink *sink,
 		  const struct http_wait *wait, struct http_outcome *ret_outcome,
 		  struct shale_err *err)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct http_exchange *exchange;
 	int ret;
 
 	*ret_outcome = (struct http_outcome){ 0 };
-	if (!exchange)
-		return no_memory(err);
-	exchange->fd = fd;
-	exchange->request = request;
-	exchange->wait = wait;
-	exchange->err = err;
-	exchange->answer.sink = sink;
-	exchange->answer.has_no_body = request->has_no_answer_body;
-	ret = begin(exchange);
-	if (!ret)
-		ret = run_exchange(exchange);
-	ret_outcome->is_unanswered = !exchange->answer.has_begun;
-	ret_outcome->is_reusable = !ret && !exchange->answer.is_last && exchange->is_sent &&
-				   exchange->sent == exchange->out.len;
-	http_answer_release(&exchange->answer);
-	buf_release(&exchange->out);
-	free(exchange);
+	if (http_exchange_open(fd, request, sink, wait, &exchange, err))
+		return -1;
+	ret = http_exchange_until_end(exchange, err);
+	http_exchange_close(exchange, ret_outcome);
 	return ret;
 }

@@ -27,11 +27,12 @@ struct http_request {
 	ssize_t (*source)(void *arg, void *data, size_t len, struct shale_err *err);
 	void *source_arg;
 	bool has_no_answer_body; /* HEAD */
+	bool takes_upgrade;	 /* an answer of status 101 will do, behind whose header the connection is the caller's */
 };
 
 /* Where the answer goes; each returns -1 with err to end it. */
 struct http_sink {
-	/* The fields, a line each, once they are whole. */
+	/* The fields, a line each, once they are whole. What comes of another protocol behind them is a body. */
 	int (*head)(void *arg, long status, const char *fields, struct shale_err *err);
 	int (*body)(void *arg, const void *data, size_t len, struct shale_err *err);
 	void *arg;
@@ -47,7 +48,19 @@ struct http_outcome {
 	bool is_unanswered; /* no byte of an answer came */
 };
 
-/* One exchange. ECANCELED: the caller wanted it; ECONNRESET: the connection was lost; EPROTO: what came is no HTTP. */
+/*
+ * An exchange in steps: prepared, run until the answer's header has come or the answer is whole, and closed, which tells
+ * what became of the connection. What REQUEST points at is copied or was sent, but for a source; SINK and WAIT are
+ * copied.
+ */
+struct http_exchange;
+int http_exchange_open(int fd, const struct http_request *request, const struct http_sink *sink,
+		       const struct http_wait *wait, struct http_exchange **ret_exchange, struct shale_err *err);
+int http_exchange_until_head(struct http_exchange *exchange, struct shale_err *err);
+int http_exchange_until_end(struct http_exchange *exchange, struct shale_err *err);
+void http_exchange_close(struct http_exchange *exchange, struct http_outcome *ret_outcome);
+
+/* One exchange as a whole. ECANCELED: the caller wanted it; ECONNRESET: the connection was lost; EPROTO: what came is no HTTP. */
 int http_exchange(int fd, const struct http_request *request, const struct http_sink *sink,
 		  const struct http_wait *wait, struct http_outcome *ret_outcome,
 		  struct shale_err *err);

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* The connection speaks another protocol from here on. */
+#define STATUS_UPGRADED 101
+
 static int no_http(struct shale_err *err, const char *why)
 {
 	return shale_err_set(err, EPROTO, "what answers there is no daemon of this kind: %s", why);
@@ -73,7 +76,9 @@ static int take_fields(struct http_answer *answer, const char *fields, struct sh
 
 	if (field_is(fields, "Connection", "close"))
 		answer->is_last = true;
-	if (answer->has_no_body || answer->status == 204 || answer->status == 304) {
+	if (answer->status == STATUS_UPGRADED)
+		answer->is_last = true;
+	if (answer->has_no_body || answer->status == STATUS_UPGRADED || answer->status == 204 || answer->status == 304) {
 		answer->is_whole = true;
 		return 0;
 	}
@@ -97,10 +102,12 @@ static int take_head(struct http_answer *answer, struct shale_err *err)
 		return no_http(err, "a NUL");
 	if (take_status(answer, text, err))
 		return -1;
+	if (answer->status == STATUS_UPGRADED && !answer->takes_upgrade)
+		return no_http(err, "another protocol");
 	/* "100 Continue" and its like are no answer yet. */
-	if (answer->status < 200) {
+	if (answer->status < 200 && answer->status != STATUS_UPGRADED) {
 		buf_clear(&answer->line);
-		return answer->status == 101 ? no_http(err, "another protocol") : 0;
+		return 0;
 	}
 	if (take_fields(answer, fields + 1, err) ||
 	    answer->sink->head(answer->sink->arg, answer->status, fields + 1, err))
@@ -204,10 +211,13 @@ int http_answer_add(struct http_answer *answer, const char *data, size_t len,
 	for (; !ret && len && !answer->is_whole; data += used, len -= used)
 		ret = is_in_bytes(answer) ? add_bytes(answer, data, len, &used, err)
 					  : add_line(answer, data, len, &used, err);
+	if (ret || !len)
+		return ret;
+	if (answer->status == STATUS_UPGRADED)
+		return answer->sink->body(answer->sink->arg, data, len, err);
 	/* Nothing was asked that what follows could answer. */
-	if (!ret && len)
-		answer->is_last = true;
-	return ret;
+	answer->is_last = true;
+	return 0;
 }
 
 int http_answer_end(struct http_answer *answer)

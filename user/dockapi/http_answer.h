@@ -21,6 +21,7 @@ struct http_answer {
 	const struct http_sink *sink;
 	enum http_answer_state state;
 	bool has_no_body;
+	bool takes_upgrade;
 	bool has_begun;
 	bool is_whole;
 	bool is_last; /* the connection ends with it */

@@ -24,7 +24,8 @@ struct place {
 	int fd; /* O_PATH, of the thing itself */
 	struct stat st;
 	char name[PATH_MAX]; /* its last word, as it was given: "." for what a path leads to */
-	const char *shown;   /* what it is called: the same, but of the place of a mount that is not there */
+	char base[NAME_MAX + 1];
+	const char *shown; /* what it is called: the same; the name before a slash at the end; or a mount's that is not there */
 };
 
 #define PLACE_NONE	{ .parent = -1, .fd = -1 }
@@ -76,6 +77,21 @@ static void split_path(const char *path, char parent[PATH_MAX], char name[PATH_M
 	snprintf(name, PATH_MAX, "%s", last);
 }
 
+/* "b" of "/a/b/", which docker calls so; false for any other path. */
+static bool take_base(const char *path, char base[NAME_MAX + 1])
+{
+	size_t end = strlen(path), start;
+
+	if (!end || path[end - 1] != '/')
+		return false;
+	while (end && path[end - 1] == '/')
+		end--;
+	for (start = end; start && path[start - 1] != '/'; start--)
+		;
+	snprintf(base, NAME_MAX + 1, "%.*s", (int)(end - start), path + start);
+	return *base && strcmp(base, ".") && strcmp(base, "..");
+}
+
 static int no_file(const struct opened *opened, const char *path, struct shale_err *err)
 {
 	/* Also what leads out, or through a link of the kernel's: there is no such thing in the container. */
@@ -92,7 +108,7 @@ static int place_open(const struct opened *opened, int root, const char *path, s
 	if (!*path || snprintf(whole, sizeof(whole), "/%s", path) >= (int)sizeof(whole))
 		return shale_err_set(err, EINVAL, "the path is empty or too long");
 	split_path(whole, parent, ret_place->name);
-	ret_place->shown = ret_place->name;
+	ret_place->shown = take_base(whole, ret_place->base) ? ret_place->base : ret_place->name;
 	ret_place->parent = rootfs_open(root, parent, O_RDONLY | O_DIRECTORY);
 	if (ret_place->parent < 0)
 		return no_file(opened, path, err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shale/connection.h"
+#include "shale/container.h"
 #include "shale/fetch.h"
 #include "shale/show.h"
 #include "shale/table.h"
@@ -77,11 +78,11 @@ static int ask_plainly(struct cli *cli, int argc, char **argv, struct asking *as
 	return ask_all(cli, asking, argv + optind);
 }
 
-int cmd_start(struct cli *cli, int argc, char **argv)
+int container_start_all(const struct cli *cli, char **names)
 {
-	struct asking asking = { .method = "POST", .path = "/containers/%s/start" };
+	struct asking asking = { .connection = CONNECTION_CLOSED, .method = "POST", .path = "/containers/%s/start" };
 
-	return ask_plainly(cli, argc, argv, &asking);
+	return ask_all(cli, &asking, names);
 }
 
 int cmd_pause(struct cli *cli, int argc, char **argv)

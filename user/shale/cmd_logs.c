@@ -10,10 +10,9 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "dockapi/frames.h"
 #include "shale/connection.h"
 #include "store/json.h"
-
-#define FRAME_HEADER 8
 
 struct logs {
 	struct connection connection;
@@ -21,10 +20,7 @@ struct logs {
 	const char *since, *until, *tail;
 	bool follow, has_times;
 	bool is_tty;
-	/* Of the frame that is being read. */
-	unsigned char header[FRAME_HEADER];
-	size_t header_len;
-	size_t left;
+	struct frames frames;
 };
 
 static int put(int fd, const char *data, size_t len, struct shale_err *err)
@@ -32,35 +28,24 @@ static int put(int fd, const char *data, size_t len, struct shale_err *err)
 	return fs_write_full(fd, data, len) < 0 ? shale_err_errno(err, "cannot write the log") : 0;
 }
 
-static size_t frame_length(const unsigned char header[FRAME_HEADER])
+static int put_piece(const struct frames_piece *piece, struct shale_err *err)
 {
-	return (size_t)header[4] << 24 | header[5] << 16 | header[6] << 8 | header[7];
+	if (piece->stream == FRAMES_ERROR)
+		return shale_err_set(err, EIO, "%.*s", (int)piece->len, piece->data);
+	return put(piece->stream == FRAMES_STDERR ? STDERR_FILENO : STDOUT_FILENO, piece->data, piece->len, err);
 }
 
-/* Pieces come as the network has them, frames as they were written. */
-static int take_piece(void *arg, const void *data, size_t len, struct shale_err *err)
+static int take_bytes(void *arg, const void *data, size_t len, struct shale_err *err)
 {
 	struct logs *logs = arg;
 	const char *at = data;
-	size_t step;
+	struct frames_piece piece;
 
 	if (logs->is_tty)
 		return put(STDOUT_FILENO, data, len, err);
-	for (; len; at += step, len -= step) {
-		if (logs->left) {
-			step = len < logs->left ? len : logs->left;
-			logs->left -= step;
-			if (put(logs->header[0] == 2 ? STDERR_FILENO : STDOUT_FILENO, at, step, err))
-				return -1;
-			continue;
-		}
-		step = 1;
-		logs->header[logs->header_len++] = *at;
-		if (logs->header_len < FRAME_HEADER)
-			continue;
-		logs->header_len = 0;
-		logs->left = frame_length(logs->header);
-	}
+	while (len)
+		if (frames_next(&logs->frames, &at, &len, &piece, err) || put_piece(&piece, err))
+			return -1;
 	return 0;
 }
 
@@ -80,7 +65,7 @@ static int print_logs(struct logs *logs, struct shale_err *err)
 {
 	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
 
-	call.sink = take_piece;
+	call.sink = take_bytes;
 	call.sink_arg = logs;
 	if (look(logs, err) || dockapi_path(&call, err, "/containers/%s/logs", logs->name) ||
 	    dockapi_query(&call, "stdout", "1", err) || dockapi_query(&call, "stderr", "1", err) ||

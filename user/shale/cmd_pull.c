@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "shale/connection.h"
-#include "shale/progress.h"
+#include "shale/image_pull.h"
 #include "shale/registry_opts.h"
 #include "store/ref.h"
 
@@ -17,18 +17,7 @@ struct pulling {
 	struct shale_pull_opts opts;
 	bool quiet;
 	bool all_tags;
-	struct progress progress;
 };
-
-static int show(void *arg, const json_t *message, struct shale_err *err)
-{
-	struct pulling *pulling = arg;
-
-	(void)err;
-	if (!pulling->quiet)
-		progress_show(&pulling->progress, message);
-	return 0;
-}
 
 /* The name says nothing, and the tag is latest. */
 static bool has_default_tag(const struct ref *ref, const char *name)
@@ -36,32 +25,6 @@ static bool has_default_tag(const struct ref *ref, const char *name)
 	const char *slash = strrchr(name, '/');
 
 	return !strcmp(ref->tag, "latest") && !strchr(slash ? slash : name, ':');
-}
-
-/* NULL: all tags. */
-static const char *tag_of(const struct pulling *pulling, const struct ref *ref, const struct digest_text *digest)
-{
-	if (pulling->all_tags)
-		return NULL;
-	return ref->has_digest ? digest->text : ref->tag;
-}
-
-static int call_pull(struct pulling *pulling, const struct ref *ref, struct connection *connection,
-		     struct shale_err *err)
-{
-	const struct shale_pull_opts *pull = &pulling->opts;
-	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("POST");
-	struct digest_text digest = digest_text(&ref->digest);
-
-	if (dockapi_path(&call, err, "/images/create") ||
-	    dockapi_query(&call, "fromImage", ref->name, err) ||
-	    dockapi_query(&call, "tag", tag_of(pulling, ref, &digest), err) ||
-	    dockapi_query(&call, "platform", pull->platform, err) ||
-	    dockapi_query(&call, "downloadOnly", pull->is_download_only ? "1" : NULL, err) ||
-	    dockapi_query(&call, "schema1", pull->registry.takes_schema1 ? "1" : NULL, err) ||
-	    registry_call(&pull->registry, connection, ref, &call, err))
-		return -1;
-	return connection_stream(connection, &call, show, pulling, err);
 }
 
 static int run_pull(const struct cli *cli, struct pulling *pulling)
@@ -75,13 +38,13 @@ static int run_pull(const struct cli *cli, struct pulling *pulling)
 		return cli_fail(&err);
 	if (pulling->all_tags && (ref.has_digest || ref_has_tag(name)))
 		return cli_usage(cli, "all tags are pulled of a name without one, not of '%s'", name);
-	if (ref.has_digest)
+	if (ref.has_digest || pulling->all_tags)
 		ref.tag[0] = '\0';
-	else if (!pulling->quiet && !pulling->all_tags && has_default_tag(&ref, name))
+	else if (!pulling->quiet && has_default_tag(&ref, name))
 		puts("Using default tag: latest");
-	progress_init(&pulling->progress, stdout);
 	registry_prepare(&pulling->opts.registry);
-	if (connection_open(cli, &connection, &err) || call_pull(pulling, &ref, &connection, &err))
+	if (connection_open(cli, &connection, &err) ||
+	    image_pull(&connection, &pulling->opts, &ref, pulling->quiet ? NULL : stdout, &err))
 		return cli_fail(&err);
 	puts(pulling->all_tags ? ref.name : ref_text(&ref).text);
 	return EXIT_SUCCESS;

@@ -1,79 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shale save: images as one tar, to standard output or into a file, which is there whole or not at
- * all.
+ * shale save: images as one tar, to standard output or into a file.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/fs.h"
 #include "shale/connection.h"
+#include "shale/output.h"
 
-static int write_fd(void *arg, const void *data, size_t len, struct shale_err *err)
+struct saving {
+	const struct cli *cli;
+	char **names;
+	size_t count;
+	int fd;
+};
+
+static int write_piece(void *arg, const void *data, size_t len, struct shale_err *err)
 {
-	return fs_write_full(*(int *)arg, data, len) ? shale_err_errno(err, "cannot write the archive") : 0;
+	const struct saving *saving = arg;
+
+	return fs_write_full(saving->fd, data, len) ? shale_err_errno(err, "cannot write the archive") : 0;
 }
 
-static int save_to(const struct cli *cli, int fd, char **names, size_t count, struct shale_err *err)
+static int save_to(void *arg, int fd, struct shale_err *err)
 {
 	__cleanup_connection struct connection connection = CONNECTION_CLOSED;
 	__cleanup_dockapi_call struct dockapi_call call = DOCKAPI_CALL("GET");
+	struct saving *saving = arg;
 
-	call.sink = write_fd;
-	call.sink_arg = &fd;
+	saving->fd = fd;
+	call.sink = write_piece;
+	call.sink_arg = saving;
 	if (dockapi_path(&call, err, "/images/get"))
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (dockapi_query(&call, "names", names[i], err))
+	for (size_t i = 0; i < saving->count; i++)
+		if (dockapi_query(&call, "names", saving->names[i], err))
 			return -1;
-	if (connection_open(cli, &connection, err))
+	if (connection_open(saving->cli, &connection, err))
 		return -1;
 	return connection_perform(&connection, &call, err);
-}
-
-/* What is no regular file (a pipe, /dev/null) is written as it is. */
-static bool is_special(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-}
-
-static int save_to_special(const struct cli *cli, const char *path, char **names, size_t count,
-			   struct shale_err *err)
-{
-	__cleanup_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return shale_err_errno(err, "cannot write %s", path);
-	return save_to(cli, fd, names, count, err);
-}
-
-static int save_to_file(const struct cli *cli, const char *path, char **names, size_t count,
-			struct shale_err *err)
-{
-	__cleanup_free char *temp = NULL;
-	__cleanup_fd int fd = -1;
-
-	if (is_special(path))
-		return save_to_special(cli, path, names, count, err);
-	if (asprintf(&temp, "%s.XXXXXX", path) < 0)
-		return shale_err_set(err, ENOMEM, "out of memory");
-	fd = mkostemp(temp, O_CLOEXEC);
-	if (fd < 0)
-		return shale_err_errno(err, "cannot write %s", path);
-	if (save_to(cli, fd, names, count, err) == 0) {
-		if (fchmod(fd, 0600) == 0 && rename(temp, path) == 0)
-			return 0;
-		shale_err_errno(err, "cannot write %s", path);
-	}
-	unlink(temp);
-	return -1;
 }
 
 int cmd_save(struct cli *cli, int argc, char **argv)
@@ -85,7 +51,8 @@ int cmd_save(struct cli *cli, int argc, char **argv)
 	};
 	const char *output = NULL;
 	struct shale_err err = { 0 };
-	int opt, ret, status = 0;
+	struct saving saving = { .cli = cli };
+	int opt, status = 0;
 
 	while ((opt = cli_getopt(cli, argc, argv, ":o:", longs, &status)) != -1) {
 		if (opt == CLI_DONE)
@@ -97,7 +64,7 @@ int cmd_save(struct cli *cli, int argc, char **argv)
 	if (!output && isatty(STDOUT_FILENO))
 		return cli_usage(
 			cli, "standard output is a terminal: give a file with -o, or redirect it");
-	ret = output ? save_to_file(cli, output, argv + optind, argc - optind, &err)
-		     : save_to(cli, STDOUT_FILENO, argv + optind, argc - optind, &err);
-	return ret < 0 ? cli_fail(&err) : EXIT_SUCCESS;
+	saving.names = argv + optind;
+	saving.count = argc - optind;
+	return output_write(output, save_to, &saving, &err) ? cli_fail(&err) : EXIT_SUCCESS;
 }

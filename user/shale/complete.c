@@ -29,6 +29,9 @@ static const struct {
 	const char *verb;
 	enum operand operand;
 } operands[] = {
+	{ "attach", OPERAND_CONTAINERS },      { "create", OPERAND_IMAGES },
+	{ "exec", OPERAND_CONTAINERS },	       { "export", OPERAND_CONTAINERS },
+	{ "run", OPERAND_IMAGES },
 	{ "kill", OPERAND_CONTAINERS },	       { "logs", OPERAND_CONTAINERS },
 	{ "pause", OPERAND_CONTAINERS },       { "ps", OPERAND_NOTHING },
 	{ "rename", OPERAND_CONTAINERS },      { "restart", OPERAND_CONTAINERS },
@@ -75,6 +78,11 @@ static const struct {
 	{ "--format", { "json", "table" } },
 	{ "--filter", { "before=", "dangling=", "label=", "reference=", "since=", } },
 	{ "-f", { "before=", "dangling=", "label=", "reference=", "since=", } },
+	{ "--env-file", { NULL } },
+	{ "--label-file", { NULL } },
+	{ "--cidfile", { NULL } },
+	{ "--network", { "host", "none" } },
+	{ "--pull", { "always", "missing", "never" } },
 	{ "--platform", { "linux/amd64", "linux/arm64", "linux/arm/v7" } },
 };
 
@@ -84,11 +92,22 @@ static void print_if(const char *text, const char *word)
 		puts(text);
 }
 
+/* Their letters are others. */
+static bool has_other_letters(const struct verb *verb)
+{
+	static const char *const names[] = { "attach", "create", "exec", "run", "start" };
+
+	for (size_t i = 0; verb && i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], verb->name))
+			return true;
+	return false;
+}
+
 /* Whether the word before the last takes it as its value; then the values are printed. */
-static bool complete_value(const char *before, const char *word)
+static bool complete_value(const struct verb *verb, const char *before, const char *word)
 {
 	for (size_t i = 0; i < sizeof(valued) / sizeof(*valued); i++) {
-		if (strcmp(valued[i].option, before))
+		if (strcmp(valued[i].option, before) || (before[1] != '-' && has_other_letters(verb)))
 			continue;
 		if (!valued[i].values[0])
 			puts(":files");
@@ -247,7 +266,7 @@ static void complete_words(struct cli *cli, int count, char **words)
 {
 	const char *word = words[count - 1];
 
-	if (count > 1 && complete_value(words[count - 2], word))
+	if (count > 1 && complete_value(cli->verb, words[count - 2], word))
 		return;
 	if (*word == '-')
 		complete_options(cli, word);
@@ -275,7 +294,7 @@ int complete_run(struct cli *cli, const struct verb *verbs, int count, char **wo
 		noun = cli->verb->name;
 		verbs = cli->verb->commands;
 	}
-	if (count > 1 && !noun && complete_value(words[count - 2], word))
+	if (count > 1 && !noun && complete_value(NULL, words[count - 2], word))
 		return EXIT_SUCCESS;
 	for (size_t i = 0; *word == '-' && i < sizeof(globals) / sizeof(*globals); i++)
 		print_if(globals[i], word);

@@ -4,6 +4,7 @@
  */
 #include "shale/connection.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,17 @@ static bool is_interrupted(void *arg)
 
 static const struct dockapi_opts api_opts = { .is_cancelled = is_interrupted };
 
-static int open_private(const struct cli *cli, struct connection *connection, struct shale_err *err)
-{
-	int fd;
+static_assert(PRIVATE_MAX_CONNECTIONS == 1 + CONNECTION_SPARE, "a private daemon has them all from the beginning");
 
-	if (private_start(cli, &connection->daemon, &fd, err))
+static int open_private(const struct cli *cli, unsigned int spare, struct connection *connection,
+			struct shale_err *err)
+{
+	int fds[PRIVATE_MAX_CONNECTIONS];
+
+	if (private_start(cli, 1 + spare, &connection->daemon, fds, err))
 		return -1;
-	return dockapi_open_fd(fd, &api_opts, &connection->api, err);
+	memcpy(connection->spare, fds + 1, spare * sizeof(*fds));
+	return dockapi_open_fd(fds[0], &api_opts, &connection->api, err);
 }
 
 static int open_named(const char *host, struct connection *connection, struct shale_err *err)
@@ -59,12 +64,28 @@ int connection_open_shared(const struct cli *cli, struct connection *ret_connect
 	return cli->has_own_store ? 0 : open_default(ret_connection, err);
 }
 
-int connection_open(const struct cli *cli, struct connection *ret_connection,
-		    struct shale_err *err)
+int connection_open_several(const struct cli *cli, unsigned int spare, struct connection *ret_connection,
+			    struct shale_err *err)
 {
 	if (connection_open_shared(cli, ret_connection, err))
 		return -1;
-	return ret_connection->api ? 0 : open_private(cli, ret_connection, err);
+	return ret_connection->api ? 0 : open_private(cli, spare, ret_connection, err);
+}
+
+int connection_open(const struct cli *cli, struct connection *ret_connection,
+		    struct shale_err *err)
+{
+	return connection_open_several(cli, 0, ret_connection, err);
+}
+
+int connection_another(struct connection *connection, struct dockapi **ret_api, struct shale_err *err)
+{
+	if (!connection_is_private(connection))
+		return dockapi_again(connection->api, ret_api, err);
+	for (size_t i = 0; i < CONNECTION_SPARE; i++)
+		if (connection->spare[i] >= 0)
+			return dockapi_open_fd(steal_fd(&connection->spare[i]), &api_opts, ret_api, err);
+	return shale_err_set(err, ENOTCONN, "this command's daemon has no more connections");
 }
 
 bool connection_is_private(const struct connection *connection)
@@ -78,6 +99,10 @@ void connection_close(struct connection *connection)
 
 	dockapi_close(connection->api);
 	connection->api = NULL;
+	for (size_t i = 0; i < CONNECTION_SPARE; i++) {
+		fd_closep(&connection->spare[i]);
+		connection->spare[i] = -1;
+	}
 	private_wait(&connection->daemon, &err);
 }
 

@@ -12,12 +12,16 @@
 
 #define DEFAULT_SOCKET "/run/shale/shaled.sock"
 
+/* Beside the first, for a command that is told of several things at a time. */
+#define CONNECTION_SPARE 2
+
 struct connection {
 	struct dockapi *api;
 	struct private_daemon daemon;
+	int spare[CONNECTION_SPARE]; /* of a private daemon; -1 */
 };
 
-#define CONNECTION_CLOSED { .daemon = PRIVATE_NONE }
+#define CONNECTION_CLOSED { .daemon = PRIVATE_NONE, .spare = { -1, -1 } }
 #define __cleanup_connection __attribute__((cleanup(connection_close)))
 
 /*
@@ -26,7 +30,11 @@ struct connection {
  */
 int connection_open(const struct cli *cli, struct connection *ret_connection,
 		    struct shale_err *err);
-/* The same without a private daemon: success without a connection when only that would do. */
+/* The same; there may be so many more connections to it, which connection_another() opens. */
+int connection_open_several(const struct cli *cli, unsigned int spare, struct connection *ret_connection,
+			    struct shale_err *err);
+int connection_another(struct connection *connection, struct dockapi **ret_api, struct shale_err *err);
+/* The same as the first without a private daemon: success without a connection when only that would do. */
 int connection_open_shared(const struct cli *cli, struct connection *ret_connection,
 			   struct shale_err *err);
 bool connection_is_private(const struct connection *connection);

@@ -17,9 +17,9 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 
-/* The descriptor the daemon finds its connection at. */
-#define CONNECTION_FD	3
-#define CONNECTION_TEXT "3"
+/* The descriptors the daemon finds its connections at. */
+#define CONNECTION_FD	 3
+#define CONNECTION_TEXTS { "3", "4", "5" }
 /* Of what it said. */
 #define WORDS_MAX 4096
 
@@ -38,46 +38,82 @@ static char *find_daemon(struct shale_err *err)
 }
 
 /* Who reads our output must not wait for a daemon that is still cleaning up when we were killed. */
-static int spawn(const struct cli *cli, const char *path, int fd, struct private_daemon *daemon,
-		 struct shale_err *err)
+static int spawn(const struct cli *cli, const char *path, const int *theirs, unsigned int count,
+		 struct private_daemon *daemon, struct shale_err *err)
 {
-	const char *argv[] = { "shaled", "--connection", CONNECTION_TEXT, "--log-level", "error", "--root",
-			       cli->root, cli->driver ? "--storage-driver" : NULL, cli->driver, NULL };
-	const int fds[] = { -1, -1, daemon->words, [CONNECTION_FD] = fd };
+	static const char *const texts[PRIVATE_MAX_CONNECTIONS] = CONNECTION_TEXTS;
+	const char *argv[5 + 2 * PRIVATE_MAX_CONNECTIONS + 3] = { "shaled" };
+	int fds[CONNECTION_FD + PRIVATE_MAX_CONNECTIONS] = { -1, -1, daemon->words };
+	unsigned int at = 1;
 	const struct process_spec spec = {
 		.path = path,
 		.argv = argv,
 		.fds = fds,
-		.fd_count = sizeof(fds) / sizeof(*fds),
+		.fd_count = CONNECTION_FD + count,
 		.dir = -1,
 		.has_own_group = true,
 	};
 
+	for (unsigned int i = 0; i < count; i++) {
+		argv[at++] = "--connection";
+		argv[at++] = texts[i];
+		fds[CONNECTION_FD + i] = theirs[i];
+	}
+	argv[at++] = "--log-level";
+	argv[at++] = "error";
+	argv[at++] = "--root";
+	argv[at++] = cli->root;
+	if (cli->driver) {
+		argv[at++] = "--storage-driver";
+		argv[at++] = cli->driver;
+	}
 	return process_start(&spec, &daemon->pid) < 0 ? shale_err_errno(err, "%s cannot be started", path) : 0;
 }
 
-int private_start(const struct cli *cli, struct private_daemon *ret_daemon, int *ret_fd,
-		  struct shale_err *err)
+static void close_all(const int *fds, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static int make_pairs(unsigned int count, int *ours, int *theirs)
+{
+	int pair[2];
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+			close_all(ours, i);
+			close_all(theirs, i);
+			return -1;
+		}
+		ours[i] = pair[0];
+		theirs[i] = pair[1];
+	}
+	return 0;
+}
+
+int private_start(const struct cli *cli, unsigned int count, struct private_daemon *ret_daemon,
+		  int ret_fds[PRIVATE_MAX_CONNECTIONS], struct shale_err *err)
 {
 	struct private_daemon daemon = PRIVATE_NONE;
 	__cleanup_free char *path = find_daemon(err);
 	__cleanup_fd int words = -1;
-	int fds[2];
+	int theirs[PRIVATE_MAX_CONNECTIONS];
+	int ret;
 
 	if (!path)
 		return -1;
 	words = daemon.words = memfd_create("shaled's words", MFD_CLOEXEC);
-	if (words < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+	if (words < 0 || make_pairs(count, ret_fds, theirs) < 0)
 		return shale_err_errno(err, "starting a daemon");
-	if (spawn(cli, path, fds[1], &daemon, err)) {
-		close(fds[0]);
-		close(fds[1]);
+	ret = spawn(cli, path, theirs, count, &daemon, err);
+	close_all(theirs, count);
+	if (ret) {
+		close_all(ret_fds, count);
 		return -1;
 	}
-	close(fds[1]);
 	steal_fd(&words);
 	*ret_daemon = daemon;
-	*ret_fd = fds[0];
 	return 0;
 }
 

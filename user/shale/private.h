@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A daemon of our own: shaled on one end of a pair of sockets, for one command.
+ * A daemon of our own: shaled on one end of a pair of sockets, or of a few pairs, for one command.
  */
 #ifndef SHALE_CLI_PRIVATE_H
 #define SHALE_CLI_PRIVATE_H
@@ -17,10 +17,13 @@ struct private_daemon {
 
 #define PRIVATE_NONE { .pid = -1, .words = -1 }
 
-/* *ret_fd is our end of its connection. */
-int private_start(const struct cli *cli, struct private_daemon *ret_daemon, int *ret_fd,
-		  struct shale_err *err);
-/* Waits until it has ended, which it does when our end is closed; -1 with its words when that was an error. */
+/* Of one of them; a command has at most so many. */
+#define PRIVATE_MAX_CONNECTIONS 3
+
+/* Our ends of its connections. */
+int private_start(const struct cli *cli, unsigned int count, struct private_daemon *ret_daemon,
+		  int ret_fds[PRIVATE_MAX_CONNECTIONS], struct shale_err *err);
+/* Waits until it has ended, which it does when our ends are closed; -1 with its words when that was an error. */
 int private_wait(struct private_daemon *daemon, struct shale_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Serving; see api_serve.h. Signals are blocked in all threads and waited for here, together with the end of a
- * single connection. Called by main.c.
+ * Serving; see api_serve.h. Signals are blocked in all threads and waited for here, together with the end of
+ * connections that were given. Called by main.c.
  */
 #include "shaled/api_serve.h"
 
@@ -49,7 +49,7 @@ struct daemon {
 	struct api api;
 	const struct api_settings *settings;
 	int signal_fd;
-	int gone_fd;
+	int gone_fd; /* connections that were given are all gone */
 	const char *path; /* of the socket that is ours to remove */
 	struct stat socket;
 };
@@ -116,13 +116,22 @@ static int listen_own(struct daemon *daemon, struct shale_err *err)
 	return listen_at(daemon, fd, err);
 }
 
+static int adopt_all(struct daemon *daemon, struct shale_err *err)
+{
+	const struct api_settings *settings = daemon->settings;
+
+	for (unsigned int i = 0; i < settings->connection_count; i++)
+		if (httpd_adopt(daemon->api.httpd, settings->connections[i], connection_gone, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int listen_all(struct daemon *daemon, struct shale_err *err)
 {
 	int inherited;
 
-	if (daemon->settings->connection >= 0)
-		return httpd_adopt(daemon->api.httpd, daemon->settings->connection, connection_gone,
-				   err);
+	if (daemon->settings->connection_count)
+		return adopt_all(daemon, err);
 	inherited = listen_inherited();
 	for (int fd = LISTEN_FIRST; fd < LISTEN_FIRST + inherited; fd++)
 		if (listen_at(daemon, fd, err) < 0)
@@ -174,12 +183,12 @@ static int run(struct daemon *daemon, struct shale_err *err)
 	return ret;
 }
 
-/* Who serves one connection may be asked for nothing that needs a store. */
+/* Who serves one command may be asked for nothing that needs a store. */
 static int open_store(struct daemon *daemon, struct shale_err *err)
 {
 	char driver[SHALE_DRIVER_TEXT];
 
-	if (daemon->settings->connection >= 0)
+	if (daemon->settings->connection_count)
 		return 0;
 	if (api_driver(&daemon->api, driver, err) < 0)
 		return -1;
@@ -194,7 +203,7 @@ int api_serve(const struct api_settings *settings, struct shale_err *err)
 		.api = { .root = settings->root,
 			 .wanted_driver = settings->driver,
 			 .driver_lock = PTHREAD_MUTEX_INITIALIZER,
-			 .is_private = settings->connection >= 0 },
+			 .is_private = settings->connection_count > 0 },
 		.signal_fd = -1,
 		.gone_fd = -1,
 	};

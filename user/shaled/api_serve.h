@@ -7,15 +7,20 @@
 
 #include "base/err.h"
 
+/* What one command needs at a time: see connection.h of user/shale. */
+#define API_MAX_CONNECTIONS 4
+
 struct api_settings {
 	const char *root;
 	const char *driver; /* NULL: the first that works */
 	const char *host;   /* unix:///PATH, when systemd hands over no socket */
 	const char *group;  /* of the socket */
-	int connection;	    /* the one connected socket to serve, or -1 */
+	/* Connected sockets to serve, and nothing else, if there are any. */
+	int connections[API_MAX_CONNECTIONS];
+	unsigned int connection_count;
 };
 
-/* Until a signal, or the end of the one connection. */
+/* Until a signal, or the end of all such connections. */
 int api_serve(const struct api_settings *settings, struct shale_err *err);
 
 #endif

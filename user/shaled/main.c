@@ -63,7 +63,7 @@ static void print_help(void)
 	     "  --storage-driver NAME  shale, overlay2, btrfs or vfs (default: the first that works)\n"
 	     "  -H, --host unix:///PATH  Where to listen (default " DEFAULT_HOST ")\n"
 	     "  --group NAME           Who may connect besides root (default " DEFAULT_GROUP ")\n"
-	     "  --connection FD        Serve this one connected socket, and end with it\n"
+	     "  --connection FD        Serve this connected socket and no others, and end with it; may be repeated\n"
 	     "  --log-level LEVEL      error, warn, info or debug (default info)\n"
 	     "  --log-format FORMAT    text or json (default text)\n"
 	     "  --help                 Print this\n"
@@ -76,16 +76,16 @@ static int usage(const char *what, const char *word)
 	return EXIT_USAGE;
 }
 
-static bool parse_fd(const char *text, int *ret_fd)
+static bool take_connection(const char *text, struct api_settings *settings)
 {
 	char *end;
 	long fd = strtol(text, &end, 10);
 
-	if (end == text || *end || fd < 0 || fd > INT_MAX)
+	if (end == text || *end || fd < 0 || fd > INT_MAX || settings->connection_count == API_MAX_CONNECTIONS)
 		return false;
-	*ret_fd = fd;
+	settings->connections[settings->connection_count++] = fd;
 	/* Programs that are started for credentials must not hold it open. */
-	fcntl(*ret_fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return true;
 }
 
@@ -112,9 +112,9 @@ static int take_option(int opt, char **argv, struct api_settings *settings, stru
 		settings->group = optarg;
 		return 0;
 	case OPT_CONNECTION:
-		return parse_fd(optarg, &settings->connection) ?
+		return take_connection(optarg, settings) ?
 			       0 :
-			       usage("--connection is a file descriptor, not", optarg) + 1;
+			       usage("--connection is a file descriptor, of four at most, not", optarg) + 1;
 	case OPT_LEVEL:
 		return log_parse_level(optarg, &log->level) ?
 			       0 :
@@ -146,7 +146,6 @@ int main(int argc, char **argv)
 		.driver = driver && *driver ? driver : NULL,
 		.host = DEFAULT_HOST,
 		.group = DEFAULT_GROUP,
-		.connection = -1,
 	};
 	struct shale_err err = { 0 };
 	int opt, status;
