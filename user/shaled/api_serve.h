@@ -9,10 +9,11 @@
 
 struct api_settings {
 	const char *root;
-	const char *driver; /* NULL: the first that works */
-	const char *host;   /* unix:///PATH, when systemd hands over no socket */
-	const char *group;  /* of the socket */
-	int connection;	    /* the one connected socket to serve, or -1 */
+	const char *driver;  /* NULL: the first that works */
+	const char *runtime; /* the same */
+	const char *host;    /* unix:///PATH, when systemd hands over no socket */
+	const char *group;   /* of the socket */
+	int connection;	     /* the one connected socket to serve, or -1 */
 };
 
 /* Until a signal, or the end of the one connection. */
