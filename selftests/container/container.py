@@ -23,6 +23,16 @@ APPLETS = ("sh ls cat echo sleep true false id ps env pwd hostname mount touch r
 PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/:/bin/sh\nalice:x:1000:1000::/home:/bin/sh\n"
 GROUP = "root:x:0:\nextra:x:50:alice\nalice:x:1000:\n"
 RUNTIME = "/run/shale/runtime"
+# Another one than the daemon chooses for itself.
+RUNTIME_NAME = os.environ.get("SHALE_TEST_RUNTIME")
+
+
+# crun refuses a machine that has controllers in both versions of cgroups; so its daemons see those of the first only.
+WITHOUT_UNIFIED = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified; exec \"$@\"", "sh"]
+
+
+def is_hybrid():
+    return os.path.exists("/sys/fs/cgroup/unified/cgroup.controllers")
 
 
 def need():
@@ -69,6 +79,10 @@ class Machine(Daemon):
     def __init__(self, **more):
         need()
         self.seen = set()
+        if RUNTIME_NAME:
+            more.setdefault("runtime", RUNTIME_NAME)
+        if is_hybrid() and more.get("runtime") == "crun":
+            self.wrapper = WITHOUT_UNIFIED
         super().__init__(**more)
         self.load("base", root_tar())
 
@@ -212,7 +226,7 @@ def mounts():
 def cgroups(ids):
     """Those of containers whose IDs begin so, in each hierarchy there is."""
     beginnings = {one[:12] for one in ids}
-    return [path for pattern in ("/sys/fs/cgroup/shale/*", "/sys/fs/cgroup/*/shale/*") for path in glob.glob(pattern)
+    return [path for pattern in ("/sys/fs/cgroup/*/*", "/sys/fs/cgroup/*/*/*") for path in glob.glob(pattern)
             if os.path.basename(path)[:12] in beginnings]
 
 

@@ -23,7 +23,7 @@
 
 #define MAX_WORDS 24
 
-static const char *const names[] = { "runc", "crun" };
+const char *const runtime_names[] = { "runc", "crun", NULL };
 static const char *const places[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
 				      "/sbin",		 "/bin" };
 
@@ -43,8 +43,8 @@ int runtime_find(const char *name, struct runtime *ret_runtime, struct shale_err
 {
 	if (name && !*name)
 		name = NULL;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if ((!name || !strcmp(name, names[i])) && find_name(names[i], ret_runtime))
+	for (size_t i = 0; runtime_names[i]; i++)
+		if ((!name || !strcmp(name, runtime_names[i])) && find_name(runtime_names[i], ret_runtime))
 			return 0;
 	if (name)
 		return shale_err_set(err, ENOENT,

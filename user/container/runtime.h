@@ -22,6 +22,9 @@ struct runtime {
 	const char *name; /* "runc", "crun" */
 };
 
+/* The names there are, ending with NULL. */
+extern const char *const runtime_names[];
+
 /* By name, or for NULL or "" the first there is. ENOENT. */
 int runtime_find(const char *name, struct runtime *ret_runtime, struct shale_err *err);
 

@@ -302,3 +302,17 @@ int shale_containers_list(struct shale_containers *containers, bool has_size, ch
 	*ret_json = json_dumps(list, JSON_COMPACT);
 	return *ret_json ? 0 : shale_err_set(err, ENOMEM, "listing containers");
 }
+
+char *shale_containers_runtimes(const struct shale_containers *containers)
+{
+	__cleanup_json json_t *all = json_object();
+	__cleanup_json json_t *json = NULL;
+	struct shale_err why = { 0 };
+	struct runtime runtime;
+
+	for (size_t i = 0; runtime_names[i]; i++)
+		if (runtime_find(runtime_names[i], &runtime, &why) == 0)
+			json_object_set_new(all, runtime.name, json_pack("{s:s}", "path", runtime.path));
+	json = json_pack("{s:s, s:O}", "Default", containers->runtime.name ?: "", "Runtimes", all);
+	return json ? json_dumps(json, JSON_COMPACT) : NULL;
+}
