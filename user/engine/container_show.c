@@ -292,7 +292,7 @@ int shale_containers_list(struct shale_containers *containers, bool has_size, ch
 	__cleanup_json json_t *list = json_array();
 	struct listing listing = { .containers = containers, .has_size = has_size, .list = list };
 	int ret = read_ids(&listing, err);
-	const char *id = listing.ids.data, *end = id + listing.ids.len;
+	const char *id = buf_str(&listing.ids), *end = id + listing.ids.len;
 
 	for (; !ret && id && id < end; id += strlen(id) + 1)
 		ret = add_one(&listing, id, err);

@@ -239,7 +239,7 @@ static int count_users(const struct store *store, const char *name, const char *
 {
 	struct users users = { .store = store };
 	int ret = read_ids(&users, err);
-	const char *id = users.ids.data, *end = id + users.ids.len;
+	const char *id = buf_str(&users.ids), *end = id + users.ids.len;
 
 	*ret_count = 0;
 	for (; !ret && id && id < end; id += strlen(id) + 1)
