@@ -33,8 +33,8 @@
 
 #define BLOCK	   512
 #define MAX_ANSWER (64u << 10)
-/* Seconds; and for what is not answered before something else happens, a part of one in microseconds. */
-#define PATIENCE       20
+/* Seconds, below libFuzzer's limit; and for what is not answered before something else happens, a part of one in microseconds. */
+#define PATIENCE       6
 #define SHORT_PATIENCE 200000
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -101,10 +101,16 @@ static int dial(bool may_wait)
 	return fd;
 }
 
+/* Of a body that may be said to be longer than it is: the rest is waited for. */
+static bool is_of_length(const char *field)
+{
+	return !strncasecmp(field, "Content-Length", 14) || !strncasecmp(field, "Transfer-Encoding", 17);
+}
+
 /* The status; 0: nothing has come, or no HTTP. */
 static int ask(const struct route *route, const char *query, const char *field, const void *body, size_t len)
 {
-	__cleanup_fd int fd = dial(route->may_wait);
+	__cleanup_fd int fd = dial(route->may_wait || is_of_length(field));
 	__cleanup_buf struct buf head = BUF_INIT;
 	__cleanup_free char *answer = malloc(MAX_ANSWER + 1);
 	size_t got = 0;
@@ -117,8 +123,9 @@ static int ask(const struct route *route, const char *query, const char *field, 
 	/* It may have hung up before it has read all. */
 	if (send(fd, head.data, head.len, MSG_NOSIGNAL) < 0 || (len && send(fd, body, len, MSG_NOSIGNAL) < 0))
 		return 0;
-	while (got < MAX_ANSWER && (ret = recv(fd, answer + got, MAX_ANSWER - got, 0)) > 0)
-		got += ret;
+	/* libFuzzer's clock interrupts, too. */
+	while (got < MAX_ANSWER && ((ret = recv(fd, answer + got, MAX_ANSWER - got, 0)) > 0 || (ret < 0 && errno == EINTR)))
+		got += ret > 0 ? ret : 0;
 	answer[got] = '\0';
 	promise(!strstr(answer, "out of memory"));
 	return sscanf(answer, "HTTP/1.1 %d", &status) == 1 ? status : 0;
