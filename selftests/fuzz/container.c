@@ -117,8 +117,8 @@ static int ask(const struct route *route, const char *query, const char *field, 
 	ssize_t ret;
 	int status = 0;
 
-	promise(answer && buf_addf(&head, "%s /v1.47/%s%s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s"
-				   "Content-Length: %zu\r\n\r\n", route->method, route->path, *query ? "?" : "", query, field,
+	promise(answer && buf_addf(&head, "%s /v1.47/%s%s%s HTTP/1.1\r\nHost: x\r\n%s%s"
+				   "Connection: close\r\nContent-Length: %zu\r\n\r\n", route->method, route->path, *query ? "?" : "", query, field,
 				   *field ? "\r\n" : "", len) == 0);
 	/* It may have hung up before it has read all. */
 	if (send(fd, head.data, head.len, MSG_NOSIGNAL) < 0 || (len && send(fd, body, len, MSG_NOSIGNAL) < 0))
@@ -259,7 +259,9 @@ static void try_request(char *text, size_t size)
 	if (size < 2)
 		return;
 	query = cut(&at);
+	/* One that begins with a blank would go on with the field before. */
 	field = cut(&at);
+	field += strspn(field, " \t\r");
 	/* What ends a line would make it another request. */
 	for (char *c = query; *c; c++)
 		if ((unsigned char)*c <= ' ')
