@@ -47,6 +47,7 @@ enum shale_event_kind {
 	SHALE_EVENT_PUSHED,	/* the registry has it now */
 	SHALE_EVENT_PUSH_EXISTS, /* the registry had it */
 	SHALE_EVENT_MOUNTED,	/* the registry has it from its repository name */
+	SHALE_EVENT_TAKEN,	/* a name is taken, for the image of the next event, from the one with this id */
 	SHALE_EVENT_IMAGE,	/* an image is in the store: id, and name unless it has none */
 	SHALE_EVENT_MADE,	/* an image was made from a tar of files: id */
 	SHALE_EVENT_UNTAGGED,	/* name */
@@ -181,6 +182,13 @@ int shale_push(const struct shale_opts *opts, const struct shale_push_opts *push
 	       struct shale_pushed *ret_pushed, struct shale_err *err);
 
 /*
+ * The tags of a repository in its registry, as JSON text to be freed: an array of strings, in the registry's order. ENOENT:
+ * there is no such repository, or none for us; E2BIG for more than a hundred thousand. Needs no store.
+ */
+int shale_remote_tags(const struct shale_opts *opts, const char *name, const struct shale_registry_opts *registry,
+		      char **ret_json, struct shale_err *err);
+
+/*
  * What a name stands for in its registry, as docker's API answers it: an object with its descriptor and its platforms,
  * JSON text to be freed. Needs no store.
  */
@@ -231,7 +239,7 @@ int shale_summaries(const struct shale_opts *opts, char **ret_json, struct shale
 
 /*
  * Remove a name, or by ID an image, which deletes what nothing else needs. EBUSY while a layer that
- * would go is mounted; also for an ID with several names, unless force.
+ * would go is mounted; ETOOMANYREFS for an ID with several names, unless force.
  */
 int shale_rmi(const struct shale_opts *opts, const char *name, bool force, struct shale_err *err);
 

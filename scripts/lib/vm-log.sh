@@ -12,14 +12,26 @@ REPORTS+='|possible deadlock|stack segment|double fault|Unable to handle|turning
 # W and D of /proc/sys/kernel/tainted, bad page, soft lockup, live oops: what a fault sets.
 TAINT_FAULT=$((1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))
 
+# What belongs to a report is not longer: lockdep's are the longest.
+REPORT_LINES=150
+
 reports()
 {
 	grep -aE "^(\[[^]]*\] ?)*($REPORTS)" "$tmp/console"
 }
 
+# The first one, and what follows it.
+show_report()
+{
+	reports >/dev/null || return 0
+	say "the kernel's log from its first report on:"
+	grep -aE -m 1 -A "$REPORT_LINES" "^(\[[^]]*\] ?)*($REPORTS)" "$tmp/console" | tr -d '\r' >&2
+}
+
 show_log()
 {
 	say "$1"
+	show_report
 	say "the end of the kernel's log:"
 	tail -n "${SHALE_VM_TAIL:-60}" "$tmp/console" | tr -d '\r' >&2
 	tail -n 5 "$tmp/qemu.err" >&2

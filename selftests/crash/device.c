@@ -74,9 +74,12 @@ void disk_remove(struct disk *disk)
 
 const char *recorder_start(const struct disk *data, const struct disk *log)
 {
-	struct mapper_target target = {.count = data->size >> SECTOR_SHIFT, .type = "log-writes"};
+	struct mapper_target target = {.count = data->size >> SECTOR_SHIFT, .type = log ? "log-writes" : "linear"};
 
-	snprintf(target.parameters, sizeof(target.parameters), "%s %s", data->path, log->path);
+	if (log)
+		snprintf(target.parameters, sizeof(target.parameters), "%s %s", data->path, log->path);
+	else
+		snprintf(target.parameters, sizeof(target.parameters), "%s 0", data->path);
 	return mapper_create(RECORDER, &target);
 }
 

@@ -19,7 +19,7 @@ struct disk {
 void disk_create(struct disk *disk, size_t size);
 void disk_remove(struct disk *disk);
 
-/* One recorder at a time. Returns the path of its device. */
+/* One recorder at a time. Returns the path of its device. LOG NULL: it records nothing, and needs no memory for that. */
 const char *recorder_start(const struct disk *data, const struct disk *log);
 /* Everything that was acknowledged so far is in the log before this mark. */
 void recorder_mark(unsigned int number);

@@ -267,7 +267,7 @@ static bool upper_check(const struct world *world)
 
 bool world_mount(struct world *world)
 {
-	const char *device = recorder_start(&world->disk, &world->log);
+	const char *device = recorder_start(&world->disk, world->options.is_unrecorded ? NULL : &world->log);
 
 	btrfs_forget();
 	if (mount(device, DISK_DIR, world->options.fs, 0, NULL) < 0) {

@@ -33,6 +33,7 @@ struct world_options {
 	const char *fs;	     /* ext4, xfs, btrfs */
 	bool is_lower_apart; /* the lower layers are on an ext4 of their own, which does not crash */
 	const char *mount;   /* more options for the union, or NULL */
+	bool is_unrecorded;  /* no log is written */
 };
 
 struct world {

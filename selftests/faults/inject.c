@@ -88,6 +88,12 @@ unsigned int inject_nth_end(void)
 	return strtoul(left, NULL, 10);
 }
 
+void inject_tell(void)
+{
+	setting_put("failslab/verbose", "2");
+	setting_put("fail_page_alloc/verbose", "2");
+}
+
 void inject_me(void)
 {
 	if (!file_put("/proc/self/make-it-fail", "1"))

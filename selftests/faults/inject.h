@@ -18,6 +18,8 @@ unsigned int inject_nth_end(void);
 
 /* This process and its children are among those of which allocations fail. */
 void inject_me(void);
+/* Where what fails was asked for, in the kernel's log. */
+void inject_tell(void);
 void inject_memory(unsigned int every);
 /* DEVICE: the path of a disk. */
 void inject_requests(const char *device, unsigned int every);

@@ -52,7 +52,7 @@ static void setting_parse(struct settings *s, int letter)
 	else if (letter == 'n')
 		s->sweep.nth = strtoul(optarg, NULL, 10);
 	else if (letter == 'v')
-		s->options.is_verbose = true;
+		s->options.is_verbose = s->sweep.is_verbose = true;
 	else
 		usage();
 }

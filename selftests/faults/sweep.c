@@ -43,6 +43,13 @@ static bool failed(struct trial *t, const char *when, const char *why)
 	return false;
 }
 
+static void step_say(struct trial *t, const char *what, int err)
+{
+	if (t->options->is_verbose && t->nth != NEVER)
+		say("allocation %u, step %u (%s) %s: %s", t->nth, t->done + 1, step_describe(&t->model->script.step[t->done]), what,
+		    err ? strerrorname_np(err) : "done");
+}
+
 /* ------------------------------------------------------------------ what must hold */
 
 static bool is_shown(struct trial *t, unsigned int begun, const char *when)
@@ -82,10 +89,13 @@ static bool waits_for_disk(const struct step *step)
 static bool is_done_again(struct trial *t, int err)
 {
 	const struct step *step = &t->model->script.step[t->done];
+	int again;
 
 	if (!is_repeatable(step))
 		return true;
-	if (run_step(&t->world, t->model, t->done) == err && waits_for_disk(step))
+	again = run_step(&t->world, t->model, t->done);
+	step_say(t, "again", again);
+	if (again == err && waits_for_disk(step))
 		return is_shown(t, t->done + 1, "after it failed again");
 	t->done++;
 	if (is_shown(t, t->done, "done again"))
@@ -98,6 +108,7 @@ static bool is_done_again(struct trial *t, int err)
 static bool after_error(struct trial *t, int err)
 {
 	t->result->errors++;
+	step_say(t, "failed", err);
 	if (t->options->is_deceived) {
 		t->done++;
 		return is_shown(t, t->done, "deceived");
@@ -185,14 +196,11 @@ static void workload_sweep(struct trial *t)
 	t->failures = 0;
 	model_build(t->model, t->workload->script);
 	count = trial_run(t, NEVER);
-	if (t->options->nth) {
-		trial_run(t, t->options->nth);
-		t->result->faults++;
-		count = 0;
-	}
 	trials = t->options->trials && t->options->trials < count ? t->options->trials : count;
+	if (t->options->nth && !t->options->trials)
+		trials = 1;
 	for (unsigned int i = 0; i < trials && !is_over(t->options); i++) {
-		trial_run(t, trials == count ? i + 1 : 1 + (unsigned int)random() % count);
+		trial_run(t, t->options->nth ? t->options->nth + i : trials == count ? i + 1 : 1 + (unsigned int)random() % count);
 		t->result->faults++;
 	}
 	model_free(t->model);
@@ -209,12 +217,15 @@ static bool is_selected(const struct sweep_options *options, const struct worklo
 
 bool sweep_run(const struct sweep_options *options, struct sweep_result *result)
 {
-	const struct world_options world = {.fs = options->fs};
+	/* A recorder that wants memory is a disk that does not write. */
+	const struct world_options world = {.fs = options->fs, .is_unrecorded = true};
 	struct trial t = {.options = options, .result = result};
 
 	/* btrfs stops the kernel, on purpose, where some of its own allocations fail; what has no disk is none of world's. */
 	if (!inject_can() || (strcmp(options->fs, "ext4") && strcmp(options->fs, "xfs")))
 		return false;
+	if (options->is_verbose)
+		inject_tell();
 	srandom(options->seed);
 	t.model = calloc(1, sizeof(*t.model));
 	world_create(&t.world, &world);

@@ -14,9 +14,10 @@ struct sweep_options {
 	const char *fs;
 	const char *workload; /* the first letters of its name; NULL: all */
 	unsigned int trials;  /* of each workload, at random; 0: all allocations there are */
-	unsigned int nth;     /* only this allocation of each workload; 0: as trials says */
+	unsigned int nth;     /* of each workload this allocation, and with trials so many from it on */
 	unsigned long seed;
 	time_t deadline; /* 0: none */
+	bool is_verbose;      /* which steps fail, and in the kernel's log where */
 	bool is_deceived; /* takes what failed for a success, which has to be noticed */
 };
 

@@ -77,7 +77,7 @@ ktap_is "rmi of an unknown ID" "shale: No such image: 0123456789ab:latest" "$(sh
 ktap_is "rmi of no name" "shale: invalid reference format: '%%' is not an image name" "$(shale rmi %% 2>&1)"
 mkimage --name other:1 --created 2024-05-06T07:08:09.5+02:00 "$work/img" "rand:a:1234567"
 shale import "$work/img" >/dev/null
-ktap_is "rmi by an ID with two names" "shale: conflict: unable to delete ${id:7:12} (must be forced) - image ${id:7:12} has 2 names: it must be forced" \
+ktap_is "rmi by an ID with two names" "shale: conflict: unable to delete ${id:7:12} (must be forced) - image is referenced in multiple repositories" \
 	"$(shale rmi "${id:7:12}" 2>&1)"
 ktap_is "rmi of one of two names" "Untagged: other:1" "$(shale rmi other:1)"
 ktap_is "leaves the other" 1 "$(shale images -q debian | wc -l)"

@@ -99,6 +99,14 @@ check_stock_faults()
 	check_fault 6.1 silent 124 'the guest was stopped after 20 s' --timeout 20
 }
 
+# A report that is long past is shown as well.
+check_old_report()
+{
+	check "6.1: a report long before the end" 126 'Call Trace' --kernel 6.1 -- \
+		sh -c "insmod build/6.1/faults/faults.ko fault=warn
+			for i in \$(seq 200); do echo \"line \$i\" >/dev/kmsg; done"
+}
+
 check_debug_faults()
 {
 	scripts/kmod-build --dir selftests/vm/faults --out build/debug/faults debug || exit 1
@@ -115,6 +123,7 @@ check_status
 check_boot
 check_guest
 check_stock_faults
+check_old_report
 if scripts/kernel is-built debug; then
 	check_debug_faults
 else

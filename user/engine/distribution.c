@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The verb distribution: what a name stands for in its registry, without pulling it, as docker's API answers it.
- * Mirrors are not asked: it is the registry that says.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "client/document.h"
-#include "client/remote.h"
-#include "engine/engine.h"
+#include "engine/repository.h"
 #include "store/image.h"
-#include "store/ref.h"
-
-struct asking {
-	struct task task;
-	const char *name;
-};
-
-static int poll_asking(void *arg, struct shale_err *err)
-{
-	struct asking *asking = arg;
-	struct shale_event event = { .kind = SHALE_EVENT_CONNECT, .name = asking->name };
-
-	return task_report(&asking->task, &event, err);
-}
 
 static int add_platform(json_t *list, const char *architecture, const char *os, const char *variant)
 {
@@ -100,24 +84,10 @@ int shale_distribution(const struct shale_opts *opts, const char *name,
 		       const struct shale_registry_opts *registry, char **ret_json,
 		       struct shale_err *err)
 {
-	__attribute__((cleanup(web_closep))) struct web *web = NULL;
-	__cleanup_remote struct remote remote = { 0 };
-	struct asking asking = { .task = TASK_INIT(opts), .name = name };
-	struct web_opts web_opts = {
-		.stall_seconds = registry->stall_seconds,
-		.poll = poll_asking,
-		.arg = &asking,
-	};
-	struct remote_wish wish = { .opts = registry, .actions = "pull" };
-	struct origin origin;
+	__cleanup_repository struct repository repository = REPOSITORY_NONE;
 	struct ref ref;
 
-	if (ref_parse(name, &ref, err) < 0 || origin_of_ref(&ref, &origin, err) < 0 ||
-	    web_open(&web_opts, &web, err) < 0)
+	if (ref_parse(name, &ref, err) < 0 || repository_open(opts, &ref, registry, &repository, err) < 0)
 		return -1;
-	wish.web = web;
-	wish.origin = &origin;
-	if (remote_open(&wish, &remote, err) < 0)
-		return -1;
-	return describe_remote(&remote, &ref, ret_json, err);
+	return describe_remote(&repository.remote, &ref, ret_json, err);
 }

@@ -151,7 +151,24 @@ static int add_documents(struct import *import, struct shale_err *err)
 	return 0;
 }
 
-static int enter_image(struct index *index, const struct plan_image *image,
+/* Whose it is now, for who is told; that of an image which cannot be read is nobody's. */
+static void note_taken(const struct store *store, const struct index *index, const struct plan_image *image,
+		       struct plan_name *name)
+{
+	const struct ref_text text = ref_text(&name->ref);
+	__cleanup_image struct image was = { 0 };
+	struct index_entry entry;
+	bool by_id;
+	size_t i;
+
+	if (image_find(store, index, text.text, &i, &by_id, NULL) < 0 || by_id ||
+	    index_get(index, i, &entry, NULL) < 0 || image_load(store, &entry.digest, &was, NULL) < 0)
+		return;
+	name->from = was.config;
+	name->is_taken = !digest_is_equal(&was.config, &image->image.config);
+}
+
+static int enter_image(const struct store *store, struct index *index, struct plan_image *image,
 		       struct shale_err *err)
 {
 	struct index_entry entry = {
@@ -162,9 +179,11 @@ static int enter_image(struct index *index, const struct plan_image *image,
 
 	if (!image->name_count)
 		return index_set(index, NULL, &entry, err);
-	for (size_t i = 0; i < image->name_count; i++)
-		if (index_set(index, &image->names[i], &entry, err) < 0)
+	for (size_t i = 0; i < image->name_count; i++) {
+		note_taken(store, index, image, &image->names[i]);
+		if (index_set(index, &image->names[i].ref, &entry, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -180,7 +199,7 @@ static int commit(struct import *import, struct shale_err *err)
 	if (lock < 0 || index_load(session->store, &index, err) < 0)
 		return -1;
 	for (size_t i = 0; i < import->input->plan->count; i++)
-		if (enter_image(&index, &import->input->plan->images[i], err) < 0)
+		if (enter_image(session->store, &index, &import->input->plan->images[i], err) < 0)
 			return -1;
 	if (session_commit_locked(session, err) == 0 &&
 	    index_save(session->store, &index, err) == 0)
@@ -236,6 +255,19 @@ static int rename_image(struct verb *verb, struct shale_err *err)
 	return plan_add_name(&verb->plan.images[0], verb->opts->name, err);
 }
 
+static void report_name(struct verb *verb, const struct plan_name *name, const char *id)
+{
+	const struct ref_text shown = ref_shown(&name->ref);
+	const struct digest_text from = digest_text(&name->from);
+	struct shale_event event = { .kind = SHALE_EVENT_TAKEN, .id = from.text, .name = shown.text };
+
+	if (name->is_taken)
+		task_report(&verb->task, &event, NULL);
+	event.kind = SHALE_EVENT_IMAGE;
+	event.id = id;
+	task_report(&verb->task, &event, NULL);
+}
+
 /* The import is done: a wish to cancel it comes too late. */
 static void report_images(struct verb *verb)
 {
@@ -243,7 +275,6 @@ static void report_images(struct verb *verb)
 		const struct plan_image *image = &verb->plan.images[i];
 		struct digest_text id = digest_text(&image->image.config);
 		struct shale_event event = { .kind = SHALE_EVENT_IMAGE, .id = id.text };
-		struct ref_text name;
 
 		if (verb->source.is_rootfs) {
 			event.kind = SHALE_EVENT_MADE;
@@ -252,11 +283,8 @@ static void report_images(struct verb *verb)
 		}
 		if (!image->name_count)
 			task_report(&verb->task, &event, NULL);
-		for (size_t n = 0; n < image->name_count; n++) {
-			name = ref_shown(&image->names[n]);
-			event.name = name.text;
-			task_report(&verb->task, &event, NULL);
-		}
+		for (size_t n = 0; n < image->name_count; n++)
+			report_name(verb, &image->names[n], id.text);
 	}
 }
 

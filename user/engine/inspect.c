@@ -25,9 +25,9 @@ static const struct {
 	{ "OnBuild", "null" },	    { "Labels", "null" },
 };
 
-static json_t *run_config(const json_t *config)
+static json_t *run_config(const json_t *config, const char *field)
 {
-	json_t *given = json_object_get(config, "config");
+	json_t *given = json_object_get(config, field);
 	json_t *out = json_object();
 	int ret = out ? 0 : -1;
 
@@ -122,13 +122,14 @@ static json_t *describe(const struct found *found, const json_t *config,
 	json_t *names = found_names(&found->index, &image->manifest);
 	json_t *digests = found_digests(&found->index, &image->manifest);
 
-	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s*, s:s, s:I, "
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s*, s:s, s:I, "
 			 "s:{s:o, s:s}, s:{s:s, s:o}, s:{s:s}}",
 			 "Id", id.text, "RepoTags", names, "RepoDigests", digests, "Parent",
 			 parent->text, "Comment", comment_of(config), "Created",
 			 text_or(config, "created", NO_TIME), "DockerVersion",
 			 text_or(config, "docker_version", ""), "Author",
-			 text_or(config, "author", ""), "Config", run_config(config),
+			 text_or(config, "author", ""), "Config", run_config(config, "config"),
+			 "ContainerConfig", run_config(config, "container_config"),
 			 "Architecture", image->architecture, "Variant",
 			 json_string_value(json_object_get(config, "variant")), "Os", image->os,
 			 "Size", (json_int_t)found_size(&found->store, image), "GraphDriver",

@@ -54,7 +54,7 @@ struct plan_image *plan_add(struct plan *plan, struct shale_err *err)
 
 int plan_add_name(struct plan_image *image, const char *name, struct shale_err *err)
 {
-	struct ref *names;
+	struct plan_name *names;
 	struct ref ref;
 
 	if (ref_parse(name, &ref, err) < 0)
@@ -63,7 +63,7 @@ int plan_add_name(struct plan_image *image, const char *name, struct shale_err *
 	if (!names)
 		return shale_err_errno(err, "naming an image");
 	image->names = names;
-	names[image->name_count++] = ref;
+	names[image->name_count++] = (struct plan_name){ .ref = ref };
 	return 0;
 }
 

@@ -16,7 +16,11 @@ struct plan_image {
 	const char *media_type; /* of the manifest; borrowed from a table */
 	char **paths;		/* of the layers' blobs in the source */
 	size_t name_count;
-	struct ref *names;
+	struct plan_name {
+		struct ref ref;
+		bool is_taken; /* it was another image's, */
+		struct digest from; /* with this ID */
+	} *names;
 };
 
 struct plan {

@@ -113,7 +113,7 @@ static int push_one(struct push_worker *worker, const struct push_blob *blob,
 		.digest = blob->digest,
 		.size = blob->size,
 		.from = blob->from,
-		.sent = report_sent,
+		.sent = blob->is_layer ? report_sent : NULL,
 		.arg = &progress,
 	};
 
@@ -122,6 +122,8 @@ static int push_one(struct push_worker *worker, const struct push_blob *blob,
 	upload.fd = fd;
 	if (upload_blob(&upload, &result, err) < 0)
 		return shale_err_wrap(err, "blob %s", text.text);
+	if (!blob->is_layer)
+		return 0;
 	progress.event.kind = ends[result];
 	progress.event.done = blob->size;
 	progress.event.name = blob->from;
@@ -221,7 +223,7 @@ static int push_run(struct push *push, struct shale_err *err)
 		struct digest_text text = digest_text(&push->blobs[i].digest);
 		struct shale_event event = { .kind = SHALE_EVENT_PREPARED, .id = text.text };
 
-		if (task_report(&push->task, &event, err) < 0)
+		if (push->blobs[i].is_layer && task_report(&push->task, &event, err) < 0)
 			return -1;
 	}
 	if (run_push_workers(&worker, err) < 0)

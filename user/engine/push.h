@@ -20,6 +20,7 @@ struct push_blob {
 	struct digest digest;
 	uint64_t size;
 	const char *from; /* one of the sources, or NULL */
+	bool is_layer;	  /* the others are not told of */
 };
 
 struct push_document {

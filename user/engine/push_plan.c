@@ -38,7 +38,7 @@ static const char *document_type_of(const char *media_type)
 	return document_types[0];
 }
 
-static int add_blob(struct push *push, const struct digest *digest, uint64_t size,
+static int add_blob(struct push *push, const struct digest *digest, uint64_t size, bool is_layer,
 		    struct shale_err *err)
 {
 	struct push_blob *blobs;
@@ -50,7 +50,7 @@ static int add_blob(struct push *push, const struct digest *digest, uint64_t siz
 	if (!blobs)
 		return shale_err_errno(err, "listing blobs");
 	push->blobs = blobs;
-	blobs[push->blob_count++] = (struct push_blob){ .digest = *digest, .size = size };
+	blobs[push->blob_count++] = (struct push_blob){ .digest = *digest, .size = size, .is_layer = is_layer };
 	return 0;
 }
 
@@ -79,9 +79,9 @@ static int plan_manifest(struct push *push, const struct buf *data, struct shale
 	if (image_parse_manifest(data->data, data->len, &image, err) < 0)
 		return -1;
 	for (size_t i = 0; i < image.layer_count; i++)
-		if (add_blob(push, &image.layers[i].blob, image.layers[i].size, err) < 0)
+		if (add_blob(push, &image.layers[i].blob, image.layers[i].size, true, err) < 0)
 			return -1;
-	return add_blob(push, &image.config, image.config_size, err);
+	return add_blob(push, &image.config, image.config_size, false, err);
 }
 
 static int plan_entry(struct push *push, const struct index_entry *entry, int depth,

@@ -165,8 +165,7 @@ static int remove_locked(struct removal *removal, struct shale_err *err)
 		return -1;
 	names = count_entries(&index, &entry.digest);
 	if (by_id && names > 1 && !removal->force)
-		return shale_err_set(err, EBUSY, "image %s has %zu names: it must be forced",
-				     removal->name, names);
+		return shale_err_set(err, ETOOMANYREFS, "image is referenced in multiple repositories");
 	if (!by_id && names > 1)
 		return remove_name(removal, &index, i, err);
 	return remove_image(removal, &index, &image, err);

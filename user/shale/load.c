@@ -71,6 +71,12 @@ static int show_event(void *arg, const struct shale_event *event)
 {
 	struct load_view *view = arg;
 
+	if (event->kind == SHALE_EVENT_TAKEN) {
+		if (view->says != LOAD_IDS)
+			printf("The image %s already exists, renaming the old one with ID %s to empty string\n", event->name,
+			       event->id);
+		return 0;
+	}
 	if (event->kind != SHALE_EVENT_IMAGE && event->kind != SHALE_EVENT_MADE) {
 		draw_layer(view, event);
 		return interrupt_came();

@@ -102,7 +102,9 @@ void api_fail(struct api_call *call, unsigned int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* As the engine's error says. */
 void api_fail_err(struct api_call *call, const struct shale_err *err);
-/* The same for verbs about an image: that there is none is said in docker's words. */
+/* That there is no image of that name, in docker's words. */
+int api_no_image(const char *name, struct shale_err *err);
+/* As api_fail_err() for verbs about an image: with these words. */
 void api_fail_image(struct api_call *call, const char *name, const struct shale_err *err);
 /* The body as a JSON object; an empty one is {}. False: it was answered. */
 bool api_body_json(struct api_call *call, json_t **ret_json);

@@ -114,18 +114,29 @@ void api_fail_err(struct api_call *call, const struct shale_err *err)
 	api_fail(call, api_fault_status(err->code), "%s", err->msg);
 }
 
-void api_fail_image(struct api_call *call, const char *name, const struct shale_err *err)
+int api_no_image(const char *name, struct shale_err *err)
 {
 	struct ref ref;
 
-	if (err->code == EINVAL && ref_parse(name, &ref, NULL) < 0)
+	if (strncmp(name, "sha256:", 7) && ref_parse(name, &ref, NULL) == 0)
+		return shale_err_set(err, ENOENT, "No such image: %s", ref_shown(&ref).text);
+	return shale_err_set(err, ENOENT, "No such image: %s", name);
+}
+
+void api_fail_image(struct api_call *call, const char *name, const struct shale_err *err)
+{
+	struct shale_err none;
+	struct ref ref;
+
+	if (err->code == EINVAL && ref_parse(name, &ref, NULL) < 0) {
 		api_fail(call, 400, "invalid reference format: %s", err->msg);
-	else if (err->code == ENOENT && strncmp(name, "sha256:", 7) && ref_parse(name, &ref, NULL) == 0)
-		api_fail(call, 404, "No such image: %s", ref_shown(&ref).text);
-	else if (err->code == ENOENT)
-		api_fail(call, 404, "No such image: %s", name);
-	else
-		api_fail_err(call, err);
+		return;
+	}
+	if (err->code == ENOENT) {
+		api_no_image(name, &none);
+		err = &none;
+	}
+	api_fail_err(call, err);
 }
 
 /* As docker: a body needs its type, no body needs none. */

@@ -84,8 +84,11 @@ static int run_kill(struct api_stream *stream, struct api_call *call, struct sha
 	const char *signal = api_get(call, "signal");
 
 	(void)stream;
-	return containers ? shale_container_kill(containers, call->name, signal && *signal ? signal : NULL, err) :
-			    -1;
+	if (!containers)
+		return -1;
+	if (shale_container_kill(containers, call->name, signal && *signal ? signal : NULL, err) == 0)
+		return 0;
+	return shale_err_wrap(err, "Cannot kill container: %s", call->name);
 }
 
 void api_container_kill(struct api_call *call)

@@ -23,10 +23,9 @@ static void add_old_fields(const struct api_call *call, json_t *json)
 {
 	api_images_set_virtual(call, json);
 	if (call->minor > CONTAINER_MINOR)
-		return;
-	json_object_set_new(json, "Container", json_string(""));
-	json_object_set_new(json, "ContainerConfig",
-			    json_deep_copy(json_object_get(json, "Config")));
+		json_object_del(json, "ContainerConfig");
+	else
+		json_object_set_new(json, "Container", json_string(""));
 }
 
 /* The layers are the same directories whatever mounts them, so it is not worth finding out. */
@@ -150,6 +149,18 @@ static int note_removal(void *arg, const struct shale_event *event)
 	return 0;
 }
 
+static void refuse_removal(struct api_call *call, const char *id, const struct shale_err *err)
+{
+	static const char conflict[] = "conflict: unable to delete";
+
+	if (err->code == ETOOMANYREFS)
+		api_fail(call, 409, "%s %.12s (must be forced) - %s", conflict, strchr(id, ':') + 1, err->msg);
+	else if (err->code == EBUSY)
+		api_fail(call, 409, "%s %s (cannot be forced) - %s", conflict, call->name, err->msg);
+	else
+		api_fail_image(call, call->name, err);
+}
+
 /* noprune changes nothing: an image's parent is an image of its own here, which nobody removes with it. */
 void api_image_remove(struct api_call *call)
 {
@@ -171,9 +182,5 @@ void api_image_remove(struct api_call *call)
 		return;
 	}
 	json_decref(removal.list);
-	if (err.code == EBUSY)
-		api_fail(call, 409, "conflict: unable to delete %s (%s) - %s", call->name,
-			 strstr(err.msg, "forced") ? "must be forced" : "cannot be forced", err.msg);
-	else
-		api_fail_image(call, call->name, &err);
+	refuse_removal(call, id, &err);
 }

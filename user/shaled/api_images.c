@@ -41,7 +41,7 @@ static int find_created(struct api_call *call, const char *name, json_int_t *ret
 	const char *created;
 
 	if (shale_inspect(&opts, name, &text, err) < 0)
-		return -1;
+		return err->code == ENOENT ? api_no_image(name, err) : -1;
 	json = json_loads(text, 0, NULL);
 	created = json_string_value(json_object_get(json, "Created"));
 	*ret_created = created ? image_time(created) : 0;

@@ -37,6 +37,13 @@ static int say_loaded(struct loading *loading, const struct shale_event *event)
 	return api_stream_line(loading->progress.stream, json_pack("{s:o}", "stream", text));
 }
 
+static int say_taken(struct loading *loading, const struct shale_event *event)
+{
+	return api_stream_line(loading->progress.stream,
+			       json_pack("{s:o}", "stream", json_sprintf("The image %s already exists, renaming the old one with ID "
+							"%s to empty string\n", event->name, event->id)));
+}
+
 static int say_made(struct loading *loading, const struct shale_event *event)
 {
 	const struct api_load *load = loading->call->load;
@@ -52,6 +59,8 @@ static int tell_load(void *arg, const struct shale_event *event)
 
 	if (event->kind == SHALE_EVENT_IMAGE)
 		return say_loaded(loading, event);
+	if (event->kind == SHALE_EVENT_TAKEN)
+		return say_taken(loading, event);
 	if (event->kind == SHALE_EVENT_MADE)
 		return say_made(loading, event);
 	if (loading->call->load->is_quiet)

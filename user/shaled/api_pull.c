@@ -13,6 +13,7 @@
 #include "shaled/api_stream.h"
 #include "shaled/api_progress.h"
 #include "shaled/api_registry.h"
+#include "store/json.h"
 #include "store/ref.h"
 
 bool api_registry_begin(struct api_call *call)
@@ -32,6 +33,27 @@ bool api_registry_begin(struct api_call *call)
 	}
 	api_fail_err(call, &err);
 	return false;
+}
+
+/* A name without tag and digest is all tags of the repository. */
+static bool is_of_one(const char *name, const struct ref *ref)
+{
+	return ref->has_digest || ref_has_tag(name);
+}
+
+/* As it was asked for: a digest goes before a tag. */
+static struct ref_text shown_name(const char *name, const struct ref *ref)
+{
+	const bool is_of_all = !is_of_one(name, ref);
+	struct ref_text text;
+	struct ref shown = *ref;
+
+	if (shown.has_digest)
+		shown.tag[0] = '\0';
+	if (!is_of_all)
+		return ref_shown(&shown);
+	snprintf(text.text, sizeof(text.text), "%s", ref_familiar(ref));
+	return text;
 }
 
 struct pulling {
@@ -59,17 +81,63 @@ static int tell_pull(void *arg, const struct shale_event *event)
 	return api_progress_tell(&pulling->progress, event);
 }
 
-static void say_end(struct pulling *pulling, const struct shale_pulled *pulled, bool is_download)
+static int pull_one(struct pulling *pulling, const char *name, bool *is_new, struct shale_err *err)
 {
-	const char *name = ref_familiar(&pulling->ref);
-	struct ref_text full = ref_text(&pulling->ref);
+	struct api_call *call = pulling->call;
+	struct shale_opts opts = { .root = call->api->root, .progress = tell_pull, .arg = pulling };
+	struct shale_pull_opts pull = {
+		.name = name,
+		.platform = api_get(call, "platform"),
+		.is_download_only = api_get_bool(call, "downloadOnly", false),
+		.registry = call->registry->opts,
+	};
+	struct shale_pulled pulled;
 
-	api_progress_say(pulling->progress.stream, NULL, "Digest: %s", pulled->digest);
-	api_progress_say(pulling->progress.stream, NULL, "Status: %s for %s%s",
-			 is_download	? "Downloaded layers" :
-			 pulled->is_new ? "Downloaded newer image" :
-					  "Image is up to date",
-			 name, full.text + strlen(pulling->ref.name));
+	pull.registry.takes_schema1 = api_get_bool(call, "schema1", false);
+	if (pull.platform && !*pull.platform)
+		pull.platform = NULL;
+	if (ref_parse(name, &pulling->ref, err) < 0)
+		return -1;
+	if (pulling->ref.has_digest)
+		pulling->ref.tag[0] = '\0';
+	pulling->progress.count = 0;
+	if (shale_pull(&opts, &pull, &pulled, err) < 0)
+		return -1;
+	*is_new |= pulled.is_new;
+	api_progress_say(pulling->progress.stream, NULL, "Digest: %s", pulled.digest);
+	if (!pull.is_download_only)
+		api_events_image(call->api->events, "pull", ref_shown(&pulling->ref).text, ref_familiar(&pulling->ref));
+	return 0;
+}
+
+static int pull_tags(struct pulling *pulling, const json_t *tags, bool *is_new, struct shale_err *err)
+{
+	const json_t *tag;
+	size_t i;
+
+	json_array_foreach(tags, i, tag) {
+		char name[sizeof(pulling->call->name) + REF_MAX_TAG];
+
+		snprintf(name, sizeof(name), "%s:%s", pulling->call->name, json_string_value(tag));
+		if (pull_one(pulling, name, is_new, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int pull_all(struct pulling *pulling, bool *is_new, struct shale_err *err)
+{
+	struct api_call *call = pulling->call;
+	struct shale_opts opts = { .root = call->api->root, .progress = tell_pull, .arg = pulling };
+	__cleanup_free char *text = NULL;
+	__cleanup_json json_t *tags = NULL;
+
+	if (shale_remote_tags(&opts, call->name, &call->registry->opts, &text, err) < 0)
+		return -1;
+	tags = json_loads(text, 0, NULL);
+	if (!tags)
+		return shale_err_set(err, ENOMEM, "listing tags");
+	return pull_tags(pulling, tags, is_new, err);
 }
 
 static int run_pull(struct api_stream *stream, struct api_call *call, struct shale_err *err)
@@ -80,28 +148,21 @@ static int run_pull(struct api_stream *stream, struct api_call *call, struct sha
 			      .words = api_words_of_pull,
 			      .word_count = api_words_of_pull_count },
 	};
-	struct shale_opts opts = { .root = call->api->root, .progress = tell_pull, .arg = &pulling };
-	struct shale_pull_opts pull = {
-		.name = call->name,
-		.platform = api_get(call, "platform"),
-		.is_download_only = api_get_bool(call, "downloadOnly", false),
-		.registry = call->registry->opts,
-	};
-	struct shale_pulled pulled;
+	struct ref ref;
+	bool is_new = false;
+	int ret;
 
-	pull.registry.takes_schema1 = api_get_bool(call, "schema1", false);
-	if (pull.platform && !*pull.platform)
-		pull.platform = NULL;
-	if (ref_parse(call->name, &pulling.ref, err) < 0)
+	if (ref_parse(call->name, &ref, err) < 0)
 		return -1;
-	if (pulling.ref.has_digest)
-		pulling.ref.tag[0] = '\0';
-	if (shale_pull(&opts, &pull, &pulled, err) < 0)
+	ret = is_of_one(call->name, &ref) ? pull_one(&pulling, call->name, &is_new, err) :
+					    pull_all(&pulling, &is_new, err);
+	if (ret < 0)
 		return -1;
-	say_end(&pulling, &pulled, pull.is_download_only);
-	if (!pull.is_download_only)
-		api_events_image(call->api->events, "pull", ref_shown(&pulling.ref).text,
-				 ref_familiar(&pulling.ref));
+	api_progress_say(stream, NULL, "Status: %s for %s",
+			 api_get_bool(call, "downloadOnly", false) ? "Downloaded layers" :
+			 is_new					    ? "Downloaded newer image" :
+								      "Image is up to date",
+			 shown_name(call->name, &ref).text);
 	return 0;
 }
 
@@ -136,12 +197,8 @@ static bool join_source(struct api_call *call, const char *image)
 			       strchr(tag, ':') ? '@' : ':', tag);
 	else
 		len = snprintf(call->name, sizeof(call->name), "%s", image);
-	if (len < (int)sizeof(call->name) && ref_parse(call->name, &ref, &err) == 0) {
-		if (ref.has_digest || ref_has_tag(call->name))
-			return true;
-		api_fail(call, 501, "all tags of a repository are not pulled at once: a tag is needed");
-		return false;
-	}
+	if (len < (int)sizeof(call->name) && ref_parse(call->name, &ref, &err) == 0)
+		return true;
 	api_fail(call, 400, "invalid reference format: %s", err.code ? err.msg : "it is too long");
 	return false;
 }

@@ -53,8 +53,9 @@ static void refuse_save(struct api_call *call, const struct shale_err *err)
 	static const char none[] = "no such image: ";
 	const char *name = strstr(err->msg, none);
 
+	/* docker says it as it was asked for. */
 	if (err->code == ENOENT && name)
-		api_fail_image(call, name + strlen(none), err);
+		api_fail(call, 404, "No such image: %s", name + strlen(none));
 	else
 		api_fail_err(call, err);
 }

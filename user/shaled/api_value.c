@@ -257,7 +257,7 @@ int api_filters_bool(const json_t *filters, const char *key, bool *ret_value, st
 		is_yes |= is_word(text, yes);
 		is_no |= is_word(text, no);
 		if (!is_word(text, yes) && !is_word(text, no))
-			return shale_err_set(err, EINVAL, "invalid filter '%s=%.100s'", key, text);
+			return shale_err_set(err, EINVAL, "invalid filter '%s=[%.100s]'", key, text);
 	}
 	if (is_yes && is_no)
 		return shale_err_set(err, EINVAL, "invalid filter '%s': both true and false", key);

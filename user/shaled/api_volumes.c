@@ -155,7 +155,7 @@ static void create_volume(struct api_call *call, const json_t *json)
 	name = json_string_value(name_json);
 	if (!check_driver(call, name, driver, options))
 		return;
-	if (json_object_size(labels))
+	if (labels)
 		labels_text = json_dumps(labels, JSON_COMPACT);
 	if (shale_volume_create(&opts, name && *name ? name : NULL, labels_text, &text, &is_new, &err) <
 	    0) {
