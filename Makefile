@@ -61,6 +61,14 @@ kills: user ## commands on the store killed at random moments: KILLS=200 SEED=n
 	@$(call setup,build test)
 	@KILLS=$(or $(KILLS),200) SEED=$(SEED) selftests/image/kills.sh
 
+container-kills: user ## daemons and supervisors of containers killed at KILLS=100 random moments each: SEED=n
+	@$(call setup,build test)
+	@SHALE_TEST_KILLS=$(or $(KILLS),100) $(if $(SEED),SHALE_TEST_SEED=$(SEED)) selftests/container/kills.sh
+
+container-many: user ## COUNT=100 containers started and removed ROUNDS=10 times, 8 at a time
+	@$(call setup,build test)
+	@SHALE_TEST_COUNT=$(or $(COUNT),100) SHALE_TEST_ROUNDS=$(or $(ROUNDS),10) selftests/container/many.sh
+
 fails: selftests ## every call fails once by which a verb changes the store; T=commit one of load, commit, pull, save, rmi, prune, repair
 	@$(call setup,build test)
 	@FAILS=all selftests/image/fails.sh $(T)
@@ -125,5 +133,5 @@ help: ## this list
 
 export DESTDIR PREFIX
 
-.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills fails oracle bench bench-pull bench-unpack bench-registry demo fuzz vm-shell \
+.PHONY: all user module selftests check matrix soak crash registry-crash registry-stores faults kills container-kills container-many fails oracle bench bench-pull bench-unpack bench-registry demo fuzz vm-shell \
 	install uninstall dkms-install dkms-uninstall clean help

@@ -33,10 +33,15 @@ struct shale_container_hooks {
 	void *arg;
 };
 
-/* Also takes up what runs, and clears away what a crash has left. opts and hooks live as long as it does. */
-int shale_containers_open(const struct shale_opts *opts, const char *driver,
+/*
+ * Also takes up what runs, and clears away what a crash has left. opts and hooks live as long as it does. @runtime: "runc" or
+ * "crun", of containers for which none is named; NULL is the first that is installed. ENOENT: it is not.
+ */
+int shale_containers_open(const struct shale_opts *opts, const char *driver, const char *runtime,
 			  const struct shale_container_hooks *hooks, struct shale_containers **ret_containers,
 			  struct shale_err *err);
+/* Which runtimes there are: {"Default":"runc","Runtimes":{"runc":{"path":"/usr/sbin/runc"}}}, to be freed. NULL: out of memory. */
+char *shale_containers_runtimes(const struct shale_containers *containers);
 /* Tells all who wait that they have waited for nothing: the process ends. NULL is none. */
 void shale_containers_leave(struct shale_containers *containers);
 /* Containers go on. */

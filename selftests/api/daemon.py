@@ -68,6 +68,8 @@ class Answer:
 
 class Daemon:
     all = []
+    # A program and its arguments that run what follows.
+    wrapper = []
 
     def __init__(self, root=None, start=True, **more):
         self.dir = scratch()
@@ -84,7 +86,7 @@ class Daemon:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in self.more.items()]
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "--root", self.root, "--host", "unix://" + self.socket, "--group", "root",
+                [*self.wrapper, PROGRAM, "--root", self.root, "--host", "unix://" + self.socket, "--group", "root",
                  "--log-level", "debug", *options, *words], stderr=log)
         wait_until("shaled to listen", self.is_up)
 

@@ -8,6 +8,7 @@ import glob
 import os
 import pty
 import select
+import sqlite3
 import struct
 import sys
 import termios
@@ -22,6 +23,16 @@ APPLETS = ("sh ls cat echo sleep true false id ps env pwd hostname mount touch r
 PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/:/bin/sh\nalice:x:1000:1000::/home:/bin/sh\n"
 GROUP = "root:x:0:\nextra:x:50:alice\nalice:x:1000:\n"
 RUNTIME = "/run/shale/runtime"
+# Another one than the daemon chooses for itself.
+RUNTIME_NAME = os.environ.get("SHALE_TEST_RUNTIME")
+
+
+# crun refuses a machine that has controllers in both versions of cgroups; so its daemons see those of the first only.
+WITHOUT_UNIFIED = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified; exec \"$@\"", "sh"]
+
+
+def is_hybrid():
+    return os.path.exists("/sys/fs/cgroup/unified/cgroup.controllers")
 
 
 def need():
@@ -67,6 +78,11 @@ class Machine(Daemon):
 
     def __init__(self, **more):
         need()
+        self.seen = set()
+        if RUNTIME_NAME:
+            more.setdefault("runtime", RUNTIME_NAME)
+        if is_hybrid() and more.get("runtime") == "crun":
+            self.wrapper = WITHOUT_UNIFIED
         super().__init__(**more)
         self.load("base", root_tar())
 
@@ -81,7 +97,10 @@ class Machine(Daemon):
         body = {"Image": "base:1", "Cmd": list(command), **body}
         answer = self.post("/containers/create" + (f"?name={name}" if name else ""), body)
         assert answer.status == status, (answer.status, answer.body)
-        return answer.json()["Id"] if status == 201 else answer.message()
+        if status != 201:
+            return answer.message()
+        self.seen.add(answer.json()["Id"][:12])
+        return answer.json()["Id"]
 
     def launch(self, name, status=204):
         answer = self.post(f"/containers/{name}/start")
@@ -111,28 +130,81 @@ class Machine(Daemon):
         return self.get(f"/containers/{name}/json").json()["State"]
 
     def ids(self):
-        return [one["Id"] for one in self.get("/containers/json?all=1").json()]
-
-    def assert_clean(self, seconds=20):
-        """No container, and nothing of one: processes, mounts, cgroups, directories, the runtime's notes."""
-        assert self.ids() == [], self.ids()
-        wait_until("everything of the containers to go", lambda: not self.leftovers(), seconds)
-        self.check()
-
-    def leftovers(self):
-        found = [pid for pid in glob.glob("/proc/[0-9]*") if is_ours(pid, self.root)]
-        found += [line for line in mounts() if self.root in line]
-        found += glob.glob(self.root + "/containers/*")
+        found = [one["Id"] for one in self.get("/containers/json?all=1").json()]
+        self.seen.update(one[:12] for one in found)
         return found
 
+    def look(self):
+        """What is on disk counts as seen, too: a container may have been made without anybody being told."""
+        self.seen.update(os.path.basename(path) for path in glob.glob(self.root + "/containers/*"))
 
-def is_ours(pid, root):
-    """A supervisor of this store; its directory may be gone."""
+    def assert_clean(self, seconds=20, kept=()):
+        """No container but those that are kept, and nothing of one: see leftovers()."""
+        found = set(self.ids()) - set(kept)
+        assert not found, found
+        wait_until("everything of the containers to go", lambda: not self.leftovers(kept), seconds)
+        self.check()
+        self.check_rows(kept)
+
+    def leftovers(self, kept=()):
+        """Processes, mounts, directories, the runtime's notes, cgroups, and volumes that came with a container."""
+        names = {one[:12] for one in kept}
+        found = [pid for pid in glob.glob("/proc/[0-9]*") if is_ours(pid, self.root, names)]
+        found += [line for line in mounts() if self.root in line and not any(name in line for name in names)]
+        found += [path for path in glob.glob(self.root + "/containers/*") if os.path.basename(path) not in names]
+        found += [path for path in glob.glob(RUNTIME + "/*") if os.path.basename(path)[:12] in self.seen - names]
+        found += cgroups(self.seen - names)
+        used = [mount.get("Name") for one in kept for mount in self.get(f"/containers/{one}/json").json()["Mounts"]]
+        found += [one["Name"] for one in self.get("/volumes").json()["Volumes"] or []
+                  if "com.docker.volume.anonymous" in (one["Labels"] or {}) and one["Name"] not in used]
+        return found
+
+    def check_rows(self, kept=()):
+        """The database has containers that are there, and nobody who is at work."""
+        db = sqlite3.connect(self.root + "/store.db", timeout=60)
+        try:
+            names = {row[0] for row in db.execute("SELECT id FROM instance")}
+            layers = {row[0] for row in db.execute("SELECT layer FROM instance UNION SELECT id FROM container")}
+            leases = db.execute("SELECT count(*) FROM lease").fetchone()[0]
+        finally:
+            db.close()
+        assert names == set(kept) and layers == {one[:12] for one in kept} and not leases, (names, layers, leases)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def is_ours(pid, root, kept=()):
+    """A supervisor, or a runtime at work, of this store: their directory is the container's, which may be gone."""
     try:
-        with open(pid + "/cmdline", "rb") as file:
-            return file.read().startswith(b"shale-shim\0") and os.readlink(pid + "/cwd").startswith(root)
+        here = os.readlink(pid + "/cwd")
+        return here.startswith(root + "/containers/") and here[len(root) + 12:][:12] not in kept
     except OSError:
         return False
+
+
+def shims(it, kept=()):
+    """The supervisors at work."""
+    names = {one[:12] for one in kept}
+    return [int(pid.rsplit("/", 1)[1]) for pid in glob.glob("/proc/[0-9]*")
+            if is_ours(pid, it.root, names) and command(pid).startswith(b"shale-shim\0")]
+
+
+def has_ended(pid):
+    """What is left may be a child that the machine's first process has not asked for yet."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def command(pid):
+    try:
+        with open(pid + "/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def mounts():
@@ -152,7 +224,10 @@ def mounts():
 
 
 def cgroups(ids):
-    return [path for one in ids for path in glob.glob(f"/sys/fs/cgroup/**/{one}", recursive=True)]
+    """Those of containers whose IDs begin so, in each hierarchy there is."""
+    beginnings = {one[:12] for one in ids}
+    return [path for pattern in ("/sys/fs/cgroup/*/*", "/sys/fs/cgroup/*/*/*") for path in glob.glob(pattern)
+            if os.path.basename(path)[:12] in beginnings]
 
 
 def frames(data):

@@ -128,7 +128,7 @@ TEST(record, "a record is the request's, then the image's, then docker's")
 {
 	__cleanup_json json_t *body = parse("{\"Image\":\"i\",\"Env\":[\"A=1\",\"B=2\"],\"Entrypoint\":[\"e\"]}");
 	__cleanup_json json_t *image = parse("{\"Env\":[\"B=3\",\"C=4\"],\"Cmd\":[\"c\"],\"WorkingDir\":\"/w\",\"User\":\"u\"}");
-	const struct create_input input = { body, image, "0123456789abcdef", "n", "sha256:0", "vfs" };
+	const struct create_input input = { body, image, "0123456789abcdef", "n", "sha256:0", "vfs", "runc" };
 	__cleanup_json json_t *record = NULL;
 	struct shale_err err = { 0 };
 	__cleanup_free char *env = NULL;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,7 +64,59 @@ static int start_prepared(const struct process_spec *spec, posix_spawn_file_acti
 			   spec->environment ? (char **)spec->environment : environ);
 }
 
-int process_start(const struct process_spec *spec, pid_t *ret_pid)
+/* In a child, where only what is safe in a handler of signals may be called, as in all below. */
+static int place_fds(const struct process_spec *spec)
+{
+	for (int fd = 0; fd < (int)spec->fd_count; fd++) {
+		int from = spec->fds[fd];
+
+		if (from < 0 && fd > STDERR_FILENO)
+			continue;
+		if (from < 0 && (from = open("/dev/null", O_RDWR)) < 0)
+			return -1;
+		if (from == fd ? fcntl(fd, F_SETFD, 0) < 0 : dup2(from, fd) < 0)
+			return -1;
+		/* One that was opened here. */
+		if (spec->fds[fd] < 0 && from != fd)
+			close(from);
+	}
+	return spec->dir >= 0 ? fchdir(spec->dir) : 0;
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* What posix_spawn() cannot do. */
+static int start_bound(const struct process_spec *spec, pid_t *ret_pid)
+{
+	const pid_t us = getpid();
+	pid_t pid;
+
+	if (access(spec->path, X_OK) < 0)
+		return errno;
+	pid = fork();
+	if (pid) {
+		*ret_pid = pid;
+		return pid < 0 ? errno : 0;
+	}
+	/* Who has ended before this would not be missed. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == us && place_fds(spec) == 0 &&
+	    (!spec->has_own_group || setpgid(0, 0) == 0)) {
+		reset_signals();
+		execve(spec->path, (char **)spec->argv,
+		       spec->environment ? (char **)spec->environment : environ);
+	}
+	_exit(127);
+}
+
+static int start_free(const struct process_spec *spec, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -77,6 +130,13 @@ int process_start(const struct process_spec *spec, pid_t *ret_pid)
 		}
 		posix_spawn_file_actions_destroy(&actions);
 	}
+	return code;
+}
+
+int process_start(const struct process_spec *spec, pid_t *ret_pid)
+{
+	int code = spec->ends_with_us ? start_bound(spec, ret_pid) : start_free(spec, ret_pid);
+
 	errno = code;
 	return code ? -1 : 0;
 }

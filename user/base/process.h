@@ -21,6 +21,7 @@ struct process_spec {
 	size_t fd_count;
 	int dir; /* where it works; -1: where we do */
 	bool has_own_group;
+	bool ends_with_us; /* SIGKILL when the thread that starts it ends */
 };
 
 /* 0, or -1 with errno. */

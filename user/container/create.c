@@ -236,6 +236,15 @@ static void host_defaults(json_t *host)
 		json_object_set_new(json_object_get(host, "LogConfig"), "Type", json_string("json-file"));
 }
 
+/* A container stays with the runtime that has begun it. The long name is containerd's for its runc. */
+static void host_runtime(json_t *host, const char *otherwise)
+{
+	const char *given = json_string_value(json_object_get(host, "Runtime"));
+
+	if (!given || !*given || !strcmp(given, CREATE_CONTAINERD_RUNC))
+		json_object_set_new(host, "Runtime", json_string(otherwise));
+}
+
 static json_t *take_host(const struct create_input *input, struct shale_err *err)
 {
 	json_t *given = json_object_get(input->body, "HostConfig");
@@ -251,6 +260,7 @@ static json_t *take_host(const struct create_input *input, struct shale_err *err
 		return NULL;
 	}
 	host_defaults(host);
+	host_runtime(host, input->runtime);
 	return host;
 }
 

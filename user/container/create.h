@@ -14,6 +14,8 @@
 #define CREATE_MIN_MEMORY (6ll << 20)
 /* Of an argument or a variable: the kernel takes no longer ones (MAX_ARG_STRLEN). */
 #define CREATE_MAX_STRING 131071
+/* What some clients name when they mean the daemon's own. */
+#define CREATE_CONTAINERD_RUNC "io.containerd.runc.v2"
 /* Arguments, variables, labels, mounts. */
 #define CREATE_MAX_ITEMS 16384
 
@@ -24,6 +26,7 @@ struct create_input {
 	const char *name;
 	const char *image_id;
 	const char *driver;
+	const char *runtime; /* of one that asks for none */
 };
 
 /*

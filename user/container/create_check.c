@@ -47,7 +47,7 @@ static const struct {
 	{ "Isolation", { "", "default" }, "isolation is a matter of Windows" },
 	{ "Cgroup", { "" }, "containers have their own cgroups" },
 	{ "VolumeDriver", { "", "local" }, "there is one driver of volumes, 'local'" },
-	{ "Runtime", { "", "runc", "crun", "io.containerd.runc.v2" }, "the runtimes are runc and crun" },
+	{ "Runtime", { "", "runc", "crun", CREATE_CONTAINERD_RUNC }, "the runtimes are runc and crun" },
 };
 
 /* What must be empty, zero or false. */

@@ -10,6 +10,8 @@
  *	config.json	for the OCI runtime, written at each start; rootfs/ is where the mount goes
  *	hostname hosts resolv.conf	what is mounted on the files of that name
  *	ID-json.log	what it printed (jsonlog.h)
+ *	paused		it stands still; with "commit" in it only for a commit
+ *	removing	its volumes are gone or going, and so is it
  *	exec/ID/	the same of a further process
  *
  * So there is nothing to be kept in step when processes die: who is gone has no lock, and what state.json says of
@@ -35,6 +37,8 @@
 #define RECORD_ROOTFS "rootfs"
 #define RECORD_EXEC   "exec"
 #define RECORD_PAUSED "paused"
+/* It is being removed together with its volumes, which go first: who dies over it is finished for. */
+#define RECORD_REMOVING "removing"
 /* The pid of what the runtime has started, and what it has to say about a failure. */
 #define RECORD_PID     "pid"
 #define RECORD_RUNTIME "runtime.log"

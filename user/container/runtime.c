@@ -23,7 +23,7 @@
 
 #define MAX_WORDS 24
 
-static const char *const names[] = { "runc", "crun" };
+const char *const runtime_names[] = { "runc", "crun", NULL };
 static const char *const places[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
 				      "/sbin",		 "/bin" };
 
@@ -41,18 +41,24 @@ static bool find_name(const char *name, struct runtime *runtime)
 
 int runtime_find(const char *name, struct runtime *ret_runtime, struct shale_err *err)
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if ((!name || !strcmp(name, names[i])) && find_name(names[i], ret_runtime))
+	if (name && !*name)
+		name = NULL;
+	for (size_t i = 0; runtime_names[i]; i++)
+		if ((!name || !strcmp(name, runtime_names[i])) && find_name(runtime_names[i], ret_runtime))
 			return 0;
 	if (name)
-		return shale_err_set(err, ENOENT, "there is no OCI runtime '%.100s': runc and crun are known",
+		return shale_err_set(err, ENOENT,
+				     "there is no OCI runtime '%.100s': of runc and crun one has to be installed",
 				     name);
 	return shale_err_set(err, ENOENT, "containers need an OCI runtime: neither runc nor crun is installed");
 }
 
 static pid_t spawn(const char *path, const char *const *argv, const int stdio[3])
 {
-	const struct process_spec spec = { .path = path, .argv = argv, .fds = stdio, .fd_count = 3, .dir = -1 };
+	/* What goes on behind the back of who looks after what we leave could make it anew. */
+	const struct process_spec spec = {
+		.path = path, .argv = argv, .fds = stdio, .fd_count = 3, .dir = -1, .ends_with_us = true
+	};
 	pid_t pid;
 
 	return process_start(&spec, &pid) < 0 ? -1 : pid;
@@ -144,6 +150,14 @@ int runtime_delete(const char *path, const char *id)
 	struct shale_err why = { 0 };
 
 	return call(path, words, NULL, &why);
+}
+
+void runtime_forget(const char *id)
+{
+	__cleanup_fd int dir = open(RUNTIME_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		fs_remove_tree(dir, id);
 }
 
 /* The message of the last error in a log of JSON lines. */

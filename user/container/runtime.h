@@ -22,13 +22,17 @@ struct runtime {
 	const char *name; /* "runc", "crun" */
 };
 
-/* By name, or for NULL the first there is. ENOENT. */
+/* The names there are, ending with NULL. */
+extern const char *const runtime_names[];
+
+/* By name, or for NULL or "" the first there is. ENOENT. */
 int runtime_find(const char *name, struct runtime *ret_runtime, struct shale_err *err);
 
 /*
  * Begins `run` of the bundle in the working directory, or `exec` of process.json there, with these three as the
  * process's own, or a console socket's path in their place. What it complains of goes to RECORD_RUNTIME, the
- * process's id to RECORD_PID, both in the working directory. The runtime's own process, or -1 with errno.
+ * process's id to RECORD_PID, both in the working directory. The runtime's own process, which dies with us; or -1 with
+ * errno.
  */
 struct runtime_start {
 	const char *path;
@@ -46,6 +50,8 @@ int runtime_ask(const struct runtime *runtime, const char *const *words, struct 
 		struct shale_err *err);
 /* Ends and forgets it, whatever state it is in; of one that it does not know nothing is said. */
 int runtime_delete(const char *path, const char *id);
+/* Removes its notes about one that has ended. Of one that it was killed over it can make nothing itself. */
+void runtime_forget(const char *id);
 
 /*
  * What a log says went wrong, as a sentence in docker's words, by which its clients choose their exit status; and the

@@ -6,8 +6,10 @@
 #include "container/spec.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "container/seccomp.h"
 #include "container/spec_mounts.h"
 #include "store/json.h"
@@ -282,12 +284,22 @@ static json_t *paths_or(const json_t *host, const char *field, const char *const
 	return json_is_array(given) ? json_incref(given) : list_of(otherwise);
 }
 
+char *spec_cgroup(const json_t *record)
+{
+	const char *parent = json_text(json_object_get(record, "HostConfig"), "CgroupParent");
+	char *path;
+
+	if (asprintf(&path, "%s%s/%s", *parent && *parent != '/' ? "/" : "", *parent ? parent : CGROUP_ROOT,
+		     json_text(record, "Id")) < 0)
+		return NULL;
+	return path;
+}
+
 static json_t *make_cgroup_path(const struct spec_input *input)
 {
-	const char *parent = json_text(json_object_get(input->record, "HostConfig"), "CgroupParent");
+	__cleanup_free char *path = spec_cgroup(input->record);
 
-	return json_sprintf("%s%s/%s", *parent && *parent != '/' ? "/" : "", *parent ? parent : CGROUP_ROOT,
-			    json_text(input->record, "Id"));
+	return path ? json_string(path) : NULL;
 }
 
 static json_t *make_linux(const struct spec_input *input, const json_t *capabilities)

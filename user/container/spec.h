@@ -22,6 +22,9 @@ struct spec_input {
 
 int spec_make(const struct spec_input *input, json_t **ret_spec, struct shale_err *err);
 
+/* Where its cgroup is, below each hierarchy; to be freed. NULL: out of memory. */
+char *spec_cgroup(const json_t *record);
+
 /* What a further process in it is told: process.json, made of a request's body (docker's exec). */
 int spec_make_process(const json_t *record, const json_t *body, const struct identity *user,
 		      json_t **ret_process, struct shale_err *err);

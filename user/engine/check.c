@@ -542,7 +542,7 @@ static int check_note(struct checking *checking, const char *id, struct shale_er
 static int check_containers(struct checking *checking, const struct check_names *names,
 			    struct shale_err *err)
 {
-	const char *end = names->containers.data + names->containers.len;
+	const char *end = buf_str(&names->containers) + names->containers.len;
 	char path[sizeof(CONTAINER_ROOM "//upper") + CONTAINER_ID_TEXT];
 	const char *id = names->containers.data;
 

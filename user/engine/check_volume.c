@@ -86,7 +86,7 @@ int check_volumes(struct checking *checking, struct shale_err *err)
 
 	if (lock < 0 || list_rows(checking, &text, err) < 0)
 		return -1;
-	end = text.data + text.len;
+	end = buf_str(&text) + text.len;
 	for (at = text.data; at && at < end;) {
 		struct volume_row row = { .name = at };
 

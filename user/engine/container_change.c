@@ -19,6 +19,9 @@ static const char *const made_paths[] = { "proc", "dev", "sys", "etc/resolv.conf
 					  "dev/pts", "dev/shm", "dev/mqueue", "sys/fs/cgroup" };
 #define MADE_COUNT (sizeof(made_paths) / sizeof(*made_paths))
 
+/* In the mark of one that stands still as long as it is committed. */
+#define FOR_COMMIT "commit"
+
 static int set_name(const struct opened *opened, const char *name, struct shale_err *err)
 {
 	__cleanup_txn struct txn txn = TXN_NONE;
@@ -68,19 +71,39 @@ int shale_container_rename(struct shale_containers *containers, const char *name
 	return record_write_config(opened.dir, opened.record, err);
 }
 
-/* The mark comes before and goes after: who finds it and a container that runs has nothing to fear. */
-static int pause_opened(const struct shale_containers *containers, const struct opened *opened,
+/* The mark comes before and goes after: one that has it and runs is mended when a daemon begins. Its content says for whom. */
+static int pause_opened(const struct shale_containers *containers, const struct opened *opened, const char *for_whom,
 			struct shale_err *err)
 {
 	const char *const words[] = { "pause", opened->id, NULL };
-	__cleanup_fd int mark = openat(opened->dir, RECORD_PAUSED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	__cleanup_fd int mark =
+		openat(opened->dir, RECORD_PAUSED, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (mark < 0)
 		return shale_err_errno(err, "pausing container %s", opened->id);
-	if (runtime_call(&containers->runtime, words, err) == 0)
-		return 0;
+	if (fs_write_full(mark, for_whom, strlen(for_whom)) == 0) {
+		if (opened_call(containers, opened, words, err) == 0)
+			return 0;
+	} else {
+		shale_err_errno(err, "pausing container %s", opened->id);
+	}
 	unlinkat(opened->dir, RECORD_PAUSED, 0);
 	return -1;
+}
+
+/* What the runtime says; true if it says nothing. */
+static bool is_frozen(const struct shale_containers *containers, const struct opened *opened)
+{
+	const char *const words[] = { "state", opened->id, NULL };
+	__cleanup_buf struct buf text = BUF_INIT;
+	__cleanup_json json_t *state = NULL;
+	struct shale_err why = { 0 };
+	struct runtime runtime;
+
+	if (opened_runtime(containers, opened, &runtime, &why) < 0 || runtime_ask(&runtime, words, &text, &why) < 0 ||
+	    json_parse_object(text.data, text.len, "the runtime's answer", &state, &why) < 0)
+		return true;
+	return !strcmp(json_text(state, "status"), "paused");
 }
 
 static int resume_opened(const struct shale_containers *containers, const struct opened *opened,
@@ -88,10 +111,26 @@ static int resume_opened(const struct shale_containers *containers, const struct
 {
 	const char *const words[] = { "resume", opened->id, NULL };
 
-	if (runtime_call(&containers->runtime, words, err) < 0)
+	if (opened_call(containers, opened, words, err) < 0 && is_frozen(containers, opened))
 		return -1;
 	unlinkat(opened->dir, RECORD_PAUSED, 0);
 	return 0;
+}
+
+void container_mend_pause(const struct shale_containers *containers, const struct opened *opened)
+{
+	__cleanup_buf struct buf mark = BUF_INIT;
+	__cleanup_fd int lock = -1;
+	struct shale_err why = { 0 };
+
+	/* Who pauses or commits it at this moment, by another daemon, holds its lock. */
+	if (!opened_has_pause(opened) || (lock = record_hold(opened->dir, RECORD_LOCK, false, &why)) < 0 ||
+	    fs_read_file(opened->dir, RECORD_PAUSED, sizeof(FOR_COMMIT), &mark, &why) < 0)
+		return;
+	if (!strcmp(buf_str(&mark), FOR_COMMIT))
+		resume_opened(containers, opened, &why);
+	else if (!is_frozen(containers, opened))
+		unlinkat(opened->dir, RECORD_PAUSED, 0);
 }
 
 static int set_paused(struct shale_containers *containers, const char *name, bool should_pause,
@@ -107,7 +146,7 @@ static int set_paused(struct shale_containers *containers, const char *name, boo
 	if (opened_has_pause(&opened) == should_pause)
 		return shale_err_set(err, EBUSY, "Container %s is %s", opened.id,
 				     should_pause ? "already paused" : "not paused");
-	if (should_pause ? pause_opened(containers, &opened, err) < 0 : resume_opened(containers, &opened, err) < 0)
+	if (should_pause ? pause_opened(containers, &opened, "", err) < 0 : resume_opened(containers, &opened, err) < 0)
 		return -1;
 	containers_tell(containers, &opened, should_pause ? "pause" : "unpause", NULL, NULL);
 	return 0;
@@ -235,7 +274,7 @@ int shale_container_commit(struct shale_containers *containers, const struct sha
 	    (lock = opened_hold(&opened, err)) < 0)
 		return -1;
 	if (should_pause && opened_is_running(&opened) && !opened_has_pause(&opened))
-		has_paused = pause_opened(containers, &opened, err) == 0;
+		has_paused = pause_opened(containers, &opened, FOR_COMMIT, err) == 0;
 	ret = commit_opened(containers, &opened, commit, ret_id, err);
 	if (has_paused)
 		resume_opened(containers, &opened, NULL);
@@ -333,6 +372,7 @@ int shale_container_top(struct shale_containers *containers, const char *name, c
 	__cleanup_opened struct opened opened = OPENED_NONE;
 	__cleanup_buf struct buf text = BUF_INIT;
 	__cleanup_json json_t *pids = NULL;
+	struct runtime runtime;
 	__cleanup_json json_t *rows = json_array();
 	__cleanup_json json_t *json = NULL;
 	const json_t *pid;
@@ -342,7 +382,8 @@ int shale_container_top(struct shale_containers *containers, const char *name, c
 		return -1;
 	if (!opened_is_running(&opened))
 		return shale_err_set(err, EBUSY, "Container %s is not running", opened.id);
-	if (runtime_ask(&containers->runtime, (const char *[]){ "ps", "--format", "json", opened.id, NULL }, &text,
+	if (opened_runtime(containers, &opened, &runtime, err) < 0 ||
+	    runtime_ask(&runtime, (const char *[]){ "ps", "--format", "json", opened.id, NULL }, &text,
 			err) < 0 ||
 	    json_parse_array(text.data, text.len, "the runtime's answer", &pids, err) < 0)
 		return -1;

@@ -15,6 +15,7 @@
 #include "engine/container_volumes.h"
 #include "engine/containers.h"
 #include "engine/mounting.h"
+#include "store/json.h"
 
 #define NAME_TRIES 16
 
@@ -69,6 +70,18 @@ static int open_image(struct creation *creation, struct shale_err *err)
 	return found_config(&mounting->found.store, &mounting->found.image, &creation->image, err);
 }
 
+/* One that is named and is not there is said now; where there is none at all, that is said at the start. */
+static int check_runtime(const struct creation *creation, struct shale_err *err)
+{
+	const char *name = json_text(json_object_get(creation->record, "HostConfig"), "Runtime");
+	struct runtime runtime;
+	struct shale_err why = { 0 };
+
+	if (!*name || runtime_find(name, &runtime, &why) == 0)
+		return 0;
+	return shale_err_set(err, EINVAL, "%s", why.msg);
+}
+
 static int make_record(struct creation *creation, struct shale_err *err)
 {
 	struct digest_text image = digest_text(&creation->mounting.found.image.config);
@@ -80,9 +93,10 @@ static int make_record(struct creation *creation, struct shale_err *err)
 		.name = creation->name,
 		.image_id = image.text,
 		.driver = creation->mounting.driver->name,
+		.runtime = creation->containers->runtime.name ?: "",
 	};
 
-	if (create_record(&input, &creation->record, err) < 0)
+	if (create_record(&input, &creation->record, err) < 0 || check_runtime(creation, err) < 0)
 		return -1;
 	return mounts_take(creation->record, err);
 }
@@ -129,14 +143,15 @@ static int make_layer(struct creation *creation, struct shale_err *err)
 
 	instance_layer(creation->id, owner.id);
 	if (mounting_layer(&creation->mounting, &owner, &work, err) == 0 &&
-	    container_volumes_make(creation->containers, creation->record, err) == 0 &&
+	    container_volumes_name(&creation->mounting.found.store, creation->record, err) == 0 &&
 	    make_files(creation, err) == 0 &&
+	    container_volumes_make(creation->containers, creation->record, err) == 0 &&
 	    container_volumes_fill(&creation->mounting, creation->record, err) == 0 &&
 	    set_ready(creation, err) == 0)
 		return 0;
 	if (creation->mounting.container.id[0]) {
-		mounting_undo(&creation->mounting);
 		container_volumes_drop(creation->containers, creation->record);
+		mounting_undo(&creation->mounting);
 	}
 	return -1;
 }

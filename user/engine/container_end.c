@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -183,15 +184,28 @@ static int end_by_force(struct shale_containers *containers, struct opened *open
 	containers_adopt(containers, opened);
 	send_signal(connection, SIGKILL);
 	/* What is frozen would die only when it is not any more. */
-	if (opened_has_pause(opened) && containers->has_runtime)
-		runtime_call(&containers->runtime, resume, NULL);
+	if (opened_has_pause(opened))
+		opened_call(containers, opened, resume, NULL);
 	if (!wait_for_end(connection, KILL_SECONDS))
 		return shale_err_set(err, ETIMEDOUT, "container %s does not end", opened->id);
 	containers_ended(containers, opened->id);
 	return 0;
 }
 
-static int drop(struct shale_containers *containers, struct opened *opened, struct shale_err *err)
+static int drop_volumes(struct shale_containers *containers, const struct opened *opened, struct shale_err *err)
+{
+	__cleanup_fd int mark = -1;
+
+	if (!container_volumes_has_own(opened->record))
+		return 0;
+	mark = openat(opened->dir, RECORD_REMOVING, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (mark < 0)
+		return shale_err_errno(err, "removing container %s", opened->id);
+	container_volumes_drop(containers, opened->record);
+	return 0;
+}
+
+static int drop(struct shale_containers *containers, struct opened *opened, bool has_volumes, struct shale_err *err)
 {
 	__cleanup_fd int lock = opened_hold(opened, err);
 
@@ -200,6 +214,8 @@ static int drop(struct shale_containers *containers, struct opened *opened, stru
 	if (opened->is_alive)
 		return shale_err_set(err, EBUSY, "container %s was started meanwhile", opened->id);
 	opened_clear_lost(containers, opened);
+	if (has_volumes && drop_volumes(containers, opened, err) < 0)
+		return -1;
 	return mounting_drop(&opened->store, opened->layer, err);
 }
 
@@ -213,10 +229,8 @@ int container_remove_opened(struct shale_containers *containers, struct opened *
 				     opened_has_pause(opened) ? "paused" : "running", opened->id);
 	if (opened->is_alive && end_by_force(containers, opened, err) < 0)
 		return -1;
-	if (drop(containers, opened, err) < 0)
+	if (drop(containers, opened, remove->has_volumes, err) < 0)
 		return -1;
-	if (remove->has_volumes)
-		container_volumes_drop(containers, opened->record);
 	containers_tell(containers, opened, "destroy", NULL, NULL);
 	containers_removed(containers, opened->id, opened->state.exit_code);
 	return 0;

@@ -305,17 +305,18 @@ static int start(struct shale_containers *containers, struct exec *exec, int *fd
 	__cleanup_fd int connection = -1;
 	__cleanup_fd int alive = -1;
 	char flags[8];
+	struct runtime runtime;
 	struct container_spawn spawn = {
 		.mode = "exec",
 		.flags = flags,
-		.runtime = containers->runtime.path,
+		.runtime = runtime.path,
 		.id = exec->opened.id,
 		.dir = exec->dir,
 		.mount = -1,
 	};
 
 	snprintf(flags, sizeof(flags), "-%s%s", is_tty ? "t" : "", attach.number & WIRE_STDIN ? "i1" : "");
-	if (make_process(exec, err) < 0) {
+	if (opened_runtime(containers, &exec->opened, &runtime, err) < 0 || make_process(exec, err) < 0) {
 		note_refusal(exec);
 		return -1;
 	}

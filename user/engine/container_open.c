@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "container/cgroup.h"
+#include "container/spec.h"
 #include "engine/containers.h"
+#include "store/json.h"
 
 void opened_release(struct opened *opened)
 {
@@ -47,13 +50,18 @@ void opened_look(struct opened *opened)
 {
 	/* In this order: what has ended in between has written its state before it let the lock go. */
 	opened->is_alive = record_is_held(opened->dir, RECORD_ALIVE);
+	opened->is_lost = false;
 	record_read_state(opened->dir, &opened->state);
-	if (opened->state.status != RECORD_RUNNING || opened->is_alive)
+	if (opened->is_alive)
 		return;
 	record_read_state(opened->dir, &opened->state);
+	/* Its socket goes before the lock, too. One that was killed at the start has written nothing yet. */
+	opened->is_lost = opened->state.status == RECORD_RUNNING ||
+			  faccessat(opened->dir, RECORD_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	if (opened->state.status != RECORD_RUNNING)
 		return;
 	opened->state.status = RECORD_EXITED;
+	opened->state.pid = 0;
 	opened->state.exit_code = 255;
 	snprintf(opened->state.error, sizeof(opened->state.error), "its supervisor was killed");
 }
@@ -115,18 +123,48 @@ bool opened_is_tty(const struct opened *opened)
 	return json_is_true(json_object_get(opened_config(opened), "Tty"));
 }
 
+int opened_runtime(const struct shale_containers *containers, const struct opened *opened,
+		   struct runtime *ret_runtime, struct shale_err *err)
+{
+	const char *name = json_text(opened_host(opened), "Runtime");
+
+	return runtime_find(*name ? name : containers->runtime.name, ret_runtime, err);
+}
+
+int opened_call(const struct shale_containers *containers, const struct opened *opened, const char *const *words,
+		struct shale_err *err)
+{
+	struct runtime runtime;
+
+	if (opened_runtime(containers, opened, &runtime, err) < 0)
+		return -1;
+	return runtime_call(&runtime, words, err);
+}
+
+/* A runtime that has died with the supervisor may have left what it does not find any more. */
+static void end_remains(const struct shale_containers *containers, const struct opened *opened)
+{
+	__cleanup_free char *cgroup = spec_cgroup(opened->record);
+	struct shale_err why = { 0 };
+	struct runtime runtime;
+
+	if (opened_runtime(containers, opened, &runtime, &why) == 0)
+		runtime_delete(runtime.path, opened->id);
+	if (cgroup)
+		cgroup_end(cgroup);
+	runtime_forget(opened->id);
+}
+
 void opened_clear_lost(const struct shale_containers *containers, struct opened *opened)
 {
-	struct record_state state;
-
-	record_read_state(opened->dir, &state);
-	if (opened->is_alive || state.status != RECORD_RUNNING || !containers->has_runtime)
+	if (!opened->is_lost)
 		return;
-	runtime_delete(containers->runtime.path, opened->id);
-	opened->state.pid = 0;
-	record_write_state(opened->dir, &opened->state, true, NULL);
+	end_remains(containers, opened);
+	if (opened->state.status == RECORD_EXITED)
+		record_write_state(opened->dir, &opened->state, true, NULL);
 	unlinkat(opened->dir, RECORD_SOCKET, 0);
 	unlinkat(opened->dir, RECORD_PAUSED, 0);
+	opened->is_lost = false;
 }
 
 static json_t *event_attributes(const struct opened *opened, const char *key, const char *value)

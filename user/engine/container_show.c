@@ -111,7 +111,7 @@ static int add_sizes(const struct opened *opened, json_t *json, struct shale_err
 /* Without what is only for us. */
 static json_t *make_points(const struct opened *opened)
 {
-	static const char *const ours[] = { "NoCopy", "Create", "Anonymous", "Options", "Recursive" };
+	static const char *const ours[] = { "NoCopy", "Create", "Anonymous", "Labels", "Options", "Recursive" };
 	json_t *points = json_deep_copy(json_object_get(opened->record, "MountPoints")), *point;
 	size_t i;
 
@@ -121,7 +121,7 @@ static json_t *make_points(const struct opened *opened)
 	return points;
 }
 
-static json_t *describe(const struct opened *opened, const char *runtime)
+static json_t *describe(const struct opened *opened)
 {
 	json_t *json = json_pack("{s:s, s:s, s:s, s:O, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:s, s:s}",
 				 "Id", opened->id, "Created", json_text(opened->record, "Created"), "Path",
@@ -138,8 +138,6 @@ static json_t *describe(const struct opened *opened, const char *runtime)
 	json_object_set_new(json, "AppArmorProfile", json_string(""));
 	json_object_set_new(json, "ExecIDs", json_null());
 	json_object_set(json, "HostConfig", (json_t *)opened_host(opened));
-	if (!*json_text(opened_host(opened), "Runtime"))
-		json_object_set_new(json_object_get(json, "HostConfig"), "Runtime", json_string(runtime));
 	json_object_set_new(json, "GraphDriver", make_driver(opened));
 	json_object_set_new(json, "Mounts", make_points(opened));
 	json_object_set(json, "Config", (json_t *)opened_config(opened));
@@ -155,7 +153,7 @@ int shale_container_inspect(struct shale_containers *containers, const char *nam
 
 	if (opened_open(containers, name, &opened, err) < 0)
 		return -1;
-	json = describe(&opened, containers->has_runtime ? containers->runtime.name : "");
+	json = describe(&opened);
 	if (json && has_size && add_sizes(&opened, json, err) < 0)
 		return -1;
 	*ret_json = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -294,7 +292,7 @@ int shale_containers_list(struct shale_containers *containers, bool has_size, ch
 	__cleanup_json json_t *list = json_array();
 	struct listing listing = { .containers = containers, .has_size = has_size, .list = list };
 	int ret = read_ids(&listing, err);
-	const char *id = listing.ids.data, *end = id + listing.ids.len;
+	const char *id = buf_str(&listing.ids), *end = id + listing.ids.len;
 
 	for (; !ret && id && id < end; id += strlen(id) + 1)
 		ret = add_one(&listing, id, err);
@@ -303,4 +301,18 @@ int shale_containers_list(struct shale_containers *containers, bool has_size, ch
 		return -1;
 	*ret_json = json_dumps(list, JSON_COMPACT);
 	return *ret_json ? 0 : shale_err_set(err, ENOMEM, "listing containers");
+}
+
+char *shale_containers_runtimes(const struct shale_containers *containers)
+{
+	__cleanup_json json_t *all = json_object();
+	__cleanup_json json_t *json = NULL;
+	struct shale_err why = { 0 };
+	struct runtime runtime;
+
+	for (size_t i = 0; runtime_names[i]; i++)
+		if (runtime_find(runtime_names[i], &runtime, &why) == 0)
+			json_object_set_new(all, runtime.name, json_pack("{s:s}", "path", runtime.path));
+	json = json_pack("{s:s, s:O}", "Default", containers->runtime.name ?: "", "Runtimes", all);
+	return json ? json_dumps(json, JSON_COMPACT) : NULL;
 }

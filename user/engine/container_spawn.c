@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "base/process.h"
 #include "engine/containers.h"
@@ -29,6 +30,11 @@ static char *find_shim(struct shale_err *err)
 	if (!path)
 		shale_err_set(err, ENOENT, "shale-shim is not in %s nor beside it", dir);
 	return path;
+}
+
+static int was_killed(struct shale_err *err)
+{
+	return shale_err_set(err, EIO, "the supervisor of the container was killed");
 }
 
 static int move_up(int *fd)
@@ -63,7 +69,10 @@ static int spawn_and_wait(const char *path, const struct container_spawn *what, 
 	errno = code;
 	if (code)
 		return shale_err_errno(err, "%s cannot be started", path);
-	return process_wait(pid) <= 0 ? 0 : shale_err_set(err, EIO, "%s failed", path);
+	code = process_wait(pid);
+	if (code > 0 && WIFSIGNALED(code))
+		return was_killed(err);
+	return code <= 0 ? 0 : shale_err_set(err, EIO, "%s failed", path);
 }
 
 int container_spawn(const struct container_spawn *what, int *ret_connection, struct shale_err *err)
@@ -98,5 +107,5 @@ int container_spawn_go(int connection, struct shale_err *err)
 		return 0;
 	if (ret > 0 && message.kind == WIRE_FAILED)
 		return shale_err_set(err, message.number == 128 ? EIO : EINVAL, "%s", message.text);
-	return shale_err_set(err, EIO, "the supervisor of the container was killed");
+	return was_killed(err);
 }

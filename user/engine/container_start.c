@@ -22,6 +22,7 @@ struct start {
 	int alive;
 	int mount;
 	int connection;
+	struct runtime runtime;
 	struct identity user;
 };
 
@@ -108,7 +109,7 @@ static int run(struct start *start, struct shale_err *err)
 	struct container_spawn spawn = {
 		.mode = "run",
 		.flags = flags,
-		.runtime = start->containers->runtime.path,
+		.runtime = start->runtime.path,
 		.id = opened->id,
 		.dir = opened->dir,
 		.mount = start->mount,
@@ -127,6 +128,18 @@ static int run(struct start *start, struct shale_err *err)
 	return container_spawn_go(start->connection, err);
 }
 
+/* One that could not be told to go ends when it sees that we have hung up, any other has ended already. */
+static void await_supervisor(struct start *start)
+{
+	fd_closep(&start->connection);
+	fd_closep(&start->mount);
+	fd_closep(&start->alive);
+	start->connection = start->mount = -1;
+	start->alive = record_hold(start->opened.dir, RECORD_ALIVE, true, NULL);
+	fd_closep(&start->alive);
+	start->alive = -1;
+}
+
 static int start_locked(struct start *start, bool *ret_was, struct shale_err *err)
 {
 	struct opened *opened = &start->opened;
@@ -142,11 +155,16 @@ static int start_locked(struct start *start, bool *ret_was, struct shale_err *er
 	opened_clear_lost(start->containers, opened);
 	/* What ran in it is over. */
 	fs_remove_tree(opened->dir, RECORD_EXEC);
-	if (!start->containers->has_runtime)
-		return runtime_find(NULL, &start->containers->runtime, err);
-	if (container_binds_make(opened->record, err) < 0 || mount_layer(start, err) < 0 || make_bundle(start, err) < 0)
+	if (opened_runtime(start->containers, opened, &start->runtime, err) < 0 ||
+	    container_binds_make(opened->record, err) < 0 || mount_layer(start, err) < 0 || make_bundle(start, err) < 0)
 		return -1;
-	return run(start, err);
+	if (run(start, err) == 0)
+		return 0;
+	await_supervisor(start);
+	/* One that was killed over it has left something. */
+	opened_look(opened);
+	opened_clear_lost(start->containers, opened);
+	return -1;
 }
 
 /* One that goes by itself when it ends goes, too, when it could not begin. */

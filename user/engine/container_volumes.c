@@ -21,25 +21,38 @@ static bool is_volume(const json_t *point)
 	return !strcmp(json_text(point, "Type"), "volume");
 }
 
-/* Gives a point the name, if it has none yet, and the place of a volume that is there then. */
-static int make_volume(const struct shale_containers *containers, json_t *point, struct shale_err *err)
+/* Gives a point the name, if it has none yet, and the place of a volume that need not be there yet. */
+static int name_volume(const struct store *store, json_t *point, struct shale_err *err)
 {
-	const char *name = json_text(point, "Name");
-	json_t *labels = json_object_get(point, "Labels");
-	__cleanup_free char *labels_text = labels ? json_dumps(labels, JSON_COMPACT) : NULL;
+	char own[INSTANCE_ID_TEXT];
+	__cleanup_free char *path = NULL;
+
+	if (!*json_text(point, "Name")) {
+		if (instance_make_id(own, err) < 0)
+			return -1;
+		json_object_set_new(point, "Anonymous", json_true());
+		json_object_set_new(point, "Name", json_string(own));
+	}
+	path = volume_path(store, json_text(point, "Name"));
+	if (!path || json_object_set_new(point, "Source", json_string(path)))
+		return shale_err_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+static int make_volume(const struct shale_containers *containers, const json_t *point, struct shale_err *err)
+{
+	const bool is_anonymous = json_is_true(json_object_get(point, "Anonymous"));
+	__cleanup_json json_t *labels = json_deep_copy(json_object_get(point, "Labels"));
+	__cleanup_free char *labels_text = NULL;
 	__cleanup_free char *text = NULL;
-	__cleanup_json json_t *json = NULL;
 	bool is_new;
 
-	if (shale_volume_create(&containers->opts, *name ? name : NULL, labels_text, &text, &is_new, err) < 0)
-		return -1;
-	json = json_loads(text, 0, NULL);
-	if (!*name)
-		json_object_set_new(point, "Anonymous", json_true());
-	json_object_set(point, "Name", json_object_get(json, "Name"));
-	json_object_set(point, "Source", json_object_get(json, "Mountpoint"));
-	json_object_del(point, "Labels");
-	return json_object_get(point, "Source") ? 0 : shale_err_set(err, ENOMEM, "out of memory");
+	if (is_anonymous && !labels)
+		labels = json_object();
+	if (is_anonymous)
+		json_object_set_new(labels, VOLUME_ANONYMOUS, json_string(""));
+	labels_text = labels ? json_dumps(labels, JSON_COMPACT) : NULL;
+	return shale_volume_create(&containers->opts, json_text(point, "Name"), labels_text, &text, &is_new, err);
 }
 
 static bool is_empty(int dirfd)
@@ -87,17 +100,28 @@ static int check_bind(const json_t *point, struct shale_err *err)
 	return 0;
 }
 
-int container_volumes_make(const struct shale_containers *containers, json_t *record, struct shale_err *err)
+int container_volumes_name(const struct store *store, json_t *record, struct shale_err *err)
 {
 	json_t *point;
 	size_t i;
 
 	json_array_foreach(json_object_get(record, "MountPoints"), i, point) {
-		if (is_volume(point) && make_volume(containers, point, err) < 0)
+		if (is_volume(point) && name_volume(store, point, err) < 0)
 			return -1;
 		if (!strcmp(json_text(point, "Type"), "bind") && check_bind(point, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int container_volumes_make(const struct shale_containers *containers, const json_t *record, struct shale_err *err)
+{
+	const json_t *point;
+	size_t i;
+
+	json_array_foreach(json_object_get(record, "MountPoints"), i, point)
+		if (is_volume(point) && make_volume(containers, point, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -146,6 +170,17 @@ int container_binds_make(const json_t *record, struct shale_err *err)
 	return 0;
 }
 
+bool container_volumes_has_own(const json_t *record)
+{
+	const json_t *point;
+	size_t i;
+
+	json_array_foreach(json_object_get(record, "MountPoints"), i, point)
+		if (json_is_true(json_object_get(point, "Anonymous")))
+			return true;
+	return false;
+}
+
 void container_volumes_drop(const struct shale_containers *containers, const json_t *record)
 {
 	const json_t *point;
@@ -154,7 +189,8 @@ void container_volumes_drop(const struct shale_containers *containers, const jso
 	/* One that another container has meanwhile stays. */
 	json_array_foreach(json_object_get(record, "MountPoints"), i, point)
 		if (json_is_true(json_object_get(point, "Anonymous")))
-			shale_volume_remove(&containers->opts, json_text(point, "Name"), NULL, NULL);
+			volume_remove_of(&containers->opts, json_text(point, "Name"), json_text(record, "Id"), NULL,
+					 NULL);
 }
 
 struct users {
@@ -198,27 +234,27 @@ static int read_ids(struct users *users, struct shale_err *err)
 	return txn_commit(&txn, err);
 }
 
-static int count_users(const struct store *store, const char *name, size_t *ret_count,
+static int count_users(const struct store *store, const char *name, const char *but, size_t *ret_count,
 		       char ret_first[INSTANCE_ID_TEXT], struct shale_err *err)
 {
 	struct users users = { .store = store };
 	int ret = read_ids(&users, err);
-	const char *id = users.ids.data, *end = id + users.ids.len;
+	const char *id = buf_str(&users.ids), *end = id + users.ids.len;
 
 	*ret_count = 0;
 	for (; !ret && id && id < end; id += strlen(id) + 1)
-		if (record_has(store, id, name) && !(*ret_count)++)
+		if (strcmp(id, but) && record_has(store, id, name) && !(*ret_count)++)
 			snprintf(ret_first, INSTANCE_ID_TEXT, "%s", id);
 	buf_release(&users.ids);
 	return ret;
 }
 
-int container_volume_check(const struct store *store, const char *name, struct shale_err *err)
+int container_volume_check(const struct store *store, const char *name, const char *but, struct shale_err *err)
 {
 	char first[INSTANCE_ID_TEXT];
 	size_t count;
 
-	if (count_users(store, name, &count, first, err) < 0)
+	if (count_users(store, name, but, &count, first, err) < 0)
 		return -1;
 	return count ? shale_err_set(err, EBUSY, "remove %.240s: volume is in use - [%s]", name, first) : 0;
 }
@@ -230,5 +266,5 @@ int shale_volume_users(const struct shale_opts *opts, const char *name, size_t *
 
 	if (store_open(opts->root, false, &store, err) < 0)
 		return -1;
-	return count_users(&store, name, ret_count, first, err);
+	return count_users(&store, name, "", ret_count, first, err);
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/thread.h"
-#include "engine/mounting.h"
+#include "engine/container_volumes.h"
 
 /* Clients that wait for one start. */
 #define MAX_PENDING 64
@@ -219,22 +219,35 @@ bool containers_run_later(struct shale_containers *containers, void *(*run)(void
 	return false;
 }
 
-struct removal {
+/* What a thread of its own does about a container. */
+struct task {
 	struct shale_containers *containers;
 	char id[INSTANCE_ID_TEXT];
 };
+
+static void task_start(struct shale_containers *containers, const char *id, void *(*run)(void *))
+{
+	struct task *task = calloc(1, sizeof(*task));
+
+	if (!task)
+		return;
+	task->containers = containers;
+	snprintf(task->id, sizeof(task->id), "%s", id);
+	if (!containers_run_later(containers, run, task))
+		free(task);
+}
 
 static void *removal_run(void *arg)
 {
 	const struct shale_container_remove_opts remove = { .has_volumes = true };
 	__cleanup_opened struct opened opened = OPENED_NONE;
-	struct removal *removal = arg;
-	struct shale_containers *containers = removal->containers;
+	struct task *task = arg;
+	struct shale_containers *containers = task->containers;
 	struct shale_err why = { 0 };
 
-	if (opened_open(containers, removal->id, &opened, &why) == 0)
+	if (opened_open(containers, task->id, &opened, &why) == 0)
 		container_remove_opened(containers, &opened, &remove, &why);
-	free(removal);
+	free(task);
 	containers_run_end(containers);
 	return NULL;
 }
@@ -242,38 +255,91 @@ static void *removal_run(void *arg)
 /* Others' ends must not wait for the deletion of files. */
 static void removal_start(struct shale_containers *containers, const char *id)
 {
-	struct removal *removal = calloc(1, sizeof(*removal));
-
-	if (!removal)
-		return;
-	removal->containers = containers;
-	snprintf(removal->id, sizeof(removal->id), "%s", id);
-	if (!containers_run_later(containers, removal_run, removal))
-		free(removal);
+	task_start(containers, id, removal_run);
 }
 
-/* It has ended, and can be removed or started. */
-static void tell_end(struct shale_containers *containers, const char *id)
+static void tell_waiters(struct shale_containers *containers, const struct opened *opened)
 {
-	__cleanup_opened struct opened opened = OPENED_NONE;
 	struct containers_live *live;
-	struct shale_err why = { 0 };
-	char code[16];
 
-	if (opened_open(containers, id, &opened, &why) < 0)
-		return;
-	snprintf(code, sizeof(code), "%d", opened.state.exit_code);
-	containers_tell(containers, &opened, "die", "exitCode", code);
 	pthread_mutex_lock(&containers->lock);
-	live = live_find_locked(containers, id);
+	live = live_find_locked(containers, opened->id);
 	if (live) {
-		live->last_code = opened.state.exit_code;
-		call_waiters_locked(live, false, opened.state.exit_code);
+		live->last_code = opened->state.exit_code;
+		call_waiters_locked(live, false, opened->state.exit_code);
 		live_put_locked(containers, live);
 	}
 	pthread_mutex_unlock(&containers->lock);
-	if (json_is_true(json_object_get(opened_host(&opened), "AutoRemove")))
-		removal_start(containers, id);
+}
+
+/* It has ended, and can be removed or started. */
+static void tell_end(struct shale_containers *containers, const struct opened *opened)
+{
+	char code[16];
+
+	snprintf(code, sizeof(code), "%d", opened->state.exit_code);
+	containers_tell(containers, opened, "die", "exitCode", code);
+	tell_waiters(containers, opened);
+	if (json_is_true(json_object_get(opened_host(opened), "AutoRemove")))
+		removal_start(containers, opened->id);
+}
+
+/* What a killed supervisor has left is ended before anybody is told. That it has ended is an event for who has heard it. */
+static void clear_and_tell(struct shale_containers *containers, const char *id, bool has_heard)
+{
+	__cleanup_opened struct opened opened = OPENED_NONE;
+	struct shale_err why = { 0 };
+	int lock;
+
+	if (opened_open(containers, id, &opened, &why) < 0)
+		return;
+	if (opened.is_lost) {
+		lock = opened_hold(&opened, &why);
+		if (lock < 0)
+			return;
+		opened_clear_lost(containers, &opened);
+		close(lock);
+	}
+	if (has_heard)
+		tell_end(containers, &opened);
+	else
+		tell_waiters(containers, &opened);
+}
+
+static void task_clear(void *arg, bool has_heard)
+{
+	struct task *task = arg;
+	struct shale_containers *containers = task->containers;
+
+	clear_and_tell(containers, task->id, has_heard);
+	free(task);
+	containers_run_end(containers);
+}
+
+static void *lost_run(void *arg)
+{
+	task_clear(arg, true);
+	return NULL;
+}
+
+static void *found_run(void *arg)
+{
+	task_clear(arg, false);
+	return NULL;
+}
+
+/* On the thread that hears of ends: a runtime takes its time, and others' ends must not wait for it. */
+static void heard_end(struct shale_containers *containers, const char *id)
+{
+	__cleanup_opened struct opened opened = OPENED_NONE;
+	struct shale_err why = { 0 };
+
+	if (opened_open(containers, id, &opened, &why) < 0)
+		return;
+	if (opened.is_lost)
+		task_start(containers, id, lost_run);
+	else
+		tell_end(containers, &opened);
 }
 
 /* What a supervisor says is not needed here, only that it has hung up. */
@@ -302,7 +368,7 @@ static void hear(struct shale_containers *containers, int connection)
 	}
 	pthread_mutex_unlock(&containers->lock);
 	if (id[0])
-		tell_end(containers, id);
+		heard_end(containers, id);
 }
 
 /* Who has waited for the end by himself tells it, if the thread has not yet. */
@@ -318,7 +384,7 @@ void containers_ended(struct shale_containers *containers, const char *id)
 		live_hang_up_locked(containers, live);
 	pthread_mutex_unlock(&containers->lock);
 	if (is_ours)
-		tell_end(containers, id);
+		clear_and_tell(containers, id, true);
 }
 
 static void *containers_run(void *arg)
@@ -361,9 +427,10 @@ static int read_rows(const struct store *store, struct found_rows *rows, struct 
 	return txn_commit(&txn, err);
 }
 
-/* One whose maker has died; a maker that lives holds its lock. */
-static void drop_unfinished(const struct store *store, const char *id)
+/* One whose maker has died; a maker that lives holds its lock. Its record comes before its volumes. */
+static void drop_unfinished(const struct shale_containers *containers, const struct store *store, const char *id)
 {
+	__cleanup_json json_t *record = NULL;
 	char layer[CONTAINER_ID_TEXT];
 	int dir, lock = -1;
 
@@ -371,6 +438,8 @@ static void drop_unfinished(const struct store *store, const char *id)
 	dir = opened_dir(store, layer, NULL);
 	if (dir >= 0)
 		lock = record_hold(dir, RECORD_LOCK, false, NULL);
+	if (lock >= 0 && record_read_config(dir, &record, NULL) == 0)
+		container_volumes_drop(containers, record);
 	if (dir < 0 || lock >= 0)
 		mounting_drop(store, layer, NULL);
 	if (lock >= 0)
@@ -389,6 +458,7 @@ static void take_up(struct shale_containers *containers, const char *id)
 		return;
 	if (opened.is_alive) {
 		containers_adopt(containers, &opened);
+		container_mend_pause(containers, &opened);
 		return;
 	}
 	lock = opened_hold(&opened, &why);
@@ -396,8 +466,9 @@ static void take_up(struct shale_containers *containers, const char *id)
 		return;
 	opened_clear_lost(containers, &opened);
 	close(lock);
-	if (opened.state.status == RECORD_EXITED &&
-	    json_is_true(json_object_get(opened_host(&opened), "AutoRemove")))
+	if ((opened.state.status == RECORD_EXITED &&
+	     json_is_true(json_object_get(opened_host(&opened), "AutoRemove"))) ||
+	    faccessat(opened.dir, RECORD_REMOVING, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		removal_start(containers, id);
 }
 
@@ -410,7 +481,7 @@ static void take_up_all(struct shale_containers *containers)
 	if (store_open(containers->opts.root, false, &store, NULL) == 0 && read_rows(&store, &rows, NULL) == 0) {
 		for (id = rows.unfinished.data; id && id < rows.unfinished.data + rows.unfinished.len;
 		     id += strlen(id) + 1)
-			drop_unfinished(&store, id);
+			drop_unfinished(containers, &store, id);
 		for (id = rows.ready.data; id && id < rows.ready.data + rows.ready.len; id += strlen(id) + 1)
 			take_up(containers, id);
 	}
@@ -433,7 +504,7 @@ static int containers_start(struct shale_containers *containers, struct shale_er
 	return code ? shale_err_set(err, code, "cannot start a thread for containers") : 0;
 }
 
-int shale_containers_open(const struct shale_opts *opts, const char *driver,
+int shale_containers_open(const struct shale_opts *opts, const char *driver, const char *runtime,
 			  const struct shale_container_hooks *hooks, struct shale_containers **ret_containers,
 			  struct shale_err *err)
 {
@@ -441,10 +512,14 @@ int shale_containers_open(const struct shale_opts *opts, const char *driver,
 
 	if (!containers)
 		return shale_err_set(err, ENOMEM, "out of memory");
+	/* That there is none is said to who starts a container; images need none. */
+	if (runtime_find(runtime, &containers->runtime, err) < 0 && runtime) {
+		free(containers);
+		return -1;
+	}
 	containers->opts = *opts;
 	containers->driver = driver;
 	containers->hooks = *hooks;
-	containers->has_runtime = runtime_find(NULL, &containers->runtime, NULL) == 0;
 	pthread_mutex_init(&containers->lock, NULL);
 	pthread_cond_init(&containers->idle, NULL);
 	if (containers_start(containers, err) < 0) {
@@ -527,6 +602,11 @@ static void waiter_check(struct shale_waiter *waiter, struct opened *opened)
 	opened_look(opened);
 	if (opened->is_alive || waiter->what != SHALE_WAIT_NOT_RUNNING)
 		return;
+	/* Not before its process has ended, too. */
+	if (opened->is_lost) {
+		task_start(containers, opened->id, found_run);
+		return;
+	}
 	pthread_mutex_lock(&containers->lock);
 	if (!waiter->is_over) {
 		waiter->is_over = true;

@@ -23,8 +23,7 @@ struct shale_containers {
 	struct shale_opts opts;
 	const char *driver;
 	struct shale_container_hooks hooks;
-	struct runtime runtime;
-	bool has_runtime;
+	struct runtime runtime; /* for who does not say which; without a name: there is none */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct containers_live *lives; /* under the lock, as what they have */
@@ -44,6 +43,7 @@ struct opened {
 	json_t *record;
 	struct record_state state;
 	bool is_alive; /* its supervisor had it when we looked */
+	bool is_lost;  /* its supervisor was killed, and nobody has cleared away after it */
 };
 
 #define OPENED_NONE	 { .store = STORE_CLOSED, .dir = -1 }
@@ -63,6 +63,12 @@ int opened_hold(struct opened *opened, struct shale_err *err);
 const json_t *opened_config(const struct opened *opened);
 const json_t *opened_host(const struct opened *opened);
 bool opened_is_tty(const struct opened *opened);
+/* The runtime that it was made for. ENOENT: it is not installed. */
+int opened_runtime(const struct shale_containers *containers, const struct opened *opened,
+		   struct runtime *ret_runtime, struct shale_err *err);
+/* Calls that with WORDS, which end with NULL. */
+int opened_call(const struct shale_containers *containers, const struct opened *opened, const char *const *words,
+		struct shale_err *err);
 /* Ends what a dead supervisor has left of it; the caller holds its lock. */
 void opened_clear_lost(const struct shale_containers *containers, struct opened *opened);
 /* "/etc/x" of a directory of the store. */
@@ -95,6 +101,12 @@ void containers_run_end(struct shale_containers *containers);
 /* container_end.c */
 int container_remove_opened(struct shale_containers *containers, struct opened *opened,
 			    const struct shale_container_remove_opts *remove, struct shale_err *err);
+
+/*
+ * container_change.c: one that runs and that a dead daemon has paused to commit it, or was about to, goes on. Whether it was
+ * paused is then as its mark says.
+ */
+void container_mend_pause(const struct shale_containers *containers, const struct opened *opened);
 
 /* container_files.c: hostname, hosts and resolv.conf */
 int container_files_write(const struct opened *opened, struct shale_err *err);

@@ -180,7 +180,7 @@ int implied_settle(struct session *session, const struct image *image, size_t at
 
 	if (read_list(session, &image->layers[at].diff_id, &list, err) < 0)
 		return -1;
-	end = list.data + list.len;
+	end = buf_str(&list) + list.len;
 	for (path = list.data; path && path < end; path += strlen(path) + 1)
 		if (settle_one(&settling, at, path, err) < 0)
 			return -1;

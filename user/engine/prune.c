@@ -114,7 +114,7 @@ static int choose_locked(struct pruning *pruning, struct shale_err *err)
 	if (!pruning->opts->keeps_containers &&
 	    container_each(txn.db, note_container, pruning, err) < 0)
 		return -1;
-	end = pruning->containers.data + pruning->containers.len;
+	end = buf_str(&pruning->containers) + pruning->containers.len;
 	for (id = pruning->containers.data; id && id < end; id += strlen(id) + 1)
 		if (container_leave(txn.db, id, err) < 0)
 			return -1;
@@ -154,7 +154,7 @@ static int take_entries(struct pruning *pruning, struct index *index, struct buf
 
 static void report_images(struct pruning *pruning, const struct buf *names)
 {
-	const char *end = names->data + names->len;
+	const char *end = buf_str(names) + names->len;
 	struct digest_text text;
 
 	for (const char *name = names->data; name && name < end; name += strlen(name) + 1)
@@ -203,7 +203,7 @@ static int prune_locked(struct pruning *pruning, struct shale_err *err)
 	/* Their directories have no rows now, whatever comes next. */
 	if (pruning->containers.len)
 		atomic_store(&pruning->session.owes_collection, true);
-	end = pruning->containers.data + pruning->containers.len;
+	end = buf_str(&pruning->containers) + pruning->containers.len;
 	for (id = pruning->containers.data; id && id < end; id += strlen(id) + 1)
 		prune_report(pruning, SHALE_EVENT_CONTAINER, id, NULL);
 	return remove_images_locked(pruning, err);

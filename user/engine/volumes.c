@@ -255,8 +255,8 @@ int shale_volume_size(const struct shale_opts *opts, const char *name, uint64_t 
 	return size_of(&store, name, ret_bytes, err);
 }
 
-int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_t *ret_bytes,
-			struct shale_err *err)
+int volume_remove_of(const struct shale_opts *opts, const char *name, const char *but, uint64_t *ret_bytes,
+		     struct shale_err *err)
 {
 	__cleanup_volumes struct volumes volumes = VOLUMES_CLOSED;
 	uint64_t bytes = 0;
@@ -264,7 +264,7 @@ int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_
 	if (!volume_is_name(name))
 		return no_volume(name, err);
 	if (open_existing(opts, name, &volumes.store, err) < 0 || begin_change(&volumes, err) < 0 ||
-	    container_volume_check(&volumes.store, name, err) < 0)
+	    container_volume_check(&volumes.store, name, but, err) < 0)
 		return -1;
 	/* What cannot be read can still be removed. */
 	if (ret_bytes)
@@ -274,4 +274,10 @@ int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_
 	if (ret_bytes)
 		*ret_bytes = bytes;
 	return 0;
+}
+
+int shale_volume_remove(const struct shale_opts *opts, const char *name, uint64_t *ret_bytes,
+			struct shale_err *err)
+{
+	return volume_remove_of(opts, name, "", ret_bytes, err);
 }

@@ -41,7 +41,8 @@ struct api_stream;
 
 struct api {
 	const char *root;
-	const char *wanted_driver; /* NULL: the first that works */
+	const char *wanted_driver;  /* NULL: the first that works */
+	const char *wanted_runtime; /* the same */
 	pthread_mutex_t driver_lock;
 	char driver[SHALE_DRIVER_TEXT]; /* under the lock; "": nobody has asked yet */
 	bool is_private; /* for one connection, of who has started it */

@@ -22,7 +22,7 @@ struct shale_containers *api_containers(struct api *api, struct shale_err *err)
 		return NULL;
 	pthread_mutex_lock(&api->driver_lock);
 	if (!api->containers &&
-	    shale_containers_open(&api->opts, api->driver, &hooks, &api->containers, err) < 0)
+	    shale_containers_open(&api->opts, api->driver, api->wanted_runtime, &hooks, &api->containers, err) < 0)
 		api->containers = NULL;
 	containers = api->containers;
 	pthread_mutex_unlock(&api->driver_lock);

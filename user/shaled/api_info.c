@@ -180,12 +180,26 @@ static void count_containers(struct api *api, struct counts *counts)
 	}
 }
 
+static void add_runtimes(struct api *api, json_t *json)
+{
+	struct shale_err err = { 0 };
+	struct shale_containers *containers = api_containers(api, &err);
+	__cleanup_free char *text = containers ? shale_containers_runtimes(containers) : NULL;
+	__cleanup_json json_t *all = text ? json_loads(text, 0, NULL) : NULL;
+
+	if (!json || !all)
+		return;
+	json_object_set(json, "Runtimes", json_object_get(all, "Runtimes"));
+	json_object_set(json, "DefaultRuntime", json_object_get(all, "Default"));
+}
+
 static json_t *about_containers(struct api *api)
 {
 	struct counts counts = { 0 };
+	json_t *json;
 
 	count_containers(api, &counts);
-	return json_pack("{s:i, s:i, s:i, s:i, s:{s:[s], s:[], s:n, s:[]}, s:s, s:{}, s:s, "
+	json = json_pack("{s:i, s:i, s:i, s:i, s:{s:[s], s:[], s:n, s:[]}, s:s, s:{}, s:s, "
 			 "s:{s:s, s:s, s:s, s:b, s:s, s:n}, s:b, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s}, "
 			 "s:{s:s, s:s}, s:[], s:n, s:b, s:n}",
 			 "Containers", counts.all, "ContainersRunning", counts.running,
@@ -198,6 +212,8 @@ static json_t *about_containers(struct api *api)
 			 "Expected", "", "RuncCommit", "ID", "", "Expected", "", "InitCommit", "ID", "",
 			 "Expected", "", "SecurityOptions", "Warnings", "OomKillDisable", false,
 			 "GenericResources");
+	add_runtimes(api, json);
+	return json;
 }
 
 static json_t *about_daemon(struct api *api, size_t images)

@@ -202,6 +202,7 @@ int api_serve(const struct api_settings *settings, struct shale_err *err)
 		.settings = settings,
 		.api = { .root = settings->root,
 			 .wanted_driver = settings->driver,
+			 .wanted_runtime = settings->runtime,
 			 .driver_lock = PTHREAD_MUTEX_INITIALIZER,
 			 .is_private = settings->connection_count > 0 },
 		.signal_fd = -1,

@@ -12,9 +12,10 @@
 
 struct api_settings {
 	const char *root;
-	const char *driver; /* NULL: the first that works */
-	const char *host;   /* unix:///PATH, when systemd hands over no socket */
-	const char *group;  /* of the socket */
+	const char *driver;  /* NULL: the first that works */
+	const char *runtime; /* the same */
+	const char *host;    /* unix:///PATH, when systemd hands over no socket */
+	const char *group;   /* of the socket */
 	/* Connected sockets to serve, and nothing else, if there are any. */
 	int connections[API_MAX_CONNECTIONS];
 	unsigned int connection_count;

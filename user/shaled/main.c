@@ -40,12 +40,13 @@ void gnutls_global_deinit(void)
 {
 }
 
-enum { OPT_ROOT = 1, OPT_DRIVER, OPT_HOST, OPT_GROUP, OPT_CONNECTION, OPT_LEVEL, OPT_FORMAT, OPT_HELP,
-       OPT_VERSION };
+enum { OPT_ROOT = 1, OPT_DRIVER, OPT_RUNTIME, OPT_HOST, OPT_GROUP, OPT_CONNECTION, OPT_LEVEL, OPT_FORMAT,
+       OPT_HELP, OPT_VERSION };
 
 static const struct option longs[] = {
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "storage-driver", required_argument, NULL, OPT_DRIVER },
+	{ "runtime", required_argument, NULL, OPT_RUNTIME },
 	{ "host", required_argument, NULL, OPT_HOST },
 	{ "group", required_argument, NULL, OPT_GROUP },
 	{ "connection", required_argument, NULL, OPT_CONNECTION },
@@ -61,6 +62,7 @@ static void print_help(void)
 	puts("Usage: shaled [OPTIONS]\n\nServe docker's Engine API on the images of a store.\n\nOptions:\n"
 	     "  --root DIR             Where images are stored (default $SHALE_ROOT, then " DEFAULT_ROOT ")\n"
 	     "  --storage-driver NAME  shale, overlay2, btrfs or vfs (default: the first that works)\n"
+	     "  --runtime NAME         runc or crun, for containers (default: the first that is installed)\n"
 	     "  -H, --host unix:///PATH  Where to listen (default " DEFAULT_HOST ")\n"
 	     "  --group NAME           Who may connect besides root (default " DEFAULT_GROUP ")\n"
 	     "  --connection FD        Serve this connected socket and no others, and end with it; may be repeated\n"
@@ -103,6 +105,9 @@ static int take_option(int opt, char **argv, struct api_settings *settings, stru
 		return 0;
 	case OPT_DRIVER:
 		settings->driver = optarg;
+		return 0;
+	case OPT_RUNTIME:
+		settings->runtime = optarg;
 		return 0;
 	case OPT_HOST:
 	case 'H':

@@ -159,9 +159,11 @@ static void write_state(struct shim *shim, bool is_lasting)
 	record_write_state(AT_FDCWD, &shim->state, is_lasting, &err);
 }
 
-static void let_go(void)
+/* A socket that stays says that not all is undone: the engine sees to the rest. */
+static void let_go(const struct shim *shim)
 {
-	unlink(RECORD_SOCKET);
+	if (!shim->has_remains)
+		unlink(RECORD_SOCKET);
 	unlink(RECORD_PAUSED);
 	close(SHIM_ALIVE);
 }
@@ -185,7 +187,7 @@ static int fail(struct shim *shim, const struct shale_err *err)
 	snprintf(shim->state.error, sizeof(shim->state.error), "%.500s", err->msg);
 	shim_undo(shim);
 	write_state(shim, false);
-	let_go();
+	let_go(shim);
 	shim_say(shim, WIRE_FAILED, code, err->msg);
 	shim_control_close(shim);
 	/* Who is attached to a container hears it from who has started that; here nobody else would say it. */
@@ -217,7 +219,7 @@ static void note_end(struct shim *shim)
 	clock_print_now(shim->state.finished);
 	shim_undo(shim);
 	write_state(shim, !shim->is_exec);
-	let_go();
+	let_go(shim);
 	shim_say(shim, WIRE_EXITED, shim->state.exit_code, NULL);
 	shim_control_close(shim);
 }
@@ -237,8 +239,10 @@ int shim_run(struct shim *shim)
 	while (!shim->may_go) {
 		serve_all(shim, -1);
 		/* Who has started us has died before he said what to do. */
-		if (shim->controls[0] < 0)
+		if (shim->controls[0] < 0) {
+			let_go(shim);
 			return EXIT_FAILURE;
+		}
 	}
 	if (shim_start(shim, &err) < 0)
 		return fail(shim, &err);

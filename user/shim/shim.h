@@ -55,6 +55,7 @@ struct shim {
 	bool may_go;
 	pid_t pid; /* 0: not started yet */
 	bool has_exited;
+	bool has_remains; /* the runtime was killed at work */
 	struct record_state state;
 };
 

@@ -210,7 +210,11 @@ static int run_runtime(struct starting *starting, struct shale_err *err)
 	if (starting->runtime < 0)
 		return shale_err_errno(err, "%s cannot be started", shim->runtime);
 	wait_for_runtime(starting);
-	if (!WIFEXITED(starting->status) || WEXITSTATUS(starting->status))
+	if (WIFSIGNALED(starting->status)) {
+		shim->has_remains = !shim->is_exec;
+		return shale_err_set(err, EIO, "the OCI runtime was killed while it started the process");
+	}
+	if (WEXITSTATUS(starting->status))
 		return runtime_failed(err);
 	return read_pid(shim, err);
 }
