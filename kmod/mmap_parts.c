@@ -235,12 +235,24 @@ static vm_fault_t mkwrite_locked(struct vm_fault *vmf, struct shale_parts *parts
 	return (ret & ~VM_FAULT_LOCKED) | blocks_take(parts, page_folio(vmf->page));
 }
 
+/*
+ * A freeze is not waited for either. It saves maps, and for that needs a layer that can be written to; who freezes that
+ * waits for its writers; and these may need the memory of which the lock is held here, to read what they write. So
+ * the access is tried again, without any lock in between. No signal hastens that: in the kernel nothing would end it.
+ */
+static vm_fault_t frozen_pass(void)
+{
+	schedule_timeout_uninterruptible(HZ / 50);
+	return VM_FAULT_NOPAGE;
+}
+
 static vm_fault_t parts_page_mkwrite(struct vm_fault *vmf)
 {
 	struct shale_parts *parts = vmf->vma->vm_private_data;
 	vm_fault_t ret = VM_FAULT_NOPAGE;
 
-	sb_start_pagefault(parts->inode->i_sb);
+	if (!__sb_start_write_trylock(parts->inode->i_sb, SB_FREEZE_PAGEFAULT))
+		return frozen_pass();
 	if (down_read_trylock(&parts->sem)) {
 		ret = mkwrite_locked(vmf, parts);
 		up_read(&parts->sem);

@@ -7,11 +7,15 @@
 #include "union.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -420,6 +424,91 @@ TEST(fork, "a child's stores are seen by its parent, and stay when it has ended"
 		at[60 * PAGE] = 'T';
 	}
 	expect_mapped(at, stored);
+	expect_all(stored);
+}
+
+static char store_stack[64 << 10] __attribute__((aligned(16)));
+
+static int store(void *at)
+{
+	*(volatile char *)at = 'S';
+	return 0;
+}
+
+/* Stores from a thread into what is frozen, maps something meanwhile, and says so. */
+static void map_beside_store(volatile char *at, int told)
+{
+	pid_t pid = ASSERT_OK(clone(store, store_stack + sizeof(store_stack), CLONE_VM | SIGCHLD, (void *)at));
+	int status;
+
+	usleep(300000);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	ASSERT_EQ(write(told, "1", 1), 1);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+TEST(frozen, "a store into a frozen mount waits for the thaw, and other threads of the process do not")
+{
+	static const struct stored stored[] = {{50, 'S'}, {0, '1'}};
+	struct pollfd told = {.events = POLLIN};
+	int fds[2], dir, status;
+	volatile char *at;
+	pid_t pid;
+
+	need_shale("overlayfs cannot be frozen");
+	setup();
+	at = map_shared("m/f");
+	dir = ASSERT_OK(open("m", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	ASSERT_OK(pipe2(fds, O_CLOEXEC));
+	ASSERT_OK(ioctl(dir, FIFREEZE, 0));
+	pid = fork();
+	if (pid == 0) {
+		map_beside_store(at + 50 * PAGE, fds[1]);
+		ktap_child_end();
+	}
+	told.fd = fds[0];
+	EXPECT_EQ(poll(&told, 1, 10000), 1);
+	EXPECT_EQ(waitpid(pid, &status, WNOHANG), 0);
+	expect_file("m/f", only_written);
+	ASSERT_OK(ioctl(dir, FITHAW, 0));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	close(fds[0]);
+	close(fds[1]);
+	close(dir);
+	expect_all(stored);
+}
+
+/* Nothing here has to wait; lockdep compares what is locked when with what may be. */
+TEST(frozen_order, "what is stored to a mapping is saved by an unmount and by a freeze, also with direct writes from mappings")
+{
+	static const struct stored stored[] = {{7, '1'}, {9, 'S'}, {10, 'T'}, {0, '1'}};
+	volatile char *buffer, *at;
+	int dir, fd;
+
+	need_shale("overlayfs cannot be frozen");
+	setup();
+	fd = open("m/f", O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		SKIP("the layer has no direct I/O");
+	make_pages("m/buffer");
+	drop_caches();
+	buffer = map_shared("m/buffer");
+	ASSERT_EQ(pwrite(fd, (const void *)(buffer + 7 * PAGE), PAGE, 7 * PAGE), PAGE);
+	close(fd);
+	ASSERT_OK(munmap((void *)buffer, SIZE));
+	write_byte("m/f", 7, '1');
+	at = map_shared("m/f");
+	at[9 * PAGE] = 'S';
+	ASSERT_OK(munmap((void *)at, SIZE));
+	union_remount();
+	at = map_shared("m/f");
+	at[10 * PAGE] = 'T';
+	dir = ASSERT_OK(open("m", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	ASSERT_OK(ioctl(dir, FIFREEZE, 0));
+	ASSERT_OK(ioctl(dir, FITHAW, 0));
+	close(dir);
 	expect_all(stored);
 }
 
