@@ -223,7 +223,7 @@ def imported():
     for n in (1, 2, 3):
         compare(("image", "inspect", f"imp:{n}", "-f",
                  "{{json .Config}} {{json .RootFS}} {{.Comment}} {{.Author}} {{.Architecture}} {{.Os}} {{.Size}} {{json .RepoTags}}"))
-        compare(("history", "--no-trunc", f"imp:{n}"), (r"sha256:[0-9a-f]{64}", "ID"))
+        compare(("history", "--no-trunc", f"imp:{n}"), (r"sha256:[0-9a-f]{64}", "ID"), (r"(Less than a|About a|\d+) (second|minute)s? ago", "AGE"), (r" {2,}", "  "))
     clear()
     fill()
 

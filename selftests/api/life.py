@@ -64,7 +64,7 @@ def socket_taken():
     ("a long socket", ["--host", "unix:///" + "a" * 200], 1, "too long for a socket"),
     ("no such directory", ["--host", "unix:///no/such/dir/x.sock"], 1, "cannot listen on /no/such/dir/x.sock"),
     ("another driver", ["--storage-driver", "zfs"], 1, "no storage driver 'zfs'"),
-    ("no descriptor", ["--connection", "x"], 125, "--connection is a file descriptor, not 'x'"),
+    ("no descriptor", ["--connection", "x"], 125, "--connection is a file descriptor, of four at most, not 'x'"),
     ("a descriptor that is none", ["--connection", "77"], 1, "file descriptor 77 is no connected socket"),
     ("another level", ["--log-level", "loud"], 125, "--log-level is error, warn, info or debug, not 'loud'"),
     ("another format", ["--log-format", "xml"], 125, "--log-format is text or json, not 'xml'"),

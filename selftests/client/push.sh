@@ -31,14 +31,14 @@ import "$(name_of t/demo:1)" "rand:a:3000000" "f:b:2"
 out=$(shale push "$(name_of t/demo:1)" 2>&1)
 ktap_is "a push" 0 $?
 ktap_is "its first line" "The push refers to repository [$(name_of t/demo)]" "$(head -1 <<<"$out")"
-ktap_is "a line for each blob" 3 "$(grep -c ': Pushed$' <<<"$out")"
+ktap_is "a line for each layer" 2 "$(grep -c ': Pushed$' <<<"$out")"
 digest=$(shale images --digests | awk 'NR == 2 { print $3 }')
 size=$(stat -c %s "$root/blobs/sha256/${digest#*:}")
 ktap_is "the last line" "1: digest: $digest size: $size" "$(tail -1 <<<"$out")"
 ktap_ok "skopeo finds it" raw t/demo:1
 ktap_ok "the manifest byte for byte" cmp "$work/raw" "$root/blobs/sha256/${digest#*:}"
 ktap_ok "and all blobs, with their digests" skopeo copy -q --src-tls-verify=false "docker://$(name_of t/demo:1)" "oci:$work/copy:1"
-ktap_is "again nothing is sent" 3 "$(shale push "$(name_of t/demo:1)" | grep -c 'Layer already exists')"
+ktap_is "again nothing is sent" 2 "$(shale push "$(name_of t/demo:1)" | grep -c 'Layer already exists')"
 ktap_is "-q prints the name alone" "$(name_of t/demo:1)" "$(shale push -q "$(name_of t/demo:1)")"
 first=$root
 root=$work/other
@@ -51,7 +51,7 @@ root=$first
 import "$(name_of u/demo:2)" "rand:a:3000000" "f:c:3"
 out=$(shale push "$(name_of u/demo:2)")
 ktap_is "a layer that another repository has is mounted from there" 1 "$(grep -c 'Mounted from t/demo' <<<"$out")"
-ktap_is "the others are sent" 2 "$(grep -c ': Pushed' <<<"$out")"
+ktap_is "the other is sent" 1 "$(grep -c ': Pushed' <<<"$out")"
 ktap_ok "and the image is whole" skopeo copy -q --src-tls-verify=false "docker://$(name_of u/demo:2)" "dir:$work/mounted"
 import "127.0.0.1:$port/nothing/here:1" "rand:q:200000"
 import "$(name_of v/demo:1)" "rand:q:200000" "f:d:4"

@@ -126,7 +126,7 @@ def broken_commit():
     it.stop(signal.SIGKILL)
     thread.join()
     Daemon.start(it)
-    assert it.state(busy)["Status"] == "running" and it.state(still)["Status"] == "paused"
+    wait_until("each to be what it was", lambda: [it.state(one)["Status"] for one in (busy, still)] == ["running", "paused"])
     code, out, errors = docker(it, "exec", busy, "echo", "on")
     assert (code, out) == (0, "on\n"), errors
     assert it.post(f"/containers/{still}/unpause").status == 204
