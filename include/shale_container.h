@@ -85,12 +85,13 @@ int shale_container_top(struct shale_containers *containers, const char *name, c
 
 /*
  * Files in it, and of its volumes, as docker copies them. A path is as its processes would see it, but that its last word is not
- * followed if it is a link. *ret_stat: what docker's header X-Docker-Container-Path-Stat says, to be freed.
+ * followed if it is a link. *ret_stat: what docker's header X-Docker-Container-Path-Stat says, to be freed;
+ * it is there before the first byte of the tar.
  */
 int shale_container_stat_path(struct shale_containers *containers, const char *name, const char *path,
 			      char **ret_stat, struct shale_err *err);
 int shale_container_get_path(struct shale_containers *containers, const char *name, const char *path,
-			     const struct shale_sink *sink, struct shale_err *err);
+			     const struct shale_sink *sink, char **ret_stat, struct shale_err *err);
 /* Unpacks a tar, read from fd, in a directory. keeps_kinds: no directory takes the place of something else, nor the other way. */
 int shale_container_put_path(struct shale_containers *containers, const char *name, const char *path, int fd,
 			     bool keeps_kinds, struct shale_err *err);

@@ -63,4 +63,7 @@ struct changes_trees {
 int changes_between(const struct changes_trees *trees, change_fn fn, void *arg,
 		    struct shale_err *err);
 
+/* Tells of everything in a directory, but not of itself: what it has beside an empty one. */
+int changes_all(int tree_fd, change_fn fn, void *arg, struct shale_err *err);
+
 #endif

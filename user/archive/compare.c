@@ -324,3 +324,16 @@ int changes_between(const struct changes_trees *trees, change_fn fn, void *arg,
 	free(comparison.chunks);
 	return ret;
 }
+
+int changes_all(int tree_fd, change_fn fn, void *arg, struct shale_err *err)
+{
+	const struct changes_trees trees = { .base_fd = -1, .tree_fd = tree_fd };
+	struct comparison comparison = { .trees = &trees };
+	int ret = -1;
+
+	walk_init(&comparison.walk, fn, arg, err);
+	if (tell_new_dir(&comparison) == 0)
+		ret = walk_tell_links(&comparison.walk, tree_fd);
+	walk_release(&comparison.walk);
+	return ret;
+}

@@ -226,34 +226,15 @@ static int write_tar(void *arg, const void *data, size_t len, struct shale_err *
 						       0;
 }
 
-struct packing {
-	struct difftar difftar;
-	bool has_root; /* the directory itself is in the tar already */
-};
-
 static int pack(void *arg, const struct change *change, struct shale_err *err)
 {
-	struct packing *packing = arg;
-
-	if (change->kind != CHANGE_ENTRY || (!*change->path && packing->has_root))
-		return 0;
 	/* A socket cannot be in a tar. */
-	return S_ISSOCK(change->st.st_mode) ? 0 : difftar_add(&packing->difftar, change, err);
+	if (change->kind != CHANGE_ENTRY || S_ISSOCK(change->st.st_mode))
+		return 0;
+	return difftar_add(arg, change, err);
 }
 
-/* Everything in a directory: what there is beside an empty one. */
-static int pack_tree(struct packing *packing, const struct opened *opened, int tree, struct shale_err *err)
-{
-	__cleanup_fd int empty = openat(opened->dir, RECORD_ROOTFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct changes_trees trees = { .base_fd = empty, .tree_fd = tree };
-
-	if (empty < 0)
-		return shale_err_errno(err, RECORD_ROOTFS);
-	return changes_between(&trees, pack, packing, err);
-}
-
-static int pack_place(struct packing *packing, const struct opened *opened, struct place *place,
-		      struct shale_err *err)
+static int pack_place(struct difftar *difftar, struct place *place, struct shale_err *err)
 {
 	const struct change change = {
 		.kind = CHANGE_ENTRY,
@@ -264,60 +245,54 @@ static int pack_place(struct packing *packing, const struct opened *opened, stru
 	};
 	__cleanup_fd int tree = -1;
 
-	if (difftar_add(&packing->difftar, &change, err) < 0)
+	if (difftar_add(difftar, &change, err) < 0)
 		return -1;
 	if (!S_ISDIR(place->st.st_mode))
 		return 0;
 	tree = openat(place->parent, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (tree < 0)
 		return shale_err_errno(err, "%.300s", place->name);
-	packing->difftar.prefix = place->shown;
-	packing->has_root = true;
-	return pack_tree(packing, opened, tree, err);
-}
-
-static void packing_release(struct packing *packing)
-{
-	difftar_release(&packing->difftar);
+	difftar->prefix = place->shown;
+	return changes_all(tree, pack, difftar, err);
 }
 
 int shale_container_get_path(struct shale_containers *containers, const char *name, const char *path,
-			     const struct shale_sink *sink, struct shale_err *err)
+			     const struct shale_sink *sink, char **ret_stat, struct shale_err *err)
 {
-	__attribute__((cleanup(packing_release))) struct packing packing = { .has_root = false };
+	__cleanup_difftar struct difftar difftar = { .prefix = NULL };
 	__cleanup_copying struct copying copying = COPYING_NONE;
 	__cleanup_place struct place place = PLACE_NONE;
 	int root;
 
 	if (copying_open(containers, name, path, &copying, &root, err) < 0 ||
-	    copying_find(&copying, root, &place, err) < 0 ||
-	    difftar_init(&packing.difftar, write_tar, (void *)sink, err) < 0)
+	    copying_find(&copying, root, &place, err) < 0 || describe(&place, ret_stat, err) < 0 ||
+	    difftar_init(&difftar, write_tar, (void *)sink, err) < 0)
 		return -1;
-	packing.difftar.has_any_name = true;
-	if (pack_place(&packing, &copying.opened, &place, err) < 0)
+	difftar.has_any_name = true;
+	if (pack_place(&difftar, &place, err) < 0)
 		return -1;
-	return difftar_finish(&packing.difftar, err);
+	return difftar_finish(&difftar, err);
 }
 
 int shale_container_export(struct shale_containers *containers, const char *name, const struct shale_sink *sink,
 			   struct shale_err *err)
 {
-	__attribute__((cleanup(packing_release))) struct packing packing = { .has_root = true };
+	__cleanup_difftar struct difftar difftar = { .prefix = NULL };
 	__cleanup_container_view struct container_view view = CONTAINER_VIEW_NONE;
 	__cleanup_opened struct opened opened = OPENED_NONE;
 	__cleanup_fd int tree = -1;
 
 	if (opened_open(containers, name, &opened, err) < 0 ||
 	    container_view_open(containers, &opened, false, &view, err) < 0 ||
-	    difftar_init(&packing.difftar, write_tar, (void *)sink, err) < 0)
+	    difftar_init(&difftar, write_tar, (void *)sink, err) < 0)
 		return -1;
-	packing.difftar.has_any_name = true;
+	difftar.has_any_name = true;
 	tree = openat(view.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tree < 0)
 		return shale_err_errno(err, "exporting container %s", opened.id);
-	if (pack_tree(&packing, &opened, tree, err) < 0)
+	if (changes_all(tree, pack, &difftar, err) < 0)
 		return -1;
-	return difftar_finish(&packing.difftar, err);
+	return difftar_finish(&difftar, err);
 }
 
 int shale_container_put_path(struct shale_containers *containers, const char *name, const char *path, int fd,

@@ -65,36 +65,19 @@ static int write_piece(void *arg, const void *data, size_t len, struct shale_err
 
 static int pack_change(void *arg, const struct change *change, struct shale_err *err)
 {
-	/* The directory itself is in the tar already, and a socket cannot be in one. */
-	if (change->kind != CHANGE_ENTRY || !*change->path || S_ISSOCK(change->st.st_mode))
+	/* A socket cannot be in a tar. */
+	if (change->kind != CHANGE_ENTRY || S_ISSOCK(change->st.st_mode))
 		return 0;
 	return difftar_add(arg, change, err);
-}
-
-/* An empty directory, to which a tree is compared: all of it is new. */
-static int open_nothing(struct shale_err *err)
-{
-	char path[] = "/tmp/shale-cp.XXXXXX";
-	int fd;
-
-	if (!mkdtemp(path))
-		return shale_err_errno(err, "cannot make a directory in /tmp");
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	rmdir(path);
-	return fd < 0 ? shale_err_errno(err, "%s", path) : fd;
 }
 
 static int pack_dir(struct copy_local *local, int fd, const struct stat *st, struct shale_err *err)
 {
 	__cleanup_difftar struct difftar difftar = { .has_any_name = true };
-	__cleanup_fd int nothing = open_nothing(err);
 	__cleanup_fd int tree = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *name = *local->plan->name ? local->plan->name : ".";
 	const struct change change = { .kind = CHANGE_ENTRY, .path = name, .fd = fd, .st = *st, .data_root = -1 };
-	const struct changes_trees trees = { .base_fd = nothing, .tree_fd = tree };
 
-	if (nothing < 0)
-		return -1;
 	if (tree < 0)
 		return shale_err_errno(err, "%.300s", local->path);
 	if (difftar_init(&difftar, write_piece, local, err) < 0)
@@ -103,7 +86,7 @@ static int pack_dir(struct copy_local *local, int fd, const struct stat *st, str
 	if (difftar_add(&difftar, &change, err) < 0)
 		return -1;
 	difftar.prefix = name;
-	if (changes_between(&trees, pack_change, &difftar, err) < 0)
+	if (changes_all(tree, pack_change, &difftar, err) < 0)
 		return -1;
 	return difftar_finish(&difftar, err);
 }

@@ -43,11 +43,10 @@ static int run_get(struct api_stream *stream, struct api_call *call, struct shal
 {
 	const struct shale_sink sink = { write_tar, stream };
 	struct shale_containers *containers = api_containers(call->api, err);
-	const char *path = api_get(call, "path");
 
-	if (!containers || shale_container_stat_path(containers, call->name, path, &call->path_stat, err) < 0)
-		return -1;
-	return shale_container_get_path(containers, call->name, path, &sink, err);
+	return containers ? shale_container_get_path(containers, call->name, api_get(call, "path"), &sink,
+						     &call->path_stat, err) :
+			    -1;
 }
 
 void api_archive_get(struct api_call *call)
