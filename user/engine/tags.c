@@ -19,16 +19,6 @@
 /* Some give fewer at once than they are asked for. */
 #define TAGS_MAX_PAGES 2000
 
-static bool is_tag(const char *text, const struct ref *repository)
-{
-	char name[REF_MAX_NAME + 1 + REF_MAX_TAG + 1];
-	struct ref ref;
-
-	return strlen(text) <= REF_MAX_TAG && !strpbrk(text, "@:/") &&
-	       snprintf(name, sizeof(name), "%s:%s", repository->name, text) < (int)sizeof(name) &&
-	       ref_parse(name, &ref, NULL) == 0;
-}
-
 static int take_page(const struct web_request *request, const struct ref *ref, json_t *tags, size_t *ret_count,
 		     struct shale_err *err)
 {
@@ -46,7 +36,7 @@ static int take_page(const struct web_request *request, const struct ref *ref, j
 	json_array_foreach(page, i, tag) {
 		const char *text = json_string_value(tag);
 
-		if (!text || !is_tag(text, ref))
+		if (!text || !ref_is_tag(text))
 			return shale_err_set(err, EPROTO, "list of tags: '%.140s' is no tag", text ? text : "");
 		if (json_array_append(tags, tag))
 			return shale_err_set(err, ENOMEM, "listing tags");

@@ -37,19 +37,7 @@ struct listing {
 	bool all, quiet, no_trunc, has_size;
 };
 
-/* The keys and values, or the texts, of something with commas between. */
-static json_t *join_labels(const json_t *labels)
-{
-	__cleanup_buf struct buf text = BUF_INIT;
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)labels, key, value)
-		if (buf_addf(&text, "%s%s=%s", text.len ? "," : "", key, json_string_value(value)))
-			return NULL;
-	return json_string(buf_str(&text));
-}
-
+/* With commas between. */
 static json_t *join_keys(const json_t *object)
 {
 	__cleanup_buf struct buf text = BUF_INIT;
@@ -108,7 +96,7 @@ static json_t *make_row(const struct listing *listing, const json_t *one)
 			 show_time(created, when, sizeof(when)), "RunningFor",
 			 table_age(created, time(NULL), age, sizeof(age)), "Status", json_text(one, "Status"), "State",
 			 json_text(one, "State"), "Ports", "", "Names", name + (*name == '/'), "Labels",
-			 join_labels(json_object_get(one, "Labels")), "Mounts",
+			 show_labels(json_object_get(one, "Labels")), "Mounts",
 			 join_mounts(json_object_get(one, "Mounts")), "Networks",
 			 join_keys(json_object_get(json_object_get(one, "NetworkSettings"), "Networks")), "Size", size);
 }

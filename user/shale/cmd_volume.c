@@ -79,19 +79,6 @@ static const struct format_field fields[] = {
 	{ "Status", "STATUS" },	     { NULL, NULL },
 };
 
-/* "a=b,c=d" */
-static json_t *join_labels(const json_t *labels)
-{
-	__cleanup_buf struct buf text = BUF_INIT;
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)labels, key, value)
-		if (buf_addf(&text, "%s%s=%s", text.len ? "," : "", key, json_string_value(value)))
-			return NULL;
-	return json_string(buf_str(&text));
-}
-
 static json_t *make_row(const json_t *volume)
 {
 	const json_t *usage = json_object_get(volume, "UsageData");
@@ -104,7 +91,7 @@ static json_t *make_row(const json_t *volume)
 	}
 	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "Availability", "N/A",
 			 "Driver", json_text(volume, "Driver"), "Group", "N/A", "Labels",
-			 join_labels(json_object_get(volume, "Labels")), "Links", links, "Mountpoint",
+			 show_labels(json_object_get(volume, "Labels")), "Links", links, "Mountpoint",
 			 json_text(volume, "Mountpoint"), "Name", json_text(volume, "Name"), "Scope",
 			 json_text(volume, "Scope"), "Size", size, "Status", "N/A");
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
+
 #define ELLIPSIS "\xe2\x80\xa6"
 
 json_t *show_id(const char *id, bool is_whole)
@@ -35,6 +37,18 @@ json_t *show_cut(const char *text, size_t chars)
 	if (!text[chars_len(text, chars)])
 		return json_string(text);
 	return json_sprintf("%.*s" ELLIPSIS, (int)chars_len(text, chars - 1), text);
+}
+
+json_t *show_labels(const json_t *labels)
+{
+	__cleanup_buf struct buf text = BUF_INIT;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)labels, key, value)
+		if (buf_addf(&text, "%s%s=%s", text.len ? "," : "", key, json_string_value(value)))
+			return NULL;
+	return json_string(buf_str(&text));
 }
 
 const char *show_time(int64_t when, char *text, size_t len)

@@ -17,6 +17,8 @@
 json_t *show_id(const char *id, bool is_whole);
 /* The first characters of a text, with an ellipsis as the last one if it was longer. */
 json_t *show_cut(const char *text, size_t chars);
+/* "a=b,c=d" */
+json_t *show_labels(const json_t *labels);
 /* "2026-11-24 04:11:19 +0000 UTC", as Go prints a time; 0 is N/A. */
 const char *show_time(int64_t when, char *text, size_t len);
 /* "2026-11-24T04:11:19Z", of RFC 3339 */

@@ -41,21 +41,6 @@ static bool is_of_one(const char *name, const struct ref *ref)
 	return ref->has_digest || ref_has_tag(name);
 }
 
-/* As it was asked for: a digest goes before a tag. */
-static struct ref_text shown_name(const char *name, const struct ref *ref)
-{
-	const bool is_of_all = !is_of_one(name, ref);
-	struct ref_text text;
-	struct ref shown = *ref;
-
-	if (shown.has_digest)
-		shown.tag[0] = '\0';
-	if (!is_of_all)
-		return ref_shown(&shown);
-	snprintf(text.text, sizeof(text.text), "%s", ref_familiar(ref));
-	return text;
-}
-
 struct pulling {
 	struct api_call *call;
 	struct api_progress progress;
@@ -149,20 +134,18 @@ static int run_pull(struct api_stream *stream, struct api_call *call, struct sha
 			      .word_count = api_words_of_pull_count },
 	};
 	struct ref ref;
-	bool is_new = false;
-	int ret;
+	bool is_new = false, is_one;
 
 	if (ref_parse(call->name, &ref, err) < 0)
 		return -1;
-	ret = is_of_one(call->name, &ref) ? pull_one(&pulling, call->name, &is_new, err) :
-					    pull_all(&pulling, &is_new, err);
-	if (ret < 0)
+	is_one = is_of_one(call->name, &ref);
+	if ((is_one ? pull_one(&pulling, call->name, &is_new, err) : pull_all(&pulling, &is_new, err)) < 0)
 		return -1;
 	api_progress_say(stream, NULL, "Status: %s for %s",
 			 api_get_bool(call, "downloadOnly", false) ? "Downloaded layers" :
 			 is_new					    ? "Downloaded newer image" :
 								      "Image is up to date",
-			 shown_name(call->name, &ref).text);
+			 is_one ? ref_shown(&pulling.ref).text : ref_familiar(&ref));
 	return 0;
 }
 

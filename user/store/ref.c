@@ -98,7 +98,7 @@ static bool is_domain(const char *text, size_t len)
 	return len - at > 1 && strspn(text + at + 1, "0123456789") >= len - at - 1;
 }
 
-static bool is_tag(const char *text)
+bool ref_is_tag(const char *text)
 {
 	size_t len = strlen(text);
 
@@ -169,7 +169,7 @@ int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err)
 	mark = strrchr(copy, ':');
 	if (mark && !strchr(mark, '/')) {
 		*mark = '\0';
-		if (!is_tag(mark + 1))
+		if (!ref_is_tag(mark + 1))
 			return shale_err_set(err, EINVAL, "'%.300s' is not an image name: bad tag",
 					     text);
 		snprintf(ref.tag, sizeof(ref.tag), "%s", mark + 1);

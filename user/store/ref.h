@@ -31,6 +31,8 @@ int ref_parse(const char *text, struct ref *ret_ref, struct shale_err *err);
 /* The same of a name that an image is to get. */
 int ref_parse_new(const char *text, struct ref *ret_ref, struct shale_err *err);
 
+/* By docker's rule. */
+bool ref_is_tag(const char *text);
 /* Whether a name that is known to be good was written with a tag. */
 bool ref_has_tag(const char *text);
 
